@@ -1,0 +1,52 @@
+# Two commands for a fresh clone: `make demo` and `make test`. Each builds what it needs, once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# A stamp a set of extras, so that the demo downloads nothing that only developing needs.
+DEMO_STAMP := $(VENV)/.demo
+DEV_STAMP := $(VENV)/.dev
+
+.PHONY: demo test lint types imports pytest coverage contracts bench clean help
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("stratoscope needs Python >= 3.11, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO_STAMP): $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(DEV_STAMP): $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(DEMO_STAMP)
+
+demo: $(DEMO_STAMP)  ## a real agent's run, recorded and travelled through
+	@$(BIN)/stratoscope demo
+
+test: lint types imports coverage pytest  ## everything that must be green
+
+lint: $(DEV_STAMP)  ## ruff, check and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV_STAMP)  ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(DEV_STAMP)  ## who may import whom
+	$(BIN)/lint-imports
+
+coverage: $(DEV_STAMP)  ## the pure parts, branch coverage of 100 %
+	$(BIN)/coverage run -m pytest -q tests/unit tests/contract
+	$(BIN)/coverage report
+
+pytest: $(DEV_STAMP)  ## what needs a broker and a database
+	$(BIN)/python -m pytest -n 2 tests/integration tests/faults
+
+contracts: $(DEV_STAMP)  ## write contracts/schemas and contracts/asyncapi.yaml from the models
+	$(BIN)/python -m stratoscope_contracts.generate contracts
+
+clean:  ## forget the virtual environment and the caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
