@@ -1,0 +1,1 @@
+"""Agent frameworks, recorded with one line."""

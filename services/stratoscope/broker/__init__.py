@@ -1,0 +1,1 @@
+"""NATS and JetStream: connections, streams, publishing, the puller, request-reply, object store."""

@@ -1,0 +1,1 @@
+"""Parses and prints; holds no logic."""

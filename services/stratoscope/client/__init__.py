@@ -1,0 +1,1 @@
+"""The async client of the navigator that every face shares."""

@@ -1,0 +1,1 @@
+"""A broker and a database from wheels, and the processes under `stratoscope up`."""

@@ -1,0 +1,1 @@
+"""Answers over request-reply: looking, comparing, causes, sessions."""

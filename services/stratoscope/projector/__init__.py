@@ -1,0 +1,1 @@
+"""From the log to the read models: one batch, one transaction."""
