@@ -13,24 +13,34 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from io import BytesIO
 from typing import Any, Final, NoReturn
 
 import orjson
-from stratoscope_contracts.words import MAX_DEPTH, MAX_METADATA_BYTES
 
-INTEGER_MIN: Final = -(2**63)
-INTEGER_MAX: Final = 2**64 - 1
-MAX_UNPACKED_BYTES: Final = 32 * 1024 * 1024
+from stratoscope_contracts.words import (
+    ENCODING_ZSTD,
+    HEADER_ENCODING,
+    MAX_DEPTH,
+    MAX_INTEGER,
+    MAX_METADATA_BYTES,
+    MAX_UNPACKED_BYTES,
+    MIN_INTEGER,
+)
 
 # 2**63 has nineteen digits: whatever holds no run of that many holds no integer out of range.
 _DIGITS_TO_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
 _LONG_RUN: Final = b"0" * 19
 _LONGEST_INTEGER: Final = 20
-_SEQUENCES: Final = (list, tuple)
+_ALWAYS_FINITE: Final = frozenset({str, int, bool, type(None)})
+_SQUARE_TO_CURLY: Final = bytes.maketrans(b"[]", b"{}")
+_NEITHER_QUOTE_NOR_BRACKET: Final = bytes(set(range(256)) - set(b'"[]{}'))
+_TEXT: Final = re.compile(rb'"[^"]*"')
 _CONTAINERS: Final = (dict, list, tuple)
+_ENCODING: Final = HEADER_ENCODING.lower()
 _READ_BYTES: Final = 1024 * 1024
 _Path = tuple[str | int, ...]
 _CANONICAL: Final = (
@@ -69,7 +79,7 @@ def decode_record_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as refusal:
         _classify(body, str(refusal))
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+    if _levels(body) > MAX_DEPTH:
         _check_levels(value)
     if _LONG_RUN in body.translate(_DIGITS_TO_ZERO):
         _parse_exactly(body)
@@ -120,7 +130,7 @@ def unpack(body: bytes, headers: Mapping[str, str] | None) -> bytes:
     encoding = _content_encoding(headers)
     if encoding in ("", "identity"):
         unpacked = body
-    elif encoding == "zstd":
+    elif encoding == ENCODING_ZSTD:
         unpacked = _unpack_zstd(body)
     else:
         raise PayloadRejected(Reason.UNKNOWN_ENCODING, f"Content-Encoding {encoding[:64]!r}")
@@ -137,22 +147,38 @@ def _breaks_a_rule(value: Any, encoded: bytes) -> bool:
     # orjson writes null for nan and inf, so a null may be one of those.
     if b"null" in encoded and _holds_non_finite(value):
         return True
-    if encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
-        return True
-    return b"\\u0000" in encoded
+    return b"\\u0000" in encoded or _levels(encoded) > MAX_DEPTH
 
 
 def _holds_non_finite(value: Any) -> bool:
     stack = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, _SEQUENCES):
-            stack.extend(item)
-        elif isinstance(item, float) and not math.isfinite(item):
-            return True
+        if isinstance(item, float):
+            if not math.isfinite(item):
+                return True
+        elif isinstance(item, _CONTAINERS):
+            inner = item.values() if isinstance(item, dict) else item
+            stack.extend([one for one in inner if type(one) not in _ALWAYS_FINITE])
     return False
+
+
+def _levels(body: bytes) -> int:
+    """How deep valid JSON nests, from its brackets alone; below the limit perhaps too high."""
+    opened = body.count(b"{") + body.count(b"[")
+    if opened <= MAX_DEPTH:
+        return opened
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    skeleton = body.translate(_SQUARE_TO_CURLY, _NEITHER_QUOTE_NOR_BRACKET).replace(b'""', b"")
+    if b'"' in skeleton:
+        skeleton = _TEXT.sub(b"", skeleton)
+    # Only brackets are left now, and each pass takes off the leaves.
+    levels = 0
+    while skeleton and levels <= MAX_DEPTH:
+        skeleton = skeleton.replace(b"{}", b"")
+        levels += 1
+    return levels
 
 
 def _members(container: Any, path: _Path) -> Iterator[tuple[Any, _Path]]:
@@ -206,7 +232,7 @@ def _check_text(text: str, path: _Path) -> None:
 
 
 def _check_integer(number: int, path: _Path) -> None:
-    if not INTEGER_MIN <= number <= INTEGER_MAX:
+    if not MIN_INTEGER <= number <= MAX_INTEGER:
         raise PayloadRejected(
             Reason.NUMBER_OUT_OF_RANGE, f"{_at(path)}: an integer outside -2^63..2^64-1"
         )
@@ -265,7 +291,7 @@ def _parse_exactly(body: bytes) -> Any:
 
 def _integer_from(digits: str) -> int:
     # Twenty digits and a sign are the most an integer in range has: never parse a longer one.
-    if len(digits) <= _LONGEST_INTEGER and INTEGER_MIN <= int(digits) <= INTEGER_MAX:
+    if len(digits) <= _LONGEST_INTEGER and MIN_INTEGER <= int(digits) <= MAX_INTEGER:
         return int(digits)
     raise PayloadRejected(Reason.NUMBER_OUT_OF_RANGE, f"integer {digits[:24]} is over 64 bits")
 
@@ -294,7 +320,7 @@ def _classify(body: bytes, refusal: str) -> NoReturn:
 
 def _content_encoding(headers: Mapping[str, str] | None) -> str:
     for name, value in (headers or {}).items():
-        if name.lower() == "content-encoding":
+        if name.lower() == _ENCODING:
             return value.strip().lower()
     return ""
 

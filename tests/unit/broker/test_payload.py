@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratoscope.broker.payload import (
-    MAX_UNPACKED_BYTES,
     PayloadRejected,
     Reason,
     check_json,
@@ -23,6 +22,7 @@ from stratoscope.broker.payload import (
     encode_canonical,
     unpack,
 )
+from stratoscope_contracts.words import MAX_UNPACKED_BYTES
 
 
 def nested(levels: int) -> Any:
