@@ -1,0 +1,172 @@
+"""The words of the wire: what a space, an agent, a type, an id and a time may look like.
+
+Everything that is one value lives here, with the limits that bind it, so that a rule stands in
+one place for the record that carries it, the request that asks for it and the intake that judges
+it. The types are checked in Rust: a service reads tens of thousands of records a second through
+them, and a Python validator on that path would cost more than all the rest of the parsing.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+DEFAULT_SPACE: Final = "default"
+PARTITIONS: Final = 16
+
+STREAM_RECORD: Final = "STRATO_RECORD"
+STREAM_DLQ: Final = "STRATO_DLQ"
+STREAM_HITS: Final = "STRATO_HITS"
+NAVIGATOR_SERVICE: Final = "stratoscope-navigator"
+NAVIGATOR_QUEUE: Final = "navigator"
+
+# Headers, as they are spelled on the wire.
+HEADER_MESSAGE_ID: Final = "Nats-Msg-Id"
+HEADER_TRACEPARENT: Final = "traceparent"
+HEADER_ENCODING: Final = "Content-Encoding"
+HEADER_ERROR: Final = "Nats-Service-Error"
+HEADER_ERROR_NUMBER: Final = "Nats-Service-Error-Code"
+HEADER_REASON: Final = "Strato-Reason"
+HEADER_STREAM_SEQ: Final = "Strato-Stream-Seq"
+HEADER_IMPORT: Final = "Strato-Import"
+HEADER_REPLAY_END: Final = "Strato-Replay-End"
+HEADER_REQUEST: Final = "Strato-Request"
+ENCODING_ZSTD: Final = "zstd"
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# Limits of the contract (section 4). Those in bytes, levels and number ranges depend on how a
+# document is spelled and are judged by the intake and the recorder, not by the models.
+MAX_BATCH_RECORDS: Final = 10_000
+MAX_CAUSES: Final = 64
+MAX_PATCH_OPERATIONS: Final = 1_000
+MAX_METADATA_BYTES: Final = 16 * KIB
+MAX_STATE_BYTES: Final = 32 * MIB
+MAX_UNPACKED_BYTES: Final = 32 * MIB
+MAX_DEPTH: Final = 64
+MAX_EXPRESSION_BYTES: Final = 1 * KIB
+MAX_BREAKPOINTS_AN_AGENT: Final = 10_000
+MAX_REQUESTS_AT_A_TIME: Final = 64
+MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**64 - 1
+MAX_MEMORY_USAGE: Final = 2**63 - 1
+MAX_CLOCK_AHEAD_SECONDS: Final = 24 * 60 * 60
+
+# A message is body plus headers; the server closes a client whose message is over `max_payload`.
+MAX_MESSAGE_BYTES: Final = 8 * MIB
+SERVER_MAX_PAYLOAD: Final = 9 * MIB
+
+DEDUPLICATION_SECONDS: Final = 2 * 60
+SPILL_KEPT_SECONDS: Final = 60 * 60
+MAX_SESSION_SECONDS: Final = 24 * 60 * 60
+MAX_NAVIGATION_PLACES: Final = 100
+DEFAULT_WAIT_MS: Final = 2_000
+MAX_WAIT_MS: Final = 30_000
+DEFAULT_LIMIT: Final = 100
+MAX_LIMIT: Final = 1_000
+
+BEFORE_FIRST: Final = -1
+ANY_AGENT: Final = "*"
+
+SPACE_PATTERN: Final = r"^[a-z0-9-]{1,32}$"
+AGENT_PATTERN: Final = r"^[A-Za-z0-9_-]{1,128}$"
+AGENT_OR_ANY_PATTERN: Final = r"^([A-Za-z0-9_-]{1,128}|\*)$"
+TYPE_PATTERN: Final = r"^[a-z][a-z0-9_.]{0,63}$"
+POINTER_PATTERN: Final = r"^(/([^/~]|~[01])*)*$"
+TIME_PATTERN: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
+
+
+class KnownType(StrEnum):
+    """The event types that every agent shares; a user's own stand beside them."""
+
+    STATE_CHANGE = "state_change"
+    ACTION_EXECUTION = "action_execution"
+    MESSAGE_RECEIVED = "message_received"
+    MESSAGE_SENT = "message_sent"
+    ERROR_OCCURRED = "error_occurred"
+    DECISION_MADE = "decision_made"
+    MEMORY_UPDATE = "memory_update"
+    NETWORK_ACTIVITY = "network_activity"
+
+
+def render_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds and a Z, the one spelling that replies use."""
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds") + "Z"
+
+
+class _TimeRule:
+    """Reads RFC 3339 text or an aware datetime, wholly in Rust.
+
+    Pydantic's own datetime takes "1234" for seconds since 1970 and a moment that leaves the
+    years 1 to 9999 once turned to UTC; the pattern refuses the first, the bounds the second.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        text = core_schema.chain_schema(
+            [core_schema.str_schema(pattern=TIME_PATTERN, strict=True), _aware(strict=False)]
+        )
+        return core_schema.custom_error_schema(
+            core_schema.json_or_python_schema(
+                json_schema=text,
+                python_schema=core_schema.union_schema([_aware(strict=True), text]),
+            ),
+            custom_error_type="time",
+            custom_error_message="a time is RFC 3339 with an offset, year 1 to 9999 in UTC",
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "format": "date-time"}
+
+
+def _aware(*, strict: bool) -> CoreSchema:
+    return core_schema.datetime_schema(
+        strict=strict,
+        tz_constraint="aware",
+        microseconds_precision="truncate",
+        ge=datetime.min.replace(tzinfo=UTC),
+        le=datetime.max.replace(tzinfo=UTC),
+    )
+
+
+_AS_UTC = PlainSerializer(render_time, return_type=str, when_used="json")
+
+Space = Annotated[str, Field(pattern=SPACE_PATTERN)]
+AgentName = Annotated[str, Field(pattern=AGENT_PATTERN)]
+AgentOrAny = Annotated[str, Field(pattern=AGENT_OR_ANY_PATTERN)]
+EventType = Annotated[str, Field(pattern=TYPE_PATTERN)]
+Pointer = Annotated[str, Field(pattern=POINTER_PATTERN)]
+Path = Annotated[
+    str, Field(description='dotted, as in `inventory[1]`, or an RFC 6901 pointer; "" is the root')
+]
+Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION_BYTES)]
+# Lax on its own, so that a strict record built in Python may be given its id as text.
+Id = Annotated[UUID, Field(strict=False)]
+Time = Annotated[datetime, _TimeRule(), _AS_UTC]
+JsonObject = dict[str, Any]
+EventIndex = Annotated[int, Field(ge=BEFORE_FIRST)]
+StreamSeq = Annotated[int, Field(ge=0)]
+Partition = Annotated[int, Field(ge=0, lt=PARTITIONS)]
+Count = Annotated[int, Field(ge=0)]
+
+
+def spill_bucket(space: str) -> str:
+    """The object store bucket that keeps replies too large for a message, for an hour."""
+    return f"strato-spill-{space}"
+
+
+def exports_bucket(space: str) -> str:
+    """The object store bucket that keeps exported sessions."""
+    return f"strato-exports-{space}"
