@@ -1,0 +1,283 @@
+"""Breakpoints: a condition that is watched live, and asked of the past in the same words.
+
+A condition that looks at the event is judged at each event; one on state alone at each record,
+and hits where it becomes true (`edge`) or at every record while it is true (`level`).
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from stratoscope_contracts.envelopes import (
+    ChoiceModel,
+    ListReply,
+    ListRequest,
+    Reply,
+    Request,
+    ValueModel,
+)
+from stratoscope_contracts.views import At, Event, Position
+from stratoscope_contracts.words import (
+    MAX_LIMIT,
+    AgentName,
+    AgentOrAny,
+    Count,
+    EventType,
+    Expression,
+    Id,
+    JsonObject,
+    Path,
+    Time,
+)
+
+StateOp = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "matches", "exists"]
+Trigger = Literal["edge", "level"]
+Action = Literal["notify", "log", "pause"]
+ConditionKind = Literal[
+    "at_time",
+    "at_event_index",
+    "on_event_type",
+    "on_state",
+    "on_change",
+    "on_causality_depth",
+    "expression",
+    "all_of",
+    "any_of",
+    "not",
+]
+MAX_CONDITIONS = 100
+
+
+class AtTimeCondition(ChoiceModel):
+    """The first record whose clock reaches a time."""
+
+    kind: Literal["at_time"]
+    time: Time
+
+
+class AtEventIndexCondition(ChoiceModel):
+    """The event with an index."""
+
+    kind: Literal["at_event_index"]
+    index: Count
+
+
+class OnEventTypeCondition(ChoiceModel):
+    """Every event of a type."""
+
+    kind: Literal["on_event_type"]
+    type: EventType
+
+
+class OnStateCondition(ChoiceModel):
+    """A value in the state; `exists` needs no value, or a boolean that says whether it should."""
+
+    kind: Literal["on_state"]
+    path: Path
+    op: StateOp
+    value: Any = None
+
+    @model_validator(mode="after")
+    def _has_what_its_op_needs(self) -> Self:
+        if self.op != "exists" and "value" not in self.model_fields_set:
+            raise ValueError(f"{self.op} needs a value")
+        return self
+
+
+class OnChangeCondition(ChoiceModel):
+    """A record that changes a path or anything under it."""
+
+    kind: Literal["on_change"]
+    path: Path
+
+
+class OnCausalityDepthCondition(ChoiceModel):
+    """An event at a depth of causes."""
+
+    kind: Literal["on_causality_depth"]
+    depth: Annotated[int, Field(ge=1)]
+
+
+class ExpressionCondition(ChoiceModel):
+    """CEL over `event` and `state`; what is missing or does not fit is no match."""
+
+    kind: Literal["expression"]
+    source: Expression
+
+
+class AllOfCondition(ChoiceModel):
+    """Every one of them."""
+
+    kind: Literal["all_of"]
+    conditions: Annotated[list["Condition"], Field(min_length=1, max_length=MAX_CONDITIONS)]
+
+
+class AnyOfCondition(ChoiceModel):
+    """At least one of them."""
+
+    kind: Literal["any_of"]
+    conditions: Annotated[list["Condition"], Field(min_length=1, max_length=MAX_CONDITIONS)]
+
+
+class NotCondition(ChoiceModel):
+    """Its opposite."""
+
+    kind: Literal["not"]
+    condition: "Condition"
+
+
+Condition = Annotated[
+    AtTimeCondition
+    | AtEventIndexCondition
+    | OnEventTypeCondition
+    | OnStateCondition
+    | OnChangeCondition
+    | OnCausalityDepthCondition
+    | ExpressionCondition
+    | AllOfCondition
+    | AnyOfCondition
+    | NotCondition,
+    Field(discriminator="kind"),
+]
+AllOfCondition.model_rebuild()
+AnyOfCondition.model_rebuild()
+NotCondition.model_rebuild()
+
+
+class HitAfter(ChoiceModel):
+    """Passes over the first n hits of each agent."""
+
+    after: Annotated[int, Field(ge=1)]
+
+
+class HitEvery(ChoiceModel):
+    """Every n-th hit of each agent."""
+
+    every: Annotated[int, Field(ge=1)]
+
+
+class HitOnce(ChoiceModel):
+    """The first hit of each agent, and no other."""
+
+    once: Literal[True]
+
+
+def _form_of_rule(value: Any) -> str | None:
+    match value:
+        case {"after": _} | HitAfter():
+            return "<after>"
+        case {"every": _} | HitEvery():
+            return "<every>"
+        case {"once": _} | HitOnce():
+            return "<once>"
+        case _:
+            return None
+
+
+HitRule = Annotated[
+    Annotated[HitAfter, Tag("<after>")]
+    | Annotated[HitEvery, Tag("<every>")]
+    | Annotated[HitOnce, Tag("<once>")],
+    Discriminator(
+        _form_of_rule,
+        custom_error_type="hit",
+        custom_error_message='one of {"after":n}, {"every":n}, {"once":true}',
+    ),
+]
+
+
+class Breakpoint(ValueModel):
+    """A breakpoint as it stands; `agent` may be `*`."""
+
+    id: Id
+    agent: AgentOrAny
+    condition: Condition
+    is_enabled: bool
+    hit_count: Count
+    created_at: Time
+    session: Id | None = None
+    trigger: Trigger = "edge"
+    action: Action = "notify"
+    hit: HitRule | None = None
+    message: str | None = None
+    metadata: JsonObject = Field(default_factory=dict)
+
+
+class Hit(ValueModel):
+    """A breakpoint was hit; `hit_id` follows from the breakpoint and the place.
+
+    `event` is null where a snapshot made the condition true.
+    """
+
+    hit_id: Id
+    breakpoint_id: Id
+    session_id: Id | None = None
+    agent: AgentName
+    position: Position
+    event: Event | None = None
+    reason: str
+    action: Action
+
+
+class BreakpointCreateRequest(Request):
+    """Arms a condition from the stream's end on, and looks `past` hits back."""
+
+    agent: AgentOrAny
+    condition: Condition
+    session: Id | None = None
+    trigger: Trigger = "edge"
+    action: Action = "notify"
+    hit: HitRule | None = None
+    message: str | None = None
+    metadata: JsonObject = Field(default_factory=dict)
+    past: Annotated[int, Field(ge=1, le=MAX_LIMIT)] | None = None
+
+
+class BreakpointReply(Reply):
+    """The breakpoint after the request."""
+
+    breakpoint: Breakpoint
+
+
+class BreakpointCreateReply(BreakpointReply):
+    """The armed breakpoint; `past_hits`, newest first, where they were asked for."""
+
+    past_hits: list[Hit] | None = None
+
+
+class BreakpointRequest(Request):
+    """One breakpoint."""
+
+    id: Id
+
+
+class BreakpointListRequest(ListRequest):
+    """Breakpoints of the space, newest first."""
+
+    agent: AgentOrAny | None = None
+    session: Id | None = None
+
+
+class BreakpointListReply(ListReply):
+    """A page of breakpoints."""
+
+    breakpoints: list[Breakpoint]
+
+
+class BreakpointRemoveReply(Reply):
+    """The breakpoint that is gone."""
+
+    removed: Id
+
+
+class BreakpointCheckRequest(Request):
+    """Which breakpoints hold at a position."""
+
+    agent: AgentName
+    at: At
+
+
+class BreakpointCheckReply(Reply):
+    """Those that hold there."""
+
+    holding: list[Breakpoint]

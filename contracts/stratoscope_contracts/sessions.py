@@ -1,0 +1,275 @@
+"""The verbs of a debugging session: an operator's place in one agent's timeline, kept.
+
+    created ──start──▶ active ⇄ pause, resume ⇄ paused ──complete──▶ completed, or error
+
+Moves need active or paused. Every reply names the session's `version`; a request with an
+`if_version` that is no longer true changes nothing.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from stratoscope_contracts.breakpoints import Condition
+from stratoscope_contracts.envelopes import (
+    ChoiceModel,
+    ListReply,
+    ListRequest,
+    Reply,
+    Request,
+    ValueModel,
+)
+from stratoscope_contracts.looking import Direction
+from stratoscope_contracts.views import At, Position
+from stratoscope_contracts.words import (
+    MAX_SESSION_SECONDS,
+    AgentName,
+    Count,
+    Id,
+    JsonObject,
+    Time,
+)
+
+SessionState = Literal["created", "active", "paused", "completed", "error"]
+ExportFormat = Literal["json", "binary", "archive"]
+Version = Annotated[int, Field(ge=1)]
+Key = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class SessionConfig(ChoiceModel):
+    """How a session behaves; it ends by itself after `max_session_duration` seconds."""
+
+    max_session_duration: Annotated[float, Field(gt=0)] = MAX_SESSION_SECONDS
+
+
+class Session(ValueModel):
+    """A session as it stands."""
+
+    id: Id
+    agent: AgentName
+    state: SessionState
+    version: Version
+    name: str | None = None
+    description: str | None = None
+    tags: list[str] = Field(default_factory=list)
+    config: SessionConfig = SessionConfig()
+    position: Position | None = None
+    created_at: Time
+    updated_at: Time
+
+
+class SessionRequest(Request):
+    """Asks for one session, or moves it if its version is still the one named."""
+
+    id: Id
+    if_version: Version | None = None
+
+
+class SessionReply(Reply):
+    """The session after the request."""
+
+    session: Session
+    version: Version
+
+
+class SessionPositionReply(Reply):
+    """Where the session stands after the request."""
+
+    position: Position
+    version: Version
+
+
+class SessionCreateRequest(Request):
+    """A session at an agent's latest position; the agent may not be there yet."""
+
+    agent: AgentName
+    config: SessionConfig | None = None
+    name: str | None = None
+    description: str | None = None
+    tags: list[str] = Field(default_factory=list)
+
+
+class SessionListRequest(ListRequest):
+    """Sessions of the space, newest first."""
+
+    agent: AgentName | None = None
+    state: SessionState | None = None
+
+
+class SessionListReply(ListReply):
+    """A page of sessions."""
+
+    sessions: list[Session]
+
+
+class SessionUpdateRequest(SessionRequest):
+    """Changes what is given; a field that is not given stays."""
+
+    name: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+
+
+class SessionRemoveReply(Reply):
+    """The session that is gone, and its last version."""
+
+    removed: Id
+    version: Version
+
+
+class SessionStatsReply(Reply):
+    """What a session has seen; the duration is in seconds."""
+
+    session_id: Id
+    agent: AgentName
+    state: SessionState
+    session_duration: Annotated[float, Field(ge=0)]
+    snapshot_count: Count
+    diff_count: Count
+    total_memory_usage: Count
+    total_events: Count
+    breakpoint_count: Count
+    navigation_steps: Count
+    custom_data_count: Count
+    version: Version
+
+
+class SessionDataSetRequest(SessionRequest):
+    """Keeps a value of the operator's own with the session."""
+
+    key: Key
+    value: Any
+
+
+class SessionDataGetRequest(SessionRequest):
+    """Asks for a kept value."""
+
+    key: Key
+
+
+class SessionDataReply(Reply):
+    """A kept value; `exists` tells a kept null from nothing."""
+
+    key: Key
+    value: Any
+    exists: bool
+    version: Version
+
+
+class SessionGotoRequest(SessionRequest):
+    """Stands anywhere in the timeline."""
+
+    at: At
+
+
+class EventsSize(ChoiceModel):
+    """So many events."""
+
+    events: Annotated[int, Field(ge=1)]
+
+
+class SecondsSize(ChoiceModel):
+    """So much time of the agent's clock, which moves even where nothing was recorded."""
+
+    seconds: Annotated[float, Field(gt=0)]
+
+
+def _form_of_size(value: Any) -> str | None:
+    match value:
+        case str():
+            return "<name>"
+        case {"events": _} | EventsSize():
+            return "<events>"
+        case {"seconds": _} | SecondsSize():
+            return "<seconds>"
+        case _:
+            return None
+
+
+StepSize = Annotated[
+    Annotated[Literal["event", "snapshot"], Tag("<name>")]
+    | Annotated[EventsSize, Tag("<events>")]
+    | Annotated[SecondsSize, Tag("<seconds>")],
+    Discriminator(
+        _form_of_size,
+        custom_error_type="size",
+        custom_error_message='one of "event", "snapshot", {"events":n}, {"seconds":x}',
+    ),
+]
+
+
+class SessionStepRequest(SessionRequest):
+    """Moves by a size; forward past the end is out of bounds, backward stops at -1 once."""
+
+    direction: Direction
+    size: StepSize = "event"
+
+
+class SessionContinueRequest(SessionRequest):
+    """Runs until a condition or a breakpoint would stop it, no further than the fence."""
+
+    direction: Direction
+    until: Condition | None = None
+    fence: At | None = None
+
+
+class StoppedByBreakpoint(ValueModel):
+    """A breakpoint would be hit here."""
+
+    breakpoint: Id
+
+
+class StoppedByCondition(ValueModel):
+    """The request's own condition holds here."""
+
+    condition: Literal[True]
+
+
+StoppedBy = StoppedByBreakpoint | StoppedByCondition | Literal["fence", "end"]
+
+
+class SessionContinueReply(SessionPositionReply):
+    """Where it stopped, and why."""
+
+    stopped_by: StoppedBy
+
+
+class SessionHistoryReply(Reply):
+    """The places the session has stood at, oldest first; `current` is where it stands in them."""
+
+    positions: list[Position]
+    current: Annotated[int, Field(ge=-1)]
+    version: Version
+
+
+class SessionExportRequest(SessionRequest):
+    """Everything the session knows, into the object store."""
+
+    format: ExportFormat
+
+
+class SessionExportReply(Reply):
+    """Where the export lies; the digest is SHA-256 as the object store spells it."""
+
+    object: str
+    size: Count
+    digest: str
+    format: ExportFormat
+    version: Version
+
+
+class SessionImportRequest(Request):
+    """A new session on a new agent, from an export."""
+
+    object: Annotated[str, Field(min_length=1)]
+    as_agent: AgentName | None = None
+
+
+class SessionImportReply(SessionReply):
+    """What was taken in."""
+
+    agent: AgentName
+    events: Count
+    snapshots: Count
+    breakpoints: Count
+    metadata: JsonObject = Field(default_factory=dict)
