@@ -1,0 +1,5 @@
+"""What can go wrong on the way up."""
+
+
+class EmbeddedError(Exception):
+    """Something that the person who starts the processes can act on; the text says how."""

@@ -1,0 +1,81 @@
+"""A real broker and a real database for every test that asks for one."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import stack
+from support.leaks import end_leaked, mark_run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Fail the run, loudly, where a test leaves a process behind."""
+    mark = mark_run()
+    yield
+    leaked = end_leaked(mark)
+    assert not leaked, "left running:\n" + "\n".join(leaked)
+
+
+@pytest.fixture(scope="session")
+def backend() -> str:
+    """`docker` or `embedded`."""
+    return stack.backend()
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder that other accounts may be let into, which pytest's own may not be."""
+    folder = Path(tempfile.mkdtemp(prefix="stratoscope-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def nats_server(backend: str) -> Iterator[stack.NatsServer]:
+    """A broker of the test's own, to be taken away and brought back.
+
+    A fresh one a test (it starts in 50 ms), because the streams' names are fixed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="stratoscope-nats-"))
+    try:
+        server = stack.new_nats(backend, folder)
+        yield server
+        server.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def nats_url(nats_server: stack.NatsServer) -> str:
+    """The address of the test's own broker."""
+    return nats_server.url
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(backend: str) -> Iterator[stack.PostgresServer]:
+    """The database server of this run (of this worker, under xdist)."""
+    folder = Path(tempfile.mkdtemp(prefix="stratoscope-postgres-"))
+    try:
+        server = stack.new_postgres(backend, folder)
+        yield server
+        server.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_server(shared_postgres: stack.PostgresServer) -> Iterator[stack.PostgresServer]:
+    """The database server, to be taken away and brought back; it runs again after the test."""
+    yield shared_postgres
+    shared_postgres.start()
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: stack.PostgresServer) -> Iterator[str]:
+    """A database of the test's own, with nothing in it, dropped after the test."""
+    with stack.new_database(postgres_server) as dsn:
+        yield dsn
