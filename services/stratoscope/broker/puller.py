@@ -1,0 +1,210 @@
+"""Reading a stream in order, from a sequence on, as fast as it comes.
+
+A consumer without acknowledgements (the reader keeps its own checkpoint) is read by bounded
+pulls, renewed as messages are taken over, so that neither side buffers without limit. The
+consumer numbers what it delivers: after a gap, a lost heartbeat, a reconnect or a consumer that
+is gone nothing is guessed, `Doubt` is raised, and the reader opens a new puller at its checkpoint.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HEARTBEAT = 5.0
+_EXPIRES = 30.0
+# After this long without a pull the server forgets the consumer of a reader that died.
+_INACTIVE = 60.0
+
+
+class Doubt(Exception):
+    """The order of delivery can't be vouched for any more: start again from the checkpoint."""
+
+
+@dataclass(slots=True)
+class Delivered:
+    """A stored message: its place in the log, the broker's time, and what it holds."""
+
+    stream_seq: int
+    recorded_at: datetime
+    subject: str
+    headers: dict[str, str] | None
+    data: bytes
+
+
+class Puller:
+    """One consumer of a stream, from `start_seq` on, for some of its subjects (none: all)."""
+
+    def __init__(
+        self,
+        client: Client,
+        stream: str,
+        *,
+        start_seq: int,
+        subjects: Sequence[str] = (),
+        batch: int = 4000,
+        max_bytes: int = 32 << 20,
+    ) -> None:
+        self._client = client
+        self._stream = stream
+        self._start_seq = start_seq
+        self._subjects = subjects
+        self._batch = batch
+        self._max_bytes = max_bytes
+        self._buffer: deque[Msg] = deque()
+        self._arrived = asyncio.Event()
+        self._doubt: str | None = None
+        self._asked = 0
+        self._taken = 0
+        self._pulls = 0
+        self._reconnects = 0
+        self._heard = 0.0
+        self._consumer = ""
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+
+    async def __aenter__(self) -> Self:
+        self._reconnects = self._client.stats["reconnects"]
+        self._inbox = self._client.new_inbox()
+        self._subscription = await self._client.subscribe(
+            f"{self._inbox}.*",
+            cb=self._receive,
+            pending_msgs_limit=-1,
+            pending_bytes_limit=-1,
+        )
+        info = await self._client.jetstream().add_consumer(self._stream, self._configuration())
+        self._consumer = info.name
+        self._heard = asyncio.get_running_loop().time()
+        await self._renew()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._subscription is not None and not self._client.is_closed:
+            try:
+                await self._subscription.unsubscribe()
+                await self._client.jetstream().delete_consumer(self._stream, self._consumer)
+            except (NatsError, TimeoutError):
+                # The server drops an idle consumer by itself.
+                return
+
+    def _configuration(self) -> ConsumerConfig:
+        subjects = list(self._subjects)
+        return ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self._start_seq,
+            ack_policy=AckPolicy.NONE,
+            filter_subjects=subjects or None,
+            inactive_threshold=_INACTIVE,
+            num_replicas=1,
+            mem_storage=True,
+            max_waiting=16,
+        )
+
+    async def take(self, limit: int, wait: float) -> list[Delivered]:
+        """The next messages, at most `limit`, as soon as there is one; none after `wait` seconds.
+
+        Raises Doubt where contiguous delivery can't be vouched for.
+        """
+        if not self._buffer:
+            await self._await_one(wait)
+        self._check()
+        buffer = self._buffer
+        taken = [self._accept(buffer.popleft()) for _ in range(min(limit, len(buffer)))]
+        await self._renew()
+        return taken
+
+    async def drained(self) -> bool:
+        """Whether the consumer has nothing that was not taken yet."""
+        try:
+            info = await self._client.jetstream().consumer_info(self._stream, self._consumer)
+        except NotFoundError:
+            self._doubt = "the consumer is gone"
+            return False
+        delivered = info.delivered.consumer_seq if info.delivered else 0
+        return info.num_pending == 0 and delivered == self._taken
+
+    async def _await_one(self, wait: float) -> None:
+        self._arrived.clear()
+        if self._buffer or self._doubt:
+            return
+        try:
+            async with asyncio.timeout(wait):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+
+    def _check(self) -> None:
+        if self._client.is_closed:
+            raise Doubt("the connection is closed")
+        if self._client.stats["reconnects"] != self._reconnects:
+            raise Doubt("the connection was lost and made again")
+        silence = asyncio.get_running_loop().time() - self._heard
+        if not self._buffer and silence > 2.5 * _HEARTBEAT:
+            raise Doubt(f"no heartbeat for {silence:.0f} s")
+        if self._doubt:
+            raise Doubt(self._doubt)
+
+    def _accept(self, msg: Msg) -> Delivered:
+        # $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<time>.<pending>,
+        # with <domain>.<account> after ACK in the longer form.
+        tokens = msg.reply.split(".")
+        shift = 0 if len(tokens) == 9 else 2
+        sequence = int(tokens[6 + shift])
+        if sequence != self._taken + 1:
+            raise Doubt(f"delivery {sequence} came where {self._taken + 1} was due")
+        self._taken = sequence
+        # Integers: a float of nanoseconds is off by a microsecond now and then.
+        at = _EPOCH + timedelta(microseconds=int(tokens[7 + shift]) // 1000)
+        return Delivered(int(tokens[5 + shift]), at, msg.subject, msg.headers, msg.data)
+
+    async def _receive(self, msg: Msg) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if msg.reply:
+            self._asked -= 1
+            self._buffer.append(msg)
+        else:
+            self._status(msg.headers or {})
+        self._arrived.set()
+
+    def _status(self, headers: dict[str, str]) -> None:
+        status, description = headers.get("Status", ""), headers.get("Description", "")
+        if status == "100":
+            return
+        ended = status in ("404", "408") or description in (
+            "Batch Completed",
+            "Message Size Exceeds MaxBytes",
+        )
+        if not ended:
+            self._doubt = f"the server ended the pull: {status} {description}"
+            return
+        # A pull that ends early says how much of it was not delivered.
+        self._asked -= int(headers.get("Nats-Pending-Messages", 0))
+
+    async def _renew(self) -> None:
+        """Keep up to two batches on their way or waiting here."""
+        while self._asked + len(self._buffer) <= self._batch:
+            self._asked += self._batch
+            self._pulls += 1
+            await self._client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
+                json.dumps(
+                    {
+                        "batch": self._batch,
+                        "max_bytes": self._max_bytes,
+                        "expires": int(_EXPIRES * 1e9),
+                        "idle_heartbeat": int(_HEARTBEAT * 1e9),
+                    }
+                ).encode(),
+                reply=f"{self._inbox}.{self._pulls}",
+            )

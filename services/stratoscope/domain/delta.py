@@ -1,0 +1,117 @@
+"""State versions as skip-deltas: any version of a group is at most nine blobs away.
+
+Versions come in groups of up to 256. Version 0 of a group is a keyframe, compressed by itself;
+version j is compressed with the raw bytes of version ``j & (j - 1)`` (j without its lowest set
+bit) as dictionary. Following parents clears one bit at a time, so a chain is as long as j has
+set bits, plus the keyframe. To append version j + 1 only the ancestors of version j are needed,
+since each is an ancestor of, or equal to, what j + 1 has for a parent: a group that is open for
+writing is a stack of at most nine documents.
+
+Frames are written without zstd's magic number and without sizes, which the row knows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import zstandard
+
+from stratoscope.domain.canonical import digest
+
+GROUP = 256
+LEVEL = 3
+
+
+class DamagedChain(ValueError):
+    """A chain of blobs did not give the document that was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group open for writing: the newest version's chain, keyframe first."""
+
+    slots: tuple[int, ...] = ()
+    raws: tuple[bytes, ...] = ()
+
+    @property
+    def newest(self) -> bytes | None:
+        """The newest version's canonical bytes."""
+        return self.raws[-1] if self.raws else None
+
+    @property
+    def size(self) -> int:
+        """Bytes held in memory."""
+        return sum(map(len, self.raws))
+
+
+def parent(slot: int) -> int:
+    """The slot whose raw bytes are the dictionary of this one (0 has none)."""
+    return slot & (slot - 1)
+
+
+def chain(slot: int) -> tuple[int, ...]:
+    """The slots that rebuild this one, keyframe first."""
+    slots = [slot]
+    while slots[-1]:
+        slots.append(parent(slots[-1]))
+    return tuple(reversed(slots))
+
+
+def append(group: Group, raw: bytes) -> tuple[Group, int, bytes]:
+    """Add a version: the group after it, its slot, its blob."""
+    slot = group.slots[-1] + 1 if group.slots else 0
+    if slot in (0, GROUP):
+        return Group((0,), (raw,)), 0, _compress(raw, None)
+    kept = group.slots.index(parent(slot)) + 1
+    blob = _compress(raw, group.raws[kept - 1])
+    return Group((*group.slots[:kept], slot), (*group.raws[:kept], raw)), slot, blob
+
+
+def unfold(blobs: Sequence[bytes], sizes: Sequence[int]) -> tuple[bytes, ...]:
+    """Rebuild every document of a chain, keyframe first.
+
+    Raises DamagedChain where a blob is no frame or holds more or less than its size.
+    """
+    raws: list[bytes] = []
+    for blob, size in zip(blobs, sizes, strict=True):
+        raws.append(_decompress(blob, size, raws[-1] if raws else None))
+    return tuple(raws)
+
+
+def verified(raw: bytes, expected: bytes) -> bytes:
+    """Pass a rebuilt document on if it is the one that was stored, else raise DamagedChain."""
+    if digest(raw) != expected:
+        raise DamagedChain("a rebuilt state does not have the hash it was stored with")
+    return raw
+
+
+def _dictionary(raw: bytes) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(raw, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def _compress(raw: bytes, ancestor: bytes | None) -> bytes:
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        LEVEL,
+        source_size=len(raw),
+        dict_size=len(ancestor) if ancestor else 0,
+        format=zstandard.FORMAT_ZSTD1_MAGICLESS,
+        write_content_size=False,
+        write_dict_id=False,
+    )
+    dictionary = _dictionary(ancestor) if ancestor else None
+    compressor = zstandard.ZstdCompressor(dict_data=dictionary, compression_params=parameters)
+    return compressor.compress(raw)
+
+
+def _decompress(blob: bytes, size: int, ancestor: bytes | None) -> bytes:
+    dictionary = _dictionary(ancestor) if ancestor else None
+    decompressor = zstandard.ZstdDecompressor(
+        dict_data=dictionary, format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << 31
+    )
+    try:
+        # The bound is the stored size: a damaged blob must not be able to unpack to gigabytes.
+        raw = decompressor.decompress(blob, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise DamagedChain(f"a stored delta is no zstd frame: {error}") from error
+    if len(raw) != size:
+        raise DamagedChain(f"a stored delta unpacks to {len(raw)} bytes instead of {size}")
+    return raw

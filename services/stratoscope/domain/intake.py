@@ -1,0 +1,291 @@
+"""What a batch of messages does to the projection: records in, rows out.
+
+Intake is a left fold over the log. The accumulator is a *head* an agent (next index, clocks, the
+open group of state versions, the newest state); each record gives rows and the next head. Nothing
+here asks a database: what the fold must know of the past (which ids are taken, where causes
+stand and how deep they are) comes in as `Known`, so that the same messages over the same past
+give the same rows, live and at every rebuild.
+
+A message is taken whole or not at all. One whose patch does not apply leaves the heads as they
+were, becomes a dead letter and taints its agent's state.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, assert_never
+from uuid import UUID, uuid5
+
+from stratoscope.domain import delta
+from stratoscope.domain.canonical import canonical, decoded, digest
+from stratoscope.domain.patch import PatchConflict, apply_to_state
+from stratoscope.domain.records import (
+    Batch,
+    Cause,
+    EventIn,
+    Head,
+    Known,
+    Limits,
+    Message,
+    Rejection,
+    SnapshotIn,
+)
+from stratoscope.domain.timeline import Place, tick
+
+# Names of records that came without an id are made under this one.
+PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
+
+
+class StateRefused(ValueError):
+    """A patch gave a state that is over a limit."""
+
+
+def decide(
+    messages: Iterable[Message | Rejection],
+    heads: Mapping[int, Head],
+    known: Known,
+    stream: str,
+    limits: Limits | None = None,
+) -> Batch:
+    """Fold messages into rows. `heads` is left as it was; `known` grows by what was taken."""
+    return _Fold(heads, known, stream, limits or Limits()).over(messages)
+
+
+class _Fold:
+    """One run of `decide`: the batch so far and what it is counted from."""
+
+    def __init__(
+        self, heads: Mapping[int, Head], known: Known, stream: str, limits: Limits
+    ) -> None:
+        self._before = heads
+        self._known = known
+        self._stream = stream
+        self._limits = limits
+        self._batch = Batch()
+
+    def over(self, messages: Iterable[Message | Rejection]) -> Batch:
+        for message in messages:
+            match message:
+                case Message():
+                    self._message(message)
+                case Rejection():
+                    self._batch.rejections.append(message)
+                case _:
+                    assert_never(message)
+        return self._batch
+
+    def _head(self, agent_id: int) -> Head:
+        head = self._batch.heads.get(agent_id)
+        if head is None:
+            head = self._batch.heads[agent_id] = replace(self._before[agent_id])
+        return head
+
+    def _message(self, message: Message) -> None:
+        head = self._head(message.agent_id)
+        # Only a patch can be refused from here on, so only then there is a way back to keep.
+        patched = any(isinstance(one, EventIn) and one.patch for one in message.records)
+        before = replace(head) if patched else head
+        batch = self._batch
+        marks = len(batch.events), len(batch.versions), len(batch.edges)
+        for ordinal, record in enumerate(message.records):
+            try:
+                match record:
+                    case EventIn():
+                        self._event(head, message, ordinal, record)
+                    case SnapshotIn():
+                        self._snapshot(head, message, ordinal, record)
+                    case _:
+                        assert_never(record)
+            except (PatchConflict, StateRefused) as error:
+                self._take_back(marks, message)
+                batch.heads[message.agent_id] = before
+                self._refuse(before, message, ordinal, error)
+                return
+
+    def _take_back(self, marks: tuple[int, int, int], message: Message) -> None:
+        """Forget what a refused message had added."""
+        events, versions, edges = marks
+        agent_id, space = message.agent_id, message.space
+        ids = {row[9] for row in self._batch.events[events:]}
+        for id_ in ids | {row[11] for row in self._batch.versions[versions:] if row[11]}:
+            self._known.ids.discard((agent_id, id_.int))
+        for id_ in ids:
+            cause = self._known.causes.get((space, id_.int))
+            if cause and cause.place.stream_seq == message.stream_seq:
+                del self._known.causes[space, id_.int]
+        del self._batch.events[events:]
+        del self._batch.versions[versions:]
+        del self._batch.edges[edges:]
+
+    def _refuse(
+        self, head: Head, message: Message, ordinal: int, error: PatchConflict | StateRefused
+    ) -> None:
+        reason = "patch_conflict" if isinstance(error, PatchConflict) else "state_over_limit"
+        self._batch.rejections.append(Rejection(message.stream_seq, ordinal, reason, str(error)))
+        self._batch.taints.append((head.agent_id, message.stream_seq, ordinal, head.next_event - 1))
+
+    def _id(self, head: Head, message: Message, ordinal: int, id_: UUID | None) -> UUID | None:
+        """The record's id, made from its place where it has none; None where it is taken."""
+        if id_ is None:
+            id_ = uuid5(PLACE_NAMESPACE, f"{self._stream}:{message.stream_seq}:{ordinal}")
+        key = (head.agent_id, id_.int)
+        if key in self._known.ids:
+            head.duplicates += 1
+            return None
+        self._known.ids.add(key)
+        return id_
+
+    def _tick(self, head: Head, occurred: datetime | None, message: Message) -> datetime | None:
+        """Move the head's clocks; give back the time to store beside the clock, if any."""
+        occurred = occurred or message.recorded_at
+        clocks = tick(head.clock, head.recorded_at, occurred, message.recorded_at)
+        head.clock, head.recorded_at = clocks
+        if head.first_at is None:
+            head.first_at = head.clock
+        return None if occurred == head.clock else occurred
+
+    def _event(self, head: Head, message: Message, ordinal: int, event: EventIn) -> None:
+        id_ = self._id(head, message, ordinal, event.id)
+        if id_ is None:
+            return
+        place = Place(message.stream_seq, ordinal)
+        occurred = self._tick(head, event.occurred_at, message)
+        depth = self._depth(message.space, place, event.causes) if event.causes else 1
+        index = head.next_event
+        head.next_event += 1
+        self._batch.events.append(
+            (
+                index,
+                place.stream_seq,
+                head.clock,
+                head.recorded_at,
+                occurred,
+                head.agent_id,
+                event.type_id,
+                ordinal,
+                depth,
+                id_,
+                event.data,
+                event.metadata,
+                event.causes or None,
+                event.patch_json,
+                message.traceparent,
+            )
+        )
+        self._known.place(message.space, id_, Cause(place, depth))
+        for cause in dict.fromkeys(event.causes):
+            self._batch.edges.append((cause, head.agent_id, index))
+        if event.patch is not None:
+            self._fold_patch(head, message, ordinal, event.patch)
+
+    def _depth(self, space: str, place: Place, causes: Sequence[UUID]) -> int | None:
+        """One more than the deepest cause that stands earlier; None while one is unknown."""
+        deepest = 0
+        for id_ in causes:
+            cause = self._known.causes.get((space, id_.int))
+            if cause is None:
+                if not self._known.complete:
+                    return None
+            elif cause.place < place:
+                if cause.depth is None:
+                    return None
+                deepest = max(deepest, cause.depth)
+        return deepest + 1
+
+    def _snapshot(self, head: Head, message: Message, ordinal: int, snapshot: SnapshotIn) -> None:
+        id_ = self._id(head, message, ordinal, snapshot.id)
+        if id_ is None:
+            return
+        occurred = self._tick(head, snapshot.occurred_at, message)
+        head.snapshots += 1
+        head.memory_usage += snapshot.memory_usage or 0
+        head.state = snapshot.state
+        described = (snapshot.memory_usage, snapshot.metadata, snapshot.label)
+        self._version(head, message, ordinal, snapshot.raw, (id_, occurred, *described))
+
+    def _fold_patch(
+        self, head: Head, message: Message, ordinal: int, patch: Sequence[Mapping[str, Any]]
+    ) -> None:
+        if head.state is None:
+            head.state = decoded(_group(head).newest or b"{}")
+        state = apply_to_state(head.state, patch)
+        if _deepens(patch, state, self._limits.depth):
+            raise StateRefused(f"the patched state is deeper than {self._limits.depth} levels")
+        raw = canonical(state)
+        if len(raw) > self._limits.state_bytes:
+            raise StateRefused(
+                f"the patched state has {len(raw)} bytes, more than {self._limits.state_bytes}"
+            )
+        head.state = state
+        head.patches += 1
+        self._version(head, message, ordinal, raw, (None, None, None, None, None))
+
+    def _version(
+        self,
+        head: Head,
+        message: Message,
+        ordinal: int,
+        raw: bytes,
+        described: tuple[UUID | None, datetime | None, int | None, str | None, str | None],
+    ) -> None:
+        id_, occurred, memory_usage, metadata, label = described
+        head.group, slot, blob = delta.append(_group(head), raw)
+        version = head.next_version
+        head.next_version += 1
+        head.next_slot = slot + 1
+        head.keyframes += slot == 0
+        head.raw_bytes += len(raw)
+        head.stored_bytes += len(blob)
+        self._batch.versions.append(
+            (
+                version,
+                head.next_event - 1,
+                message.stream_seq,
+                head.clock,
+                head.recorded_at,
+                occurred,
+                memory_usage,
+                head.agent_id,
+                len(raw),
+                ordinal,
+                slot,
+                id_,
+                digest(raw),
+                blob,
+                metadata,
+                label,
+                message.traceparent,
+            )
+        )
+
+
+def _group(head: Head) -> delta.Group:
+    """The open group, which the caller must have loaded for an agent that has states."""
+    if head.group is None and head.next_version:
+        raise LookupError(f"the open group of agent {head.agent_id} was not loaded")
+    return head.group or delta.Group()
+
+
+def _deepens(patch: Sequence[Mapping[str, Any]], state: Any, limit: int) -> bool:
+    """Whether a patch brought a state over a depth that it kept before."""
+    if any(operation["op"] in ("move", "copy") for operation in patch):
+        return too_deep(state, limit)
+    return any(
+        too_deep(operation.get("value"), limit - operation["path"].count("/"))
+        for operation in patch
+    )
+
+
+def too_deep(value: Any, limit: int) -> bool:
+    """Whether containers are nested in a value deeper than a number of levels."""
+    level = [value]
+    for _ in range(max(limit, 0) + 1):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        if not containers:
+            return False
+        level = [
+            child
+            for item in containers
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return True

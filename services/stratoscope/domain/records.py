@@ -1,0 +1,144 @@
+"""The values that intake passes along: what comes in, what is known, what goes out.
+
+They are plain slotted records rather than models: each is made tens of thousands of times a
+second, from input that the contract's models have already checked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stratoscope.domain import delta
+from stratoscope.domain.timeline import Place
+
+
+@dataclass(slots=True)
+class EventIn:
+    """An event as it came, its JSON parts already spelled."""
+
+    id: UUID | None
+    type_id: int
+    occurred_at: datetime | None
+    data: str
+    metadata: str | None
+    causes: Sequence[UUID]
+    patch: Sequence[Mapping[str, Any]] | None
+    patch_json: str | None
+
+
+@dataclass(slots=True)
+class SnapshotIn:
+    """A snapshot as it came: the state decoded and spelled."""
+
+    id: UUID | None
+    occurred_at: datetime | None
+    state: Any
+    raw: bytes
+    memory_usage: int | None
+    metadata: str | None
+    label: str | None
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of the log with what it holds."""
+
+    stream_seq: int
+    recorded_at: datetime
+    agent_id: int
+    space: str
+    records: Sequence[EventIn | SnapshotIn]
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a message was not taken. `ordinal` is the record's place in it, where one is to blame."""
+
+    stream_seq: int
+    ordinal: int | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Where a possible cause stands, and its depth (None where it is not known yet)."""
+
+    place: Place
+    depth: int | None
+
+
+@dataclass(slots=True)
+class Known:
+    """What the past says about the ids in a batch. The fold adds to it as it goes."""
+
+    ids: set[tuple[int, int]] = field(default_factory=set)
+    causes: dict[tuple[str, int], Cause] = field(default_factory=dict)
+    # Whether every earlier event of the log is in `causes` or nowhere.
+    complete: bool = True
+
+    def place(self, space: str, id_: UUID, cause: Cause) -> None:
+        """Remember an event; of two with one id in a space, the lower place is meant."""
+        known = self.causes.get((space, id_.int))
+        if known is None or cause.place < known.place:
+            self.causes[space, id_.int] = cause
+
+
+@dataclass(slots=True)
+class Head:
+    """Where an agent's timeline ends: what the next record is counted from."""
+
+    agent_id: int
+    next_event: int = 0
+    next_version: int = 0
+    next_slot: int = 0
+    # The chain of the newest state; None until somebody needs it.
+    group: delta.Group | None = None
+    # The newest state, decoded; only there while patches come in.
+    state: Any = None
+    clock: datetime | None = None
+    recorded_at: datetime | None = None
+    first_at: datetime | None = None
+    snapshots: int = 0
+    patches: int = 0
+    keyframes: int = 0
+    duplicates: int = 0
+    memory_usage: int = 0
+    raw_bytes: int = 0
+    stored_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Limits:
+    """Settings that intake holds records to."""
+
+    state_bytes: int = 32 << 20
+    depth: int = 64
+
+
+@dataclass(slots=True)
+class Batch:
+    """The rows of a batch, in the order of the tables' columns, and the heads after it."""
+
+    heads: dict[int, Head] = field(default_factory=dict)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    versions: list[tuple[Any, ...]] = field(default_factory=list)
+    edges: list[tuple[UUID, int, int]] = field(default_factory=list)
+    taints: list[tuple[int, int, int, int]] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+
+
+EVENT_COLUMNS = (
+    *("event_index", "stream_seq", "clock", "recorded_at", "occurred_at", "agent_id", "type_id"),
+    *("ordinal", "depth", "id", "data", "metadata", "causes", "patch", "traceparent"),
+)
+VERSION_COLUMNS = (
+    *("version", "event_index", "stream_seq", "clock", "recorded_at", "occurred_at"),
+    *("memory_usage", "agent_id", "size", "ordinal", "slot", "snapshot_id", "digest", "blob"),
+    *("metadata", "label", "traceparent"),
+)
+EDGE_COLUMNS = ("cause", "agent_id", "event_index")
+TAINT_COLUMNS = ("agent_id", "stream_seq", "ordinal", "event_index")

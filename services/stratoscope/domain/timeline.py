@@ -1,0 +1,50 @@
+"""An agent's timeline: the order is the log's, the clock is a running maximum.
+
+The agent's own times may go back, stand still or be wrong. A time query must still give a prefix
+of the timeline, so each record carries the *clock*: the highest occurred time so far. A record
+behind it is late; one more than a day ahead of the broker's time would drag the clock into the
+future for good, so it counts as recorded and is called clamped.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+# Positions start here: before the first event.
+BEFORE_FIRST = -1
+
+MAX_AHEAD = timedelta(days=1)
+
+
+class Place(NamedTuple):
+    """Where a record stands in the log. All order goes by it."""
+
+    stream_seq: int
+    ordinal: int
+
+
+class Clocks(NamedTuple):
+    """Both running maxima of one agent, after a record."""
+
+    occurred: datetime
+    recorded: datetime
+
+
+def tick(
+    clock: datetime | None, recorded_clock: datetime | None, occurred: datetime, recorded: datetime
+) -> Clocks:
+    """Both clocks after a record with these times; None stands before an agent's first."""
+    if occurred - recorded > MAX_AHEAD:
+        occurred = recorded
+    if clock is None or recorded_clock is None:
+        return Clocks(occurred, recorded)
+    return Clocks(max(clock, occurred), max(recorded_clock, recorded))
+
+
+def is_late(occurred: datetime, clock: datetime) -> bool:
+    """Whether a record stands behind its agent's clock."""
+    return occurred < clock
+
+
+def is_clamped(occurred: datetime, clock: datetime) -> bool:
+    """Whether a record's time was too far ahead to count: only then is it past the clock."""
+    return occurred > clock

@@ -1,0 +1,76 @@
+"""Connections: each sees one projection and the operations schema by its search path."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+OPERATIONS = "strato"
+
+
+class DatabaseUnreachable(Exception):
+    """Postgres did not answer, or refused; the message says which server and what to look at."""
+
+
+def settings(schema: str, application: str) -> dict[str, str]:
+    """What every session of ours sets."""
+    return {
+        "search_path": f"{schema}, {OPERATIONS}",
+        "application_name": application,
+        "timezone": "UTC",
+        # Our queries are short: compiling one costs more than running it.
+        "jit": "off",
+        # A peer that vanished without a word is noticed within seconds, not hours.
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "2",
+        "tcp_keepalives_count": "3",
+    }
+
+
+@asynccontextmanager
+async def connection(dsn: str, schema: str, application: str) -> AsyncIterator[asyncpg.Connection]:
+    """One session of its own. Raises DatabaseUnreachable."""
+    try:
+        session = await asyncpg.connect(dsn, server_settings=settings(schema, application))
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        raise unreachable(error) from error
+    try:
+        yield session
+    finally:
+        await close(session)
+
+
+async def close(session: asyncpg.Connection) -> None:
+    """End a session, whatever state it is in."""
+    try:
+        await session.close(timeout=2)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        session.terminate()
+
+
+@asynccontextmanager
+async def pool(
+    dsn: str, schema: str, application: str, *, size: int
+) -> AsyncIterator[asyncpg.Pool]:
+    """Up to `size` sessions. Raises DatabaseUnreachable."""
+    try:
+        sessions = await asyncpg.create_pool(
+            dsn,
+            min_size=min(2, size),
+            max_size=size,
+            server_settings=settings(schema, application),
+        )
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        raise unreachable(error) from error
+    try:
+        yield sessions
+    finally:
+        sessions.terminate()
+
+
+def unreachable(error: BaseException) -> DatabaseUnreachable:
+    """Say that Postgres can't be used, without the DSN's password."""
+    return DatabaseUnreachable(
+        f"Postgres can't be used ({error or type(error).__name__}): check STRATO_POSTGRES_DSN and"
+        " that the server runs"
+    )

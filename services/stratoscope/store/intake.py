@@ -1,0 +1,230 @@
+"""What intake reads and writes: names, heads, known ids, and the transaction of a batch."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from stratoscope.domain import delta
+from stratoscope.domain.records import (
+    EDGE_COLUMNS,
+    EVENT_COLUMNS,
+    TAINT_COLUMNS,
+    VERSION_COLUMNS,
+    Batch,
+    Cause,
+    Head,
+    Known,
+)
+from stratoscope.domain.timeline import Place
+from stratoscope.store.leases import Held
+from stratoscope.store.sql import queries
+
+_SQL = queries("intake")
+AgentKey = tuple[str, str]
+# Where a test may end the process; the service passes nothing.
+Checkpoints = Callable[[str], None]
+
+
+class FenceLost(Exception):
+    """The checkpoint is not where it was left: somebody else holds the lease now."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was not taken, as it came, with the reason."""
+
+    stream_seq: int
+    ordinal: int | None
+    rule_version: int
+    space: str
+    agent: str
+    subject: str
+    reason: str
+    detail: str
+    headers: str
+    body: bytes
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a batch gets: the checkpoint after it, and the last message with its digest."""
+
+    stream_seq: int
+    probe_seq: int | None = None
+    probe_digest: bytes | None = None
+
+
+class IntakeReader:
+    """What the fold must know of the past."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def intern_agents(self, agents: Iterable[tuple[int, str, str]]) -> None:
+        """Give numbers to agents: partition, space and name of each."""
+        partitions, spaces, names = zip(*sorted(set(agents)), strict=True)
+        await self._pool.execute(_SQL["intern_agents"], partitions, spaces, names)
+
+    async def intern_types(self, names: Iterable[str]) -> dict[str, int]:
+        """The numbers of event types, made where there are none."""
+        wanted = sorted(set(names))
+        await self._pool.execute(_SQL["intern_types"], wanted)
+        rows = await self._pool.fetch(_SQL["types"], wanted)
+        return {row["name"]: row["type_id"] for row in rows}
+
+    async def heads(self, agents: Sequence[AgentKey]) -> dict[AgentKey, Head]:
+        """The ends of timelines, without their states."""
+        spaces, names = [key[0] for key in agents], [key[1] for key in agents]
+        rows = await self._pool.fetch(_SQL["heads"], spaces, names)
+        return {(row["space"], row["name"]): _head(row) for row in rows}
+
+    async def open_group(self, head: Head) -> delta.Group:
+        """The chain of a timeline's newest state, ready to be appended to."""
+        if not head.next_version:
+            return delta.Group()
+        slots = delta.chain(head.next_slot - 1)
+        start = head.next_version - head.next_slot
+        rows = await self._pool.fetch(
+            _SQL["chain"], head.agent_id, [start + slot for slot in slots]
+        )
+        raws = delta.unfold([row["blob"] for row in rows], [row["size"] for row in rows])
+        delta.verified(raws[-1], rows[-1]["digest"])
+        return delta.Group(slots, raws)
+
+    async def known_ids(
+        self, events: Sequence[tuple[int, UUID]], snapshots: Sequence[tuple[int, UUID]]
+    ) -> set[tuple[int, int]]:
+        """Which of these ids of agents are taken; `snapshots` are looked up among snapshots."""
+        known: set[tuple[int, int]] = set()
+        for query, asked in (("known_events", events), ("known_snapshots", snapshots)):
+            if asked:
+                agents, ids = zip(*asked, strict=True)
+                rows = await self._pool.fetch(_SQL[query], agents, ids)
+                known |= {(row["agent_id"], row["id"].int) for row in rows}
+        return known
+
+    async def known_causes(self, asked: Iterable[tuple[str, UUID]], known: Known) -> None:
+        """Look up where causes stand, and tell `known`."""
+        if wanted := sorted(set(asked), key=lambda one: (one[0], one[1].int)):
+            spaces, ids = zip(*wanted, strict=True)
+            for row in await self._pool.fetch(_SQL["known_causes"], spaces, ids):
+                place = Place(row["stream_seq"], row["ordinal"])
+                known.place(row["space"], row["id"], Cause(place, row["depth"]))
+
+
+class IntakeWriter:
+    """The transaction of a batch: both the rows and the checkpoint, or neither."""
+
+    def __init__(self, session: asyncpg.Connection, reached: Checkpoints | None = None) -> None:
+        self._session = session
+        self._reached = reached or _nowhere
+
+    async def commit(
+        self, batch: Batch, dead: Sequence[DeadLetter], held: Sequence[Held], progress: Progress
+    ) -> None:
+        """Write a batch and move the checkpoints. Raises FenceLost, and then nothing is written."""
+        async with self._session.transaction():
+            await self._advance(held, progress)
+            self._reached("before_copy")
+            await self._copy(batch)
+            self._reached("after_copy")
+            if dead:
+                await self._session.execute(_SQL["bury"], *_columns(dead))
+            if batch.heads:
+                await self._session.execute(_SQL["move_heads"], *_head_columns(batch))
+            self._reached("before_commit")
+        self._reached("after_commit")
+
+    async def _advance(self, held: Sequence[Held], progress: Progress) -> None:
+        moved = await self._session.execute(
+            _SQL["advance"],
+            [one.partition for one in held],
+            [one.epoch for one in held],
+            [one.stream_seq for one in held],
+            progress.stream_seq,
+            progress.probe_seq,
+            progress.probe_digest,
+        )
+        if moved != f"UPDATE {len(held)}":
+            raise FenceLost(f"of {len(held)} checkpoints: {moved}")
+
+    async def _copy(self, batch: Batch) -> None:
+        tables = (
+            ("event", EVENT_COLUMNS, batch.events),
+            ("state_version", VERSION_COLUMNS, batch.versions),
+            ("edge", EDGE_COLUMNS, batch.edges),
+            ("taint", TAINT_COLUMNS, batch.taints),
+        )
+        for table, columns, rows in tables:
+            if rows:
+                await self._session.copy_records_to_table(table, records=rows, columns=columns)
+
+
+def _nowhere(_: str) -> None:
+    """No test watches."""
+
+
+def _head(row: asyncpg.Record) -> Head:
+    return Head(
+        agent_id=row["agent_id"],
+        next_event=row["next_event"],
+        next_version=row["next_version"],
+        next_slot=row["next_slot"],
+        clock=row["clock"],
+        recorded_at=row["recorded_at"],
+        first_at=row["first_at"],
+        snapshots=row["snapshots"],
+        patches=row["patches"],
+        keyframes=row["keyframes"],
+        duplicates=row["duplicates"],
+        memory_usage=row["memory_usage"],
+        raw_bytes=row["raw_bytes"],
+        stored_bytes=row["stored_bytes"],
+    )
+
+
+def _head_columns(batch: Batch) -> list[list[object]]:
+    rows = [
+        (
+            head.agent_id,
+            head.next_event,
+            head.next_version,
+            head.next_slot,
+            head.snapshots,
+            head.patches,
+            head.keyframes,
+            head.duplicates,
+            head.memory_usage,
+            head.raw_bytes,
+            head.stored_bytes,
+            head.first_at,
+            head.clock,
+            head.recorded_at,
+        )
+        for head in batch.heads.values()
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _columns(dead: Sequence[DeadLetter]) -> list[list[object]]:
+    rows = [
+        (
+            one.stream_seq,
+            one.ordinal,
+            one.rule_version,
+            one.space,
+            one.agent,
+            one.subject,
+            one.reason,
+            one.detail,
+            one.headers,
+            one.body,
+            one.recorded_at,
+        )
+        for one in dead
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,92 @@
+"""Leases on partitions: who may move a checkpoint, and until when."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import asyncpg
+
+from stratoscope.store.sql import queries
+
+_SQL = queries("leases")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A partition that this projector holds: its fence and its checkpoint."""
+
+    partition: int
+    epoch: int
+    stream_seq: int
+    probe_seq: int
+    probe_digest: bytes | None
+
+
+class Leases:
+    """The leases of one projector. `session` is the writer's: a lease dies with it."""
+
+    def __init__(
+        self,
+        session: asyncpg.Connection,
+        pool: asyncpg.Pool,
+        *,
+        owner: str,
+        lasting: timedelta,
+        partitions: int,
+    ) -> None:
+        self._session = session
+        self._pool = pool
+        self._owner = owner
+        self._lasting = lasting
+        self._partitions = partitions
+        self._held: dict[int, Held] = {}
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What is held, in order."""
+        return tuple(self._held[number] for number in sorted(self._held))
+
+    async def share(self) -> int:
+        """How many partitions are this projector's, of those alive now."""
+        others: int = await self._pool.fetchval(_SQL["alive"], self._owner, self._lasting)
+        return -(-self._partitions // (others + 1))
+
+    async def claim(self, share: int) -> bool:
+        """Take what is free, up to `share`; True where that changed what is held."""
+        wanted = share - len(self._held)
+        if wanted <= 0:
+            return False
+        rows = await self._session.fetch(_SQL["claim"], self._owner, self._lasting, wanted)
+        self._held |= {row["partition"]: Held(*row) for row in rows}
+        return bool(rows)
+
+    async def renew(self) -> bool:
+        """Hold on; False where a lease was lost to somebody else."""
+        numbers, epochs = self._fences(self.held)
+        rows = await self._pool.fetch(_SQL["renew"], numbers, epochs, self._lasting)
+        return len(rows) == len(self._held)
+
+    async def release(self, count: int) -> None:
+        """Give the last `count` partitions back."""
+        given = self.held[len(self._held) - count :]
+        await self._pool.execute(_SQL["release"], *self._fences(given))
+        for held in given:
+            del self._held[held.partition]
+
+    async def leave(self) -> None:
+        """Give everything back and say goodbye."""
+        await self.release(len(self._held))
+        await self._pool.execute(_SQL["leave"], self._owner)
+
+    def moved(self, stream_seq: int, probe_seq: int | None, probe_digest: bytes | None) -> None:
+        """Every checkpoint was moved."""
+        for held in self.held:
+            self._held[held.partition] = replace(
+                held,
+                stream_seq=max(held.stream_seq, stream_seq),
+                probe_seq=held.probe_seq if probe_seq is None else probe_seq,
+                probe_digest=held.probe_digest if probe_digest is None else probe_digest,
+            )
+
+    @staticmethod
+    def _fences(held: tuple[Held, ...]) -> tuple[list[int], list[int]]:
+        return [one.partition for one in held], [one.epoch for one in held]

@@ -1,0 +1,65 @@
+"""Bringing a database to the schema that this version needs; safe to run from anywhere, often.
+
+One transaction under one advisory lock: of several processes that start together one migrates,
+the others wait and find it done.
+"""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from stratoscope.store.database import OPERATIONS, connection
+from stratoscope.store.sql import migrations
+from stratoscope_contracts.words import PARTITIONS
+
+FIRST_PROJECTION = "strato_p1"
+_LOCK = 0x57_52_41_54  # any number will do, as long as it is always this one
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What there is now, and what was done for it."""
+
+    serving: str
+    applied: tuple[str, ...]
+
+
+async def migrate(dsn: str) -> Migrated:
+    """Apply what is missing and give the schema of the serving projection."""
+    async with connection(dsn, OPERATIONS, "stratoscope migrate") as session, session.transaction():
+        await session.execute("select pg_advisory_xact_lock($1)", _LOCK)
+        applied = await _apply(session, OPERATIONS, "operations")
+        serving = await session.fetchval("select schema_name from projection where serving")
+        if serving is None:
+            serving = FIRST_PROJECTION
+            await session.execute(
+                "insert into projection (schema_name, serving) values ($1, true)", serving
+            )
+        applied += await _apply(session, serving, "projection")
+        await session.execute(f"set local search_path to {serving}")
+        await session.execute(
+            "insert into partition (partition) select generate_series(0, $1::int - 1)"
+            " on conflict do nothing",
+            PARTITIONS,
+        )
+    return Migrated(serving, tuple(applied))
+
+
+async def _apply(session: asyncpg.Connection, schema: str, room: str) -> list[str]:
+    # A schema's name is ours, never a user's: identifiers can't be parameters.
+    await session.execute(f"create schema if not exists {schema}")
+    await session.execute(f"set local search_path to {schema}, {OPERATIONS}")
+    await session.execute(
+        f"create table if not exists {schema}.migration"
+        " (number integer primary key, name text not null, applied_at timestamptz not null)"
+    )
+    done = {row["number"] for row in await session.fetch(f"select number from {schema}.migration")}
+    applied = []
+    for number, name, statements in migrations(room):
+        if number not in done:
+            await session.execute(statements)
+            await session.execute(
+                f"insert into {schema}.migration values ($1, $2, now())", number, name
+            )
+            applied.append(f"{room} {number:04} {name}")
+    return applied

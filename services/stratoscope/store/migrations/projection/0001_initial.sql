@@ -1,0 +1,127 @@
+-- What the log says, in the form in which it is asked for. Everything here can be dropped and
+-- filled again from the log. A projection lives in a schema of its own (search_path), so that a
+-- new one can be filled beside the one that serves.
+--
+-- Each key starts with, or contains, agent_id: it is the distribution key of a sharded database.
+-- A table's columns stand in the order that wastes no bytes on alignment.
+
+create table log (
+    stream text primary key,
+    created_at timestamptz not null
+);
+comment on table log is 'The stream that this projection was made from; another one stops the projector.';
+
+create table partition (
+    partition smallint primary key,
+    epoch bigint not null default 0,
+    stream_seq bigint not null default 0,
+    probe_seq bigint not null default 0,
+    probe_digest bytea,
+    owner text,
+    owner_pid integer,
+    owner_since timestamptz,
+    lease_until timestamptz
+);
+comment on table partition is 'The only checkpoint: all of a partition up to stream_seq is in the tables. The owner holds a lease, the epoch fences one who lost it.';
+comment on column partition.probe_seq is 'The last message that was taken in, with its digest: a log that no longer has it was replaced or rolled back.';
+
+create table projector (
+    owner text primary key,
+    alive_until timestamptz not null
+);
+comment on table projector is 'Who is alive, so that partitions are shared out evenly.';
+
+create table agent (
+    agent_id integer generated always as identity primary key,
+    partition smallint not null,
+    space text not null,
+    name text not null,
+    next_event bigint not null default 0,
+    next_version bigint not null default 0,
+    next_slot smallint not null default 0,
+    snapshots bigint not null default 0,
+    patches bigint not null default 0,
+    keyframes bigint not null default 0,
+    duplicates bigint not null default 0,
+    memory_usage bigint not null default 0,
+    raw_bytes bigint not null default 0,
+    stored_bytes bigint not null default 0,
+    first_at timestamptz,
+    clock timestamptz,
+    recorded_at timestamptz,
+    unique (space, name)
+) with (fillfactor = 60);
+comment on table agent is 'An agent''s name as a number, and the head of its timeline.';
+
+create table event_type (
+    type_id integer generated always as identity primary key,
+    name text not null unique
+);
+
+create table event (
+    event_index bigint not null,
+    stream_seq bigint not null,
+    clock timestamptz not null,
+    recorded_at timestamptz not null,
+    occurred_at timestamptz,
+    agent_id integer not null,
+    type_id integer not null,
+    ordinal integer not null,
+    depth integer,
+    id uuid not null,
+    data json not null,
+    metadata json,
+    causes uuid[],
+    patch json,
+    traceparent text,
+    primary key (agent_id, event_index)
+);
+comment on column event.occurred_at is 'Null where it is the clock: behind it the event is late, past it clamped.';
+comment on column event.depth is 'Null until the resolver knows the depth of a cause in another partition.';
+-- One index for both questions: is this id taken, and where in the space is it.
+create unique index event_id on event (id, agent_id);
+create index event_of_type on event (agent_id, type_id, event_index);
+create index event_without_depth on event (stream_seq, ordinal) where depth is null;
+
+create table edge (
+    cause uuid not null,
+    agent_id integer not null,
+    event_index bigint not null,
+    primary key (cause, agent_id, event_index)
+);
+comment on table edge is 'Causes the other way round: which events name this one.';
+
+create table state_version (
+    version bigint not null,
+    event_index bigint not null,
+    stream_seq bigint not null,
+    clock timestamptz not null,
+    recorded_at timestamptz not null,
+    occurred_at timestamptz,
+    memory_usage bigint,
+    agent_id integer not null,
+    size integer not null,
+    ordinal integer not null,
+    slot smallint not null,
+    snapshot_id uuid,
+    digest bytea not null,
+    blob bytea not null,
+    metadata json,
+    label text,
+    traceparent text,
+    primary key (agent_id, version)
+);
+comment on table state_version is 'Every state an agent was in, as a delta against version - slot + (slot & (slot - 1)); slot 0 is a keyframe. Without a snapshot_id it came from an event''s patch.';
+-- Half the size of a btree; ids are random, and only ever looked up whole.
+create index state_version_snapshot on state_version using hash (snapshot_id);
+-- Blobs are zstd already: compressing them again only costs time.
+alter table state_version alter column blob set storage external;
+
+create table taint (
+    agent_id integer not null,
+    stream_seq bigint not null,
+    ordinal integer not null,
+    event_index bigint not null,
+    primary key (agent_id, stream_seq, ordinal)
+);
+comment on table taint is 'Where a patch did not apply: the agent''s state is not to be trusted from there until its next snapshot.';

@@ -1,0 +1,111 @@
+-- Writing a projection: what one batch asks of the past, and what it leaves behind.
+
+-- name: intern_agents
+-- In sorted order and in a transaction of its own: two projectors that intern the same names wait
+-- for each other one way only.
+insert into agent (partition, space, name)
+select * from unnest($1::smallint[], $2::text[], $3::text[]) as named(partition, space, name)
+order by space, name
+on conflict do nothing
+
+-- name: intern_types
+insert into event_type (name)
+select name from unnest($1::text[]) as named(name) order by name
+on conflict do nothing
+
+-- name: types
+select type_id, name from event_type where name = any($1::text[])
+
+-- name: heads
+select agent_id, space, name, next_event, next_version, next_slot, snapshots, patches, keyframes,
+       duplicates, memory_usage, raw_bytes, stored_bytes, first_at, clock, recorded_at
+from agent
+join unnest($1::text[], $2::text[]) as named(space, name) using (space, name)
+
+-- name: chain
+-- The blobs that rebuild one version, keyframe first.
+select slot, size, digest, blob
+from state_version
+where agent_id = $1 and version = any($2::bigint[])
+order by version
+
+-- name: known_events
+select event.agent_id, event.id
+from unnest($1::integer[], $2::uuid[]) as asked(agent_id, id)
+join event on event.id = asked.id and event.agent_id = asked.agent_id
+
+-- name: known_snapshots
+select state_version.agent_id, state_version.snapshot_id as id
+from unnest($1::integer[], $2::uuid[]) as asked(agent_id, id)
+join state_version
+  on state_version.snapshot_id = asked.id and state_version.agent_id = asked.agent_id
+
+-- name: known_causes
+select agent.space, event.id, event.stream_seq, event.ordinal, event.depth
+from unnest($1::text[], $2::uuid[]) as asked(space, id)
+join event on event.id = asked.id
+join agent on agent.agent_id = event.agent_id and agent.space = asked.space
+
+-- name: advance
+-- Locks the checkpoints, verifies the epoch and compares and sets, all at once: any other count
+-- than that of the partitions held means that the lease is somebody else's.
+update partition
+set stream_seq = $4, probe_seq = coalesce($5, probe_seq), probe_digest = coalesce($6, probe_digest)
+from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as held(partition, epoch, stream_seq)
+where partition.partition = held.partition
+  and partition.epoch = held.epoch
+  and partition.stream_seq = held.stream_seq
+
+-- name: move_heads
+update agent
+set next_event = head.next_event, next_version = head.next_version, next_slot = head.next_slot,
+    snapshots = head.snapshots, patches = head.patches, keyframes = head.keyframes,
+    duplicates = head.duplicates, memory_usage = head.memory_usage, raw_bytes = head.raw_bytes,
+    stored_bytes = head.stored_bytes, first_at = head.first_at, clock = head.clock,
+    recorded_at = head.recorded_at
+from unnest(
+    $1::integer[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
+    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[],
+    $13::timestamptz[], $14::timestamptz[]
+) as head(
+    agent_id, next_event, next_version, next_slot, snapshots, patches, keyframes, duplicates,
+    memory_usage, raw_bytes, stored_bytes, first_at, clock, recorded_at
+)
+where agent.agent_id = head.agent_id
+
+-- name: bury
+-- A dead letter; the verdict of an earlier projection stands.
+insert into dead_letter
+    (stream_seq, ordinal, rule_version, space, agent, subject, reason, detail, headers, body, recorded_at)
+select * from unnest(
+    $1::bigint[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::json[], $10::bytea[], $11::timestamptz[]
+)
+on conflict do nothing
+
+-- name: unpublished_dead_letters
+select stream_seq, space, agent, reason, headers, body
+from dead_letter
+where published_at is null
+order by stream_seq
+limit $1
+
+-- name: dead_letters_published
+update dead_letter set published_at = now() where stream_seq = any($1::bigint[])
+
+-- name: unresolved
+-- Events whose depth waits for a cause in another partition, all of whose past is projected.
+select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.id, event.causes,
+       agent.space
+from event
+join agent using (agent_id)
+where event.depth is null
+  and event.stream_seq <= (select min(stream_seq) from partition)
+order by event.stream_seq, event.ordinal
+limit $1
+
+-- name: resolve
+update event
+set depth = resolved.depth
+from unnest($1::integer[], $2::bigint[], $3::integer[]) as resolved(agent_id, event_index, depth)
+where event.agent_id = resolved.agent_id and event.event_index = resolved.event_index

@@ -1,0 +1,54 @@
+-- Who projects which partition.
+
+-- name: alive
+-- Says that this projector lives and forgets those that do not; gives how many there are.
+with gone as (delete from projector where alive_until < now() and owner <> $1),
+     here as (
+         insert into projector (owner, alive_until) values ($1, now() + $2::interval)
+         on conflict (owner) do update set alive_until = excluded.alive_until
+     )
+select count(*) from projector where owner <> $1 and alive_until >= now()
+
+-- name: leave
+delete from projector where owner = $1
+
+-- name: claim
+-- Takes partitions that nobody holds, whose lease ran out, or whose holder's database session has
+-- ended (a killed process is followed at once). A new epoch fences the holder before.
+with free as (
+    select partition from partition
+    where owner is null
+       or lease_until < now()
+       or not exists (
+           select from pg_stat_activity as session
+           where session.pid = owner_pid
+             -- Null where this role may not see it: then only time tells.
+             and (session.backend_start is null or session.backend_start = owner_since)
+       )
+    order by partition
+    limit $3
+    for update skip locked
+)
+update partition
+set epoch = epoch + 1, owner = $1, owner_pid = pg_backend_pid(),
+    owner_since = (select backend_start from pg_stat_activity where pid = pg_backend_pid()),
+    lease_until = now() + $2::interval
+from free
+where partition.partition = free.partition
+returning partition.partition, epoch, stream_seq, probe_seq, probe_digest
+
+-- name: renew
+update partition
+set lease_until = now() + $3::interval
+from unnest($1::smallint[], $2::bigint[]) as held(partition, epoch)
+where partition.partition = held.partition and partition.epoch = held.epoch
+returning partition.partition
+
+-- name: release
+update partition
+set owner = null, owner_pid = null, owner_since = null, lease_until = null
+from unnest($1::smallint[], $2::bigint[]) as held(partition, epoch)
+where partition.partition = held.partition and partition.epoch = held.epoch
+
+-- name: watermarks
+select partition, stream_seq from partition order by partition
