@@ -37,7 +37,7 @@ class ValueModel(BaseModel):
 
 
 class ChoiceModel(BaseModel):
-    """A value inside a request: unknown fields are told, and it can be a key."""
+    """A value inside a request: unknown fields are told."""
 
     model_config = ConfigDict(**_SPELLING, strict=True, extra="forbid", frozen=True)
 
