@@ -15,6 +15,10 @@ Command = Literal["pause", "resume", "step"]
 BY_HAND = "operator"
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class AgentRequest(Request):
     """Holds an agent, or lets it go on."""
 
@@ -36,11 +40,11 @@ class AgentReply(Reply):
 
 
 class CtlMessage(ValueModel):
-    """A command to a live agent; `by` is a breakpoint's id, or `operator`."""
+    """A command to a live agent; `by` is a breakpoint's id, or `operator`; `events` is a step's."""
 
     command: Command
     by: str
-    events: Annotated[int, Field(ge=1)] | None = None
+    events: Annotated[int | None, Field(ge=1, exclude_if=_is_none)] = None
 
 
 class GateRequest(Request):
