@@ -1,0 +1,198 @@
+"""A connection to NATS that outlives its server and says when it is over.
+
+nats-py gives up after sixty attempts, dies of an error callback that raises, needs six minutes to
+notice a silent peer, and is closed for good by one message over `max_payload`. Here it reconnects
+for ever, its callbacks cannot raise, and `closed` is set the one time it cannot go on: a service
+awaits that and ends its process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Final
+
+from nats.aio.client import DEFAULT_INBOX_PREFIX, Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from stratoscope_contracts.errors import Internal
+from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB
+
+CONNECT_TIMEOUT: Final = 5.0
+CLOSE_TIMEOUT: Final = 5.0
+# Two pings unanswered are a dead peer: half a minute, where the library's defaults take six.
+PING_INTERVAL: Final = 10
+RECONNECT_WAIT: Final = 0.25
+# Room for two whole messages between the client and its socket.
+PENDING_BYTES: Final = 20 * MIB
+
+log = logging.getLogger(__name__)
+
+
+class BrokerError(Internal):
+    """The broker cannot do what is needed of it; the message says what to do."""
+
+
+class BrokerUnreachable(BrokerError, ConnectionError):
+    """No broker answered in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to be let in, where the URL itself does not say it."""
+
+    credentials: str | None = None
+    """A `.creds` file."""
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(slots=True)
+class Connection:
+    """A live connection: the nats-py client, its JetStream, and what has become of them."""
+
+    client: Client
+    jetstream: JetStreamContext
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once, when the connection is over for good, whoever ended it."""
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while the server can be talked to."""
+    closing: bool = False
+    last_error: str = ""
+
+    @property
+    def message_limit(self) -> int:
+        """The most bytes, headers included, that this server and the contract both take."""
+        return min(MAX_MESSAGE_BYTES, self.client.max_payload)
+
+    async def wait_usable(self) -> None:
+        """Return once the server can be talked to; BrokerUnreachable if it never will be again."""
+        while not self.connected.is_set():
+            waits = [asyncio.ensure_future(event.wait()) for event in (self.connected, self.closed)]
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+            if self.closed.is_set():
+                raise BrokerUnreachable("the connection to the broker is closed")
+
+    async def close(self) -> None:
+        """End the connection; what was published before is written out first."""
+        self.closing = True
+        await _close(self.client)
+        self.connected.clear()
+        self.closed.set()
+
+
+async def connect(
+    url: str,
+    *,
+    name: str,
+    on_closed: Callable[[], None] | None = None,
+    timeout: float = CONNECT_TIMEOUT,  # noqa: ASYNC109 - the caller's whole budget, told in the error
+    inbox_prefix: str | None = None,
+    ping_interval: int = PING_INTERVAL,
+    login: Login | None = None,
+) -> Connection:
+    """Connect to one of the servers in `url` (several are parted by commas).
+
+    `on_closed` is called once if the connection ends for good without `close`; a service ends its
+    process by it. Raises BrokerUnreachable after `timeout` seconds, naming the last trouble.
+    """
+    client = Client()
+    connection = Connection(client, client.jetstream())
+    watch = _Watch(connection, on_closed)
+    login = login or Login()
+    attempt = client.connect(
+        _servers(url),
+        name=name,
+        error_cb=watch.on_error,
+        disconnected_cb=watch.on_disconnected,
+        reconnected_cb=watch.on_reconnected,
+        closed_cb=watch.on_closed,
+        max_reconnect_attempts=-1,
+        # nats-py sleeps and waits for as long as it is told, fractions too, but is annotated int.
+        reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]
+        ping_interval=ping_interval,
+        pending_size=PENDING_BYTES,
+        inbox_prefix=inbox_prefix or DEFAULT_INBOX_PREFIX,
+        user_credentials=login.credentials,
+        tls=login.tls,
+    )
+    await _within(timeout, attempt, connection, url)
+    connection.connected.set()
+    return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """The callbacks of one connection; none of them may raise, or nats-py's read loop ends."""
+
+    connection: Connection
+    when_closed: Callable[[], None] | None
+
+    async def on_error(self, error: Exception) -> None:
+        self.connection.last_error = str(error) or type(error).__name__
+        log.debug("broker: %s", self.connection.last_error)
+
+    async def on_disconnected(self) -> None:
+        self.connection.connected.clear()
+        if not self.connection.closing:
+            log.warning("lost the broker, reconnecting: %s", self.connection.last_error)
+
+    async def on_reconnected(self) -> None:
+        self.connection.connected.set()
+        log.info("the broker is back")
+
+    async def on_closed(self) -> None:
+        self.connection.connected.clear()
+        self.connection.closed.set()
+        if self.connection.closing:
+            return
+        log.error("the connection to the broker is over: %s", self.connection.client.last_error)
+        try:
+            if self.when_closed is not None:
+                self.when_closed()
+        except Exception:
+            log.exception("what was to happen after the connection's end failed")
+
+
+def _servers(url: str) -> list[str]:
+    return [part.strip() for part in url.split(",") if part.strip()]
+
+
+async def _within(
+    seconds: float, attempt: Coroutine[object, object, None], connection: Connection, url: str
+) -> None:
+    # With endless reconnection nats-py's `connect` never fails: it never returns.
+    try:
+        async with asyncio.timeout(seconds):
+            await attempt
+    except TimeoutError as error:
+        await _close(connection.client)
+        raise BrokerUnreachable(
+            f"no broker at {_shown(url)} within {seconds:g} s"
+            f" ({connection.last_error or 'no answer'}): is nats-server running there?"
+        ) from error
+    except NatsError as error:
+        raise BrokerUnreachable(f"cannot use the broker URL {_shown(url)}: {error}") from error
+    except asyncio.CancelledError:
+        await _close(connection.client)
+        raise
+
+
+async def _close(client: Client) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await client.close()
+    except (TimeoutError, OSError, NatsError) as error:
+        log.warning("the connection to the broker did not close cleanly: %s", error)
+
+
+def _shown(url: str) -> str:
+    """The URL without its password."""
+    return ",".join(part.rpartition("@")[2] for part in _servers(url))

@@ -1,0 +1,132 @@
+"""Publishing into a stream until it is acknowledged.
+
+A future of nats-py never resolves where the acknowledgement is lost, and a message over
+`max_payload` passes the client's check and closes it for good. So the size is checked here, an
+acknowledgement is waited for with a limit, and the message is sent again with the same id, which
+the broker's deduplication makes harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nats.errors import (
+    ConnectionClosedError,
+    ConnectionDrainingError,
+)
+from nats.errors import (
+    Error as NatsError,
+)
+from nats.js.api import PubAck
+from nats.js.errors import APIError
+
+from stratoscope.broker.connection import BrokerError, BrokerUnreachable, Connection
+from stratoscope_contracts.errors import BadRequest
+from stratoscope_contracts.words import HEADER_MESSAGE_ID
+
+ACK_TIMEOUT: Final = 5.0
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 2.0
+IN_FLIGHT: Final = 64
+
+_HEADERS_FRAME: Final = len(b"NATS/1.0\r\n\r\n")
+_HEADER_FRAME: Final = len(b": \r\n")
+_TOO_LARGE_FOR_STREAM: Final = 10054
+
+
+class MessageTooLarge(BadRequest):
+    """Body and headers are over what the broker takes; nothing was sent."""
+
+
+class PublishRefused(BrokerError):
+    """The stream will not take this message, however often it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be published; the id is its deduplication at the broker."""
+
+    subject: str
+    body: bytes
+    message_id: str
+    headers: Mapping[str, str] | None = None
+
+    def all_headers(self) -> dict[str, str]:
+        """The headers as they go out."""
+        return {**(self.headers or {}), HEADER_MESSAGE_ID: self.message_id}
+
+
+def message_size(body: bytes, headers: Mapping[str, str] | None) -> int:
+    """The bytes that the broker counts: the body, and the headers as they are framed."""
+    if not headers:
+        return len(body)
+    framed = sum(
+        len(name.encode()) + len(value.encode()) + _HEADER_FRAME for name, value in headers.items()
+    )
+    return len(body) + framed + _HEADERS_FRAME
+
+
+def check_size(body: bytes, headers: Mapping[str, str] | None, limit: int) -> None:
+    """Raise MessageTooLarge before the server cuts the connection."""
+    size = message_size(body, headers)
+    if size > limit:
+        raise MessageTooLarge(
+            f"a message of {size} bytes, headers included: at most {limit} go out",
+            {"size": size, "limit": limit},
+        )
+
+
+class Publisher:
+    """Publishes with acknowledgement, a bounded number of messages at a time."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        in_flight: int = IN_FLIGHT,
+        ack_timeout: float = ACK_TIMEOUT,
+        on_retry: Callable[[str], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._slots = asyncio.Semaphore(in_flight)
+        self._ack_timeout = ack_timeout
+        self._on_retry = on_retry
+
+    async def publish(self, message: Outgoing) -> PubAck:
+        """Send until the stream acknowledges; limit it with `asyncio.timeout` where that is due.
+
+        Raises MessageTooLarge and PublishRefused, which no repetition would heal, and
+        BrokerUnreachable once the connection is closed for good.
+        """
+        headers = message.all_headers()
+        pause = FIRST_PAUSE
+        while True:
+            await self._connection.wait_usable()
+            # Each time anew: the server that it reconnected to may take less.
+            check_size(message.body, headers, self._connection.message_limit)
+            async with self._slots:
+                trouble = await self._try(message, headers)
+            if isinstance(trouble, PubAck):
+                return trouble
+            if self._on_retry is not None:
+                self._on_retry(trouble)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _try(self, message: Outgoing, headers: dict[str, str]) -> PubAck | str:
+        """The acknowledgement, or in words why it has to be sent again."""
+        try:
+            return await self._connection.jetstream.publish(
+                message.subject, message.body, timeout=self._ack_timeout, headers=headers
+            )
+        except (ConnectionClosedError, ConnectionDrainingError) as error:
+            raise BrokerUnreachable("the connection to the broker is closed") from error
+        except APIError as error:
+            if error.err_code == _TOO_LARGE_FOR_STREAM:
+                raise PublishRefused(f"the stream refused it: {error.description}") from error
+            return error.description or str(error)
+        except (NatsError, OSError) as error:
+            return str(error) or type(error).__name__
