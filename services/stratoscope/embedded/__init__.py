@@ -4,5 +4,18 @@ from stratoscope.embedded.broker import EmbeddedBroker, broker_url
 from stratoscope.embedded.database import EmbeddedDatabase
 from stratoscope.embedded.errors import EmbeddedError
 from stratoscope.embedded.process import Process
+from stratoscope.embedded.stack import Stack, Wanted, running_stack
+from stratoscope.embedded.up import default_data_folder, run_up
 
-__all__ = ["EmbeddedBroker", "EmbeddedDatabase", "EmbeddedError", "Process", "broker_url"]
+__all__ = [
+    "EmbeddedBroker",
+    "EmbeddedDatabase",
+    "EmbeddedError",
+    "Process",
+    "Stack",
+    "Wanted",
+    "broker_url",
+    "default_data_folder",
+    "run_up",
+    "running_stack",
+]

@@ -53,7 +53,7 @@ class EmbeddedBroker:
 
     def prepare(self) -> Program:
         """Write the configuration, and say how to run it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for stale in self.folder.glob("*.ports"):
             stale.unlink()
         configuration = self.folder / "nats.conf"
@@ -63,7 +63,7 @@ class EmbeddedBroker:
             command=(str(find_nats_server()), "--config", str(configuration)),
             log=self.log,
             is_ready=lambda pid: self.ports(pid) is not None,
-            stop_signal=SIGTERM,
+            ready_seconds=120.0,  # a large store is read through after a crash
             orphan_signal=SIGTERM,
         )
 

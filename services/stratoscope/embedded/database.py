@@ -18,6 +18,7 @@ from typing import Any
 
 from stratoscope.embedded.account import Account, database_account, open_the_way
 from stratoscope.embedded.errors import EmbeddedError
+from stratoscope.embedded.files import write_private
 from stratoscope.embedded.ports import LOOPBACK
 from stratoscope.embedded.program import Program
 
@@ -75,6 +76,7 @@ class EmbeddedDatabase:
             account=account,
             stop_signal=SIGINT,  # fast: sessions are ended, then a checkpoint
             orphan_signal=SIGQUIT,  # at once: the log of writes is read at the next start
+            ready_seconds=120.0,  # after a crash it reads its log of writes first
             stop_seconds=30.0,
         )
 
@@ -105,9 +107,9 @@ class EmbeddedDatabase:
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(mode=0o700)
         password = secrets.token_urlsafe(24)
-        _write_secret(self._password_file, password)
+        write_private(self._password_file, password)
         given = self.folder / "password.initdb"
-        _write_secret(given, password)
+        write_private(given, password)
         try:
             if account is not None:
                 os.chown(making, account.uid, account.gid)
@@ -154,11 +156,6 @@ def _run(command: list[str], account: Account | None, statement: str = "") -> No
     done = subprocess.run(
         command, input=statement, capture_output=True, text=True, check=False, cwd="/", **rights
     )
-    if done.returncode != 0:
+    # A server in single-user mode goes on after an error, and ends well.
+    if done.returncode != 0 or "ERROR:" in done.stderr:
         raise EmbeddedError(f"{Path(command[0]).name} failed: {done.stderr.strip()}")
-
-
-def _write_secret(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)

@@ -17,7 +17,7 @@ POLL_SECONDS = 0.01
 class Process:
     """A running program; as a context manager it is stopped at the end."""
 
-    def __init__(self, program: Program, ready_seconds: float = 20.0) -> None:
+    def __init__(self, program: Program) -> None:
         self.program = program
         with program.open_log() as log:
             self._child = subprocess.Popen(
@@ -30,7 +30,7 @@ class Process:
                 start_new_session=True,
             )
         try:
-            self._await_ready(ready_seconds)
+            self._await_ready()
         except BaseException:
             self.kill()
             raise
@@ -66,13 +66,14 @@ class Process:
     ) -> None:
         self.stop()
 
-    def _await_ready(self, seconds: float) -> None:
+    def _await_ready(self) -> None:
+        seconds = self.program.ready_seconds
         deadline = time.monotonic() + seconds
         while not self.program.is_ready(self.pid):
             if self._child.poll() is not None:
-                raise EmbeddedError(failure(self.program, f"ended with {self._child.returncode}"))
+                raise EmbeddedError(self.program.failure(f"ended with {self._child.returncode}"))
             if time.monotonic() > deadline:
-                raise EmbeddedError(failure(self.program, f"was not ready in {seconds:g} s"))
+                raise EmbeddedError(self.program.failure(f"was not ready in {seconds:g} s"))
             time.sleep(POLL_SECONDS)
 
     def _reap(self) -> None:
@@ -86,8 +87,3 @@ def farewell(descriptor: int) -> None:
     """Tell a watcher that its command has ended."""
     with contextlib.suppress(BrokenPipeError):
         os.write(descriptor, b".")
-
-
-def failure(program: Program, what: str) -> str:
-    """A message with the end of the log, and where the rest of it is."""
-    return f"{program.name} {what}; its log, {program.log}, ends with:\n{program.last_lines()}"

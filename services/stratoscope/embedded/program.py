@@ -29,6 +29,7 @@ class Program:
     stop_signal: Signals = SIGTERM
     # Sent where the parent is gone and nobody is left to wait.
     orphan_signal: Signals = SIGKILL
+    ready_seconds: float = 20.0
     stop_seconds: float = 10.0
     tie: Tie = NATIVE_TIE
 
@@ -50,7 +51,7 @@ class Program:
 
     def open_log(self) -> IO[bytes]:
         """The file that takes both outputs, appended to."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.log.open("ab")
 
     def last_lines(self, count: int = 15) -> str:
@@ -61,3 +62,7 @@ class Program:
             file.seek(max(0, self.log.stat().st_size - 16_384))
             lines = file.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-count:])
+
+    def failure(self, what: str) -> str:
+        """A message with the end of the log, and where the rest of it is."""
+        return f"{self.name} {what}; its log, {self.log}, ends with:\n{self.last_lines()}"

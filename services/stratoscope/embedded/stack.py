@@ -1,0 +1,179 @@
+"""Everything that an operator needs to begin: broker, database, projector, navigator."""
+
+import asyncio
+import http.client
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stratoscope.embedded.broker import EmbeddedBroker, broker_url
+from stratoscope.embedded.database import EmbeddedDatabase
+from stratoscope.embedded.errors import EmbeddedError
+from stratoscope.embedded.files import write_private
+from stratoscope.embedded.lock import folder_lock
+from stratoscope.embedded.ports import (
+    LOOPBACK,
+    choose_ports,
+    remember_ports,
+    remembered_ports,
+)
+from stratoscope.embedded.program import Program
+from stratoscope.embedded.supervisor import Supervisor
+
+
+def _module(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to start: an address that is given is used instead of an embedded server."""
+
+    data: Path
+    nats_url: str | None = None
+    postgres_dsn: str | None = None
+    # By name ("nats", "postgres", "projector", "navigator"): ports that must be these.
+    ports: dict[str, int] = field(default_factory=dict)
+    projector: tuple[str, ...] = _module("stratoscope.projector")
+    navigator: tuple[str, ...] = _module("stratoscope.navigator")
+
+
+class Stack:
+    """What runs, and where it is found."""
+
+    def __init__(self, wanted: Wanted, ports: dict[str, int], supervisor: Supervisor) -> None:
+        self._wanted = wanted
+        self._ports = ports
+        self._supervisor = supervisor
+        self._broker = EmbeddedBroker(
+            folder=wanted.data / "nats",
+            log=self.logs / "nats.log",
+            port=ports["nats"],
+            monitor_port=ports["nats-monitor"],
+        )
+        self._database = EmbeddedDatabase(
+            folder=wanted.data / "postgres", log=self.logs / "postgres.log", port=ports["postgres"]
+        )
+
+    @property
+    def logs(self) -> Path:
+        """The folder with a log for each child."""
+        return self._wanted.data / "logs"
+
+    @property
+    def running_file(self) -> Path:
+        """Where the description is while this runs."""
+        return self._wanted.data / "running.json"
+
+    @property
+    def nats_url(self) -> str:
+        """The broker's address."""
+        return self._wanted.nats_url or broker_url(self._ports["nats"])
+
+    @property
+    def postgres_dsn(self) -> str:
+        """The database's address, password included."""
+        return self._wanted.postgres_dsn or self._database.dsn()
+
+    def service_url(self, name: str) -> str:
+        """Where `/healthz`, `/readyz` and `/metrics` of a service are."""
+        return f"http://{LOOPBACK}:{self._ports[name]}"
+
+    def description(self) -> dict[str, object]:
+        """The line of `stratoscope up --json`."""
+        return {
+            "nats": self.nats_url,
+            "postgres": self.postgres_dsn,
+            "projector": self.service_url("projector"),
+            "navigator": self.service_url("navigator"),
+            "pids": self._supervisor.pids,
+        }
+
+    def describe(self) -> None:
+        """Write the description down, for whoever looks into the folder."""
+        write_private(self.running_file, json.dumps(self.description()))
+
+    async def start(self) -> None:
+        """The servers, side by side, then the services, each ready before the next is needed."""
+        servers = []
+        if self._wanted.nats_url is None:
+            servers.append(self._broker.prepare())
+        if self._wanted.postgres_dsn is None:
+            servers.append(self._database.prepare())
+        await self._start(servers)
+        commands = {"projector": self._wanted.projector, "navigator": self._wanted.navigator}
+        await self._start([self._service(name, command) for name, command in commands.items()])
+
+    async def _start(self, programs: list[Program]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for program in programs:
+                group.create_task(self._supervisor.start(program))
+
+    def _service(self, name: str, command: tuple[str, ...]) -> Program:
+        port = self._ports[name]
+        return Program(
+            name=name,
+            command=command,
+            log=self.logs / f"{name}.log",
+            environment={
+                "STRATO_NATS_URL": self.nats_url,
+                "STRATO_POSTGRES_DSN": self.postgres_dsn,
+                "STRATO_HTTP_PORT": str(port),
+            },
+            is_ready=lambda _pid: _answers_ready(port),
+            ready_seconds=60.0,
+        )
+
+
+@asynccontextmanager
+async def running_stack(wanted: Wanted) -> AsyncIterator[Stack]:
+    """Start everything, and stop it at the end; the data stays.
+
+    Raises EmbeddedError where the folder or a port is another's, or a part does not come up.
+    """
+    data = wanted.data.expanduser().resolve()
+    _make_data_folder(data)
+    async with folder_lock(data) as hold:
+        ports = choose_ports(wanted.ports, remembered_ports(data / "ports.json"))
+        remember_ports(data / "ports.json", ports)
+        supervisor = Supervisor(hold, on_restart=lambda: stack.describe())
+        stack = Stack(replace(wanted, data=data), ports, supervisor)
+        try:
+            await _start(stack)
+            stack.describe()
+            yield stack
+        finally:
+            await supervisor.stop()
+            stack.running_file.unlink(missing_ok=True)
+
+
+async def _start(stack: Stack) -> None:
+    try:
+        await stack.start()
+    except ExceptionGroup as failures:
+        # One cause is enough to act on; the others are most often its consequences.
+        raise failures.exceptions[0] from None
+
+
+def _make_data_folder(folder: Path) -> None:
+    # Its owner's alone, but for root: the account that its Postgres runs as has to pass through.
+    mode = 0o711 if os.geteuid() == 0 else 0o700
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(f"the data folder {folder} can't be made: {error.strerror}") from error
+
+
+def _answers_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
