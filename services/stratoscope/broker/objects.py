@@ -6,7 +6,13 @@ import asyncio
 from typing import Final
 
 from nats.js import JetStreamContext
-from nats.js.api import ObjectMeta, ObjectMetaOptions, ObjectStoreConfig, StorageType
+from nats.js.api import (
+    ObjectInfo,
+    ObjectMeta,
+    ObjectMetaOptions,
+    ObjectStoreConfig,
+    StorageType,
+)
 from nats.js.errors import BadRequestError, DigestMismatchError, NotFoundError
 from nats.js.object_store import ObjectStore
 
@@ -56,12 +62,22 @@ async def get_object(
     """The bytes of an object, its digest checked; ObjectGone, ObjectDamaged or TimeoutError."""
     try:
         async with asyncio.timeout(timeout):
-            found = await (await jetstream.object_store(bucket)).get(name)
+            store = await jetstream.object_store(bucket)
+            await _check_chunks(jetstream, bucket, await store.get_info(name))
+            found = await store.get(name)
     except NotFoundError as error:
         raise ObjectGone(f"no object {name} in {bucket}: it may have expired") from error
     except DigestMismatchError as error:
         raise ObjectDamaged(f"the object {name} in {bucket} is damaged") from error
     return found.data or b""
+
+
+async def _check_chunks(jetstream: JetStreamContext, bucket: str, info: ObjectInfo) -> None:
+    """Raise ObjectGone where the chunks, older than what names them, have expired before it."""
+    subject = f"$O.{bucket}.C.{info.nuid}"
+    state = (await jetstream.stream_info(f"OBJ_{bucket}", subjects_filter=subject)).state
+    if (state.subjects or {}).get(subject, 0) < (info.chunks or 0):
+        raise ObjectGone(f"the object {info.name} in {bucket} has just expired")
 
 
 async def _find_or_make(
