@@ -53,8 +53,8 @@ def longest_chain(nodes: Mapping[str, Node], event_id: str) -> list[str]:
         # Inside a component only early edges are left (rule 2), so places order it.
         for id in sorted(component, key=lambda id: nodes[id].place):
             followed = _followed(nodes, causes[id], id, component)
-            before[id] = _last_of_longest(nodes, lengths, followed)
-            lengths[id] = 1 + max((lengths[cause] for cause in followed), default=0)
+            before[id] = last = _last_of_longest(nodes, lengths, followed)
+            lengths[id] = 1 if last is None else lengths[last] + 1
     before[event_id] = _last_of_longest(nodes, lengths, own)
     return _chain_to(event_id, before)
 
@@ -90,9 +90,11 @@ def _followed(
 
 
 def _last_of_longest(
-    nodes: Mapping[str, Node], lengths: Mapping[str, int], causes: Iterable[str]
+    nodes: Mapping[str, Node], lengths: Mapping[str, int], causes: list[str]
 ) -> str | None:
     """Rule 3."""
+    if len(causes) == 1:
+        return causes[0]
     return min(causes, key=lambda id: (-lengths[id], nodes[id].place), default=None)
 
 

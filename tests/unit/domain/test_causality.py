@@ -108,8 +108,8 @@ def test_a_chain_of_ten_thousand_is_walked_at_once() -> None:
 
     chain = longest_chain(nodes, "e9999")
 
-    # Some 20 ms; a walk that is quadratic takes seconds.
-    assert time.perf_counter() - began < 0.5
+    # Some 30 ms; a walk that is quadratic takes many seconds.
+    assert time.perf_counter() - began < 2
     assert chain == [f"e{n}" for n in range(10_000)]
 
 

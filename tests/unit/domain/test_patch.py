@@ -208,15 +208,26 @@ def test_untouched_parts_are_shared_with_the_document_given() -> None:
     assert state["small"]["x"] == 1
 
 
+class CountedList(list[int]):
+    """A list that knows how often it was copied."""
+
+    copies = 0
+
+    def copy(self) -> list[int]:
+        self.copies += 1
+        return list(self)
+
+
 def test_a_container_is_copied_once_however_often_it_is_touched() -> None:
-    state: dict[str, Json] = {"log": list(range(100_000))}
+    log = CountedList(range(1_000))
 
     patched = apply_to_state(
-        state, [{"op": "add", "path": "/log/-", "value": n} for n in range(1_000)]
+        {"log": log}, [{"op": "add", "path": "/log/-", "value": n} for n in range(1_000)]
     )
 
-    assert len(patched["log"]) == 101_000
-    assert len(state["log"]) == 100_000
+    assert len(patched["log"]) == 2_000
+    assert len(log) == 1_000
+    assert log.copies == 1
 
 
 def test_a_copy_does_not_change_with_what_it_was_copied_from() -> None:

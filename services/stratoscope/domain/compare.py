@@ -1,0 +1,192 @@
+"""What changed between two documents, position by position.
+
+Objects are compared by key, lists by index, so an element inserted at the front shows as a change
+of every element behind it; what moved where is a question for comparisons with options. Values are
+equal as JSON has it (1 is 1.0, true is not 1).
+
+Most of two states is equal, and Python's `==` finds that out a dozen times faster than a walk; but
+it also takes True for 1, at any depth. So what it calls equal is only set aside, and in the end
+both sides of it are written out as JSON, where true is not 1: the same text proves them equal.
+Another text (1 against 1.0, keys in another order, or indeed true against 1) proves nothing, and
+the walk is done again leaf by leaf. Parts are set aside near the root only, because each level
+compares again what lies below it.
+
+A part that only one side has is one difference, however much stands under it. Differences come in
+the order of their paths, keys by code point, indexes by number.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from operator import eq, not_
+from typing import Any, Final, Literal
+
+import orjson
+
+from stratoscope.domain.paths import MISSING, Segments, get, to_pointer
+
+Op = Literal["added", "modified", "removed"]
+Category = Literal["structural", "value", "type", "size", "metadata"]
+CATEGORIES: Final[tuple[Category, ...]] = ("structural", "value", "type", "size", "metadata")
+
+_LEVELS_SET_ASIDE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where two documents differ; the side that has nothing there is `MISSING`."""
+
+    path: Segments
+    op: Op
+    old: object
+    new: object
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How much two documents differ; each difference counts in exactly one category."""
+
+    total_changes: int
+    additions: int
+    modifications: int
+    removals: int
+    similarity_score: float
+    change_categories: Mapping[Category, int]
+
+
+def diff(old: object, new: object) -> list[Difference]:
+    """The differences that lead from the old document to the new one."""
+    walk = _Walk(old, new, _LEVELS_SET_ASIDE)
+    if orjson.dumps(walk.aside_old) != orjson.dumps(walk.aside_new):
+        walk = _Walk(old, new, 0)
+    # Two paths part inside one container, so a key is never compared with an index.
+    return sorted(walk.found, key=lambda difference: difference.path)
+
+
+def summary(old: object, new: object, differences: Sequence[Difference]) -> Summary:
+    """Counts the differences between two documents, and how much of them is the same.
+
+    The score is 2 * common / (leaves of old + leaves of new), from 0 for nothing in common to 1 for
+    equal, and the same both ways. A leaf is a scalar or an empty container; it is common where both
+    documents have an equal one at the same path.
+
+    A difference counts in the first category that fits: `metadata` where a key of its path is
+    `metadata`; `size` where a list has an element more or less; `structural` where an object has a
+    member more or less, or a container stands on either side; `type` where a scalar became one of
+    another type (null, boolean, number, string); `value` for the rest.
+    """
+    ops = Counter(difference.op for difference in differences)
+    categories = Counter(map(_category, differences))
+    return Summary(
+        total_changes=len(differences),
+        additions=ops["added"],
+        modifications=ops["modified"],
+        removals=ops["removed"],
+        similarity_score=_similarity(old, new, differences),
+        change_categories={category: categories[category] for category in CATEGORIES},
+    )
+
+
+def to_json_patch(differences: Iterable[Difference]) -> list[dict[str, Any]]:
+    """RFC 6902 operations that lead from the old document to the new one."""
+    ordered = sorted(differences, key=lambda difference: difference.path)
+    removed = [difference for difference in ordered if difference.op == "removed"]
+    kept = [difference for difference in ordered if difference.op != "removed"]
+    # Lists grow from the front and shrink from the back, so that every index is true in its turn.
+    return [
+        {
+            "op": "add" if difference.op == "added" else "replace",
+            "path": to_pointer(difference.path),
+            "value": difference.new,
+        }
+        for difference in kept
+    ] + [{"op": "remove", "path": to_pointer(difference.path)} for difference in reversed(removed)]
+
+
+class _Walk:
+    """A walk over two documents side by side, and what it set aside because it seems equal."""
+
+    def __init__(self, old: object, new: object, levels_set_aside: int) -> None:
+        self.found: list[Difference] = []
+        self.aside_old: list[object] = []
+        self.aside_new: list[object] = []
+        self._levels_set_aside = levels_set_aside
+        self._left: list[tuple[Segments, Any, Any]] = []
+        self._meet((), old, new)
+        while self._left:
+            self._open(*self._left.pop())
+
+    def _meet(self, path: Segments, a: object, b: object) -> None:
+        if a is b:
+            return
+        if type(a) is type(b) and isinstance(a, dict | list):
+            self._left.append((path, a, b))
+        elif a != b or isinstance(a, bool) is not isinstance(b, bool):
+            self.found.append(Difference(path, "modified", a, b))
+
+    def _open(self, path: Segments, old: Any, new: Any) -> None:
+        keys: Collection[Any]
+        if isinstance(old, dict):
+            keys = old if old.keys() == new.keys() else old.keys() & new.keys()
+            removed, added = old.keys() - new.keys(), new.keys() - old.keys()
+        else:
+            keys = range(min(len(old), len(new)))
+            removed, added = range(len(new), len(old)), range(len(old), len(new))
+        for key in self._set_aside(keys, old, new) if len(path) < self._levels_set_aside else keys:
+            self._meet((*path, key), old[key], new[key])
+        for key in removed:
+            self.found.append(Difference((*path, key), "removed", old[key], MISSING))
+        for key in added:
+            self.found.append(Difference((*path, key), "added", MISSING, new[key]))
+
+    def _set_aside(self, keys: Collection[Any], old: Any, new: Any) -> list[Any]:
+        """The keys that are left. All of it runs in C, a long list being the usual case."""
+        olds, news = list(map(old.__getitem__, keys)), list(map(new.__getitem__, keys))
+        alike = list(map(eq, olds, news))
+        self.aside_old.extend(compress(olds, alike))
+        self.aside_new.extend(compress(news, alike))
+        return list(compress(keys, map(not_, alike)))
+
+
+def _similarity(old: object, new: object, differences: Sequence[Difference]) -> float:
+    common = leaves = _leaves(old)
+    filled = set()
+    for difference in differences:
+        if difference.op != "added":
+            common -= _leaves(difference.old)
+        # An empty container is a leaf of the old document, and none once it holds something.
+        elif not get(old, difference.path[:-1]):
+            filled.add(difference.path[:-1])
+    return 2 * (common - len(filled)) / (leaves + _leaves(new))
+
+
+def _leaves(document: object) -> int:
+    count = 0
+    left = [document]
+    while left:
+        value = left.pop()
+        if value and isinstance(value, dict | list):
+            left.extend(value.values() if isinstance(value, dict) else value)
+        else:
+            count += 1
+    return count
+
+
+def _category(difference: Difference) -> Category:
+    if "metadata" in difference.path:
+        return "metadata"
+    if difference.op != "modified":
+        return "size" if isinstance(difference.path[-1], int) else "structural"
+    types = {_json_type(difference.old), _json_type(difference.new)}
+    if "container" in types:
+        return "structural"
+    return "value" if len(types) == 1 else "type"
+
+
+def _json_type(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "container"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "number"
+    return type(value).__name__
