@@ -89,16 +89,17 @@ def decode_record_json(body: bytes) -> Any:
     return value
 
 
-def check_json(value: Any, *, max_depth: int | None = MAX_DEPTH) -> None:
-    """Refuse, naming the path, whatever in `value` the contract's JSON cannot hold."""
+def check_json(value: Any, *, at: str = "", max_depth: int | None = MAX_DEPTH) -> None:
+    """Refuse, naming the path below `at`, whatever in `value` the contract's JSON cannot hold."""
     # Depth first and without recursion: a document may nest deeper than the interpreter's stack,
     # and one that contains itself is found out after `max_depth` steps, not after 2**max_depth.
-    stack: list[tuple[Any, _Path]] = [(value, ())]
+    root: _Path = (at,) if at else ()
+    stack: list[tuple[Any, _Path]] = [(value, root)]
     while stack:
         item, path = stack.pop()
         if not isinstance(item, _CONTAINERS):
             _check_scalar(item, path)
-        elif max_depth is not None and len(path) >= max_depth:
+        elif max_depth is not None and len(path) - len(root) >= max_depth:
             raise PayloadRejected(Reason.TOO_DEEP, f"more than {max_depth} levels of nesting")
         else:
             stack.extend(_members(item, path))
@@ -113,15 +114,18 @@ def check_metadata(metadata: Any) -> None:
         )
 
 
-def encode_canonical(value: Any) -> bytes:
-    """Canonical JSON: keys by code point, no spaces, shortest numbers; PayloadRejected else."""
+def encode_canonical(value: Any, *, at: str = "") -> bytes:
+    """Canonical JSON: keys by code point, no spaces, shortest numbers.
+
+    Raises PayloadRejected, naming the path below `at`, where `value` is not JSON.
+    """
     try:
         encoded = orjson.dumps(value, option=_CANONICAL)
     except (TypeError, ValueError) as refusal:
-        check_json(value)
+        check_json(value, at=at)
         raise PayloadRejected(Reason.WRONG_SHAPE, f"cannot be written as JSON: {refusal}") from None
     if _breaks_a_rule(value, encoded):
-        check_json(value)
+        check_json(value, at=at)
     return encoded
 
 
