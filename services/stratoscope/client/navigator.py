@@ -1,0 +1,240 @@
+"""Asking the navigator, as every face of Stratoscope does it.
+
+    async with Navigator.connect("nats://127.0.0.1:4222") as nav:
+        reply = await nav.request("state.at", StateAtRequest(agent="explorer-7", at=at))
+        async for page in nav.pages("events.list", EventsListRequest(agent="explorer-7")):
+            ...
+
+A verb's reply is read with the contract's model for it; whatever else can happen is raised as a
+`StratoError`, the navigator's own with the code that it answered.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, Literal, Self, overload
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
+from pydantic import ValidationError
+
+from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
+from stratoscope.client.errors import NoAnswerInTime, Unreachable, UnreadableReply
+from stratoscope.client.spill import fetch, spill_in
+from stratoscope_contracts import causes, comparing, looking, sessions, subjects
+from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
+from stratoscope_contracts.errors import BadRequest, StratoError
+from stratoscope_contracts.verbs import VERBS
+from stratoscope_contracts.words import (
+    DEFAULT_SPACE,
+    HEADER_ERROR,
+    HEADER_ERROR_NUMBER,
+)
+
+DEFAULT_URL: Final = "nats://127.0.0.1:4222"
+DEFAULT_TIMEOUT: Final = 5.0
+
+SessionVerb = Literal[
+    "session.get", "session.start", "session.pause", "session.resume", "session.complete"
+]
+
+
+class Navigator:
+    """One space's timelines, asked for over one connection."""
+
+    def __init__(self, connection: Connection, space: str, timeout: float) -> None:
+        self._connection = connection
+        self._space = space
+        self._timeout = timeout
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls,
+        url: str = DEFAULT_URL,
+        *,
+        space: str = DEFAULT_SPACE,
+        timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - of each request, told in its error
+    ) -> AsyncIterator[Self]:
+        """Connect, for as long as the block lasts; `timeout` seconds are given to each request.
+
+        Raises Unreachable where no broker answers.
+        """
+        _subject(space, "stats")
+        try:
+            connection = await connect(url, name="stratoscope-client", timeout=timeout)
+        except BrokerUnreachable as error:
+            raise Unreachable(error.message) from error
+        try:
+            yield cls(connection, space, timeout)
+        finally:
+            await connection.close()
+
+    @property
+    def space(self) -> str:
+        """The space that is asked about."""
+        return self._space
+
+    @overload
+    async def request(
+        self, verb: Literal["agents.list"], body: looking.AgentsListRequest
+    ) -> looking.AgentsListReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["events.get"], body: looking.EventsGetRequest
+    ) -> looking.EventsGetReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["events.list"], body: looking.EventsListRequest
+    ) -> looking.EventsListReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["snapshots.get"], body: looking.SnapshotsGetRequest
+    ) -> looking.SnapshotsGetReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["snapshots.list"], body: looking.SnapshotsListRequest
+    ) -> looking.SnapshotsListReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["state.at"], body: looking.StateAtRequest
+    ) -> looking.StateAtReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["stats"], body: looking.StatsRequest
+    ) -> looking.StatsReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["causality.chain"], body: causes.CausalityChainRequest
+    ) -> causes.CausalityChainReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["compare"], body: comparing.CompareRequest
+    ) -> comparing.CompareReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.create"], body: sessions.SessionCreateRequest
+    ) -> sessions.SessionReply: ...
+    @overload
+    async def request(
+        self, verb: SessionVerb, body: sessions.SessionRequest
+    ) -> sessions.SessionReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.position"], body: sessions.SessionRequest
+    ) -> sessions.SessionPositionReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.goto"], body: sessions.SessionGotoRequest
+    ) -> sessions.SessionPositionReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.step"], body: sessions.SessionStepRequest
+    ) -> sessions.SessionPositionReply: ...
+    @overload
+    async def request(self, verb: str, body: Request) -> Reply: ...
+
+    async def request(self, verb: str, body: Request) -> Reply:
+        """The reply to a verb, or the StratoError that the navigator or the way to it ended in."""
+        known = VERBS.get(verb)
+        if known is None:
+            raise BadRequest(f"there is no verb {verb!r}")
+        if not isinstance(body, known.request):
+            raise BadRequest(f"{verb} takes {known.request.__name__}, not {type(body).__name__}")
+        answer = await self._ask(verb, body)
+        return _read(verb, known.reply, await self._whole(answer))
+
+    @overload
+    def pages(
+        self,
+        verb: Literal["agents.list"],
+        body: looking.AgentsListRequest,
+        *,
+        at_most: int | None = ...,
+    ) -> AsyncIterator[looking.AgentsListReply]: ...
+    @overload
+    def pages(
+        self,
+        verb: Literal["events.list"],
+        body: looking.EventsListRequest,
+        *,
+        at_most: int | None = ...,
+    ) -> AsyncIterator[looking.EventsListReply]: ...
+    @overload
+    def pages(
+        self,
+        verb: Literal["snapshots.list"],
+        body: looking.SnapshotsListRequest,
+        *,
+        at_most: int | None = ...,
+    ) -> AsyncIterator[looking.SnapshotsListReply]: ...
+
+    async def pages(
+        self, verb: str, body: ListRequest, *, at_most: int | None = None
+    ) -> AsyncIterator[ListReply]:
+        """The pages of a list, one request each, with no more than `at_most` entries in all."""
+        left = at_most
+        while left is None or left > 0:
+            size = body.limit if left is None else min(left, body.limit)
+            reply = await self.request(verb, body.model_copy(update={"limit": size}))
+            assert isinstance(reply, ListReply)
+            yield reply
+            if reply.cursor is None:
+                return
+            body = body.model_copy(update={"cursor": reply.cursor})
+            left = None if left is None else left - size
+
+    async def _ask(self, verb: str, body: Request) -> Msg:
+        seconds = self._timeout + (body.wait_ms / 1000 if body.wait_for is not None else 0)
+        payload = body.model_dump_json(exclude_unset=True).encode()
+        if len(payload) > self._connection.message_limit:
+            raise BadRequest(
+                f"the request is {len(payload)} bytes, at most {self._connection.message_limit}"
+            )
+        try:
+            return await self._connection.client.request(
+                _subject(self._space, verb), payload, timeout=seconds
+            )
+        except NatsTimeout as error:
+            raise NoAnswerInTime(self._too_late(verb, seconds)) from error
+        except NoRespondersError as error:
+            raise Unreachable(
+                f"the broker is there, but no navigator that answers {verb}"
+            ) from error
+        except NatsError as error:
+            raise Unreachable(f"the broker was lost while asking {verb}: {error}") from error
+
+    def _too_late(self, verb: str, seconds: float) -> str:
+        lost = "" if self._connection.connected.is_set() else "; the broker was lost meanwhile"
+        return f"no answer to {verb} within {seconds:g} s{lost}"
+
+    async def _whole(self, answer: Msg) -> bytes:
+        if _is_error(answer):
+            raise StratoError.from_reply(answer.data)
+        spill = spill_in(answer.data)
+        if spill is None:
+            return answer.data
+        return await fetch(self._connection.jetstream, spill)
+
+
+def _subject(space: str, verb: str) -> str:
+    try:
+        return subjects.nav(space, verb)
+    except subjects.SubjectError as error:
+        raise BadRequest(f"{space!r} can't be asked about: {error}") from error
+
+
+def _is_error(answer: Msg) -> bool:
+    headers: dict[str, Any] = answer.headers or {}
+    return HEADER_ERROR in headers or HEADER_ERROR_NUMBER in headers
+
+
+def _read(verb: str, model: type[Reply], body: bytes) -> Reply:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise UnreadableReply(
+            f"the answer to {verb} breaks the contract: is the navigator of another version?",
+            {"errors": error.error_count()},
+        ) from error
