@@ -33,18 +33,6 @@ from stratoscope_contracts.words import (
 StateOp = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "matches", "exists"]
 Trigger = Literal["edge", "level"]
 Action = Literal["notify", "log", "pause"]
-ConditionKind = Literal[
-    "at_time",
-    "at_event_index",
-    "on_event_type",
-    "on_state",
-    "on_change",
-    "on_causality_depth",
-    "expression",
-    "all_of",
-    "any_of",
-    "not",
-]
 MAX_CONDITIONS = 100
 
 

@@ -24,8 +24,14 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from stratoscope_contracts.envelopes import ValueModel
-from stratoscope_contracts.records import PatchOp, RecordKind
-from stratoscope_contracts.words import HEADER_ERROR, HEADER_ERROR_NUMBER, JsonObject
+from stratoscope_contracts.words import (
+    HEADER_ERROR,
+    HEADER_ERROR_NUMBER,
+    ConditionKind,
+    JsonObject,
+    PatchOp,
+    RecordKind,
+)
 
 
 class Code(StrEnum):
@@ -272,8 +278,10 @@ def field_errors(error: ValidationError) -> list[tuple[str, str]]:
     return [(_field(item["loc"]), _message(item)) for item in found]
 
 
-# The names that pydantic puts into a location for the member of a union it chose.
-_TAGS: Final = frozenset(get_args(RecordKind)) | frozenset(get_args(PatchOp))
+# Pydantic puts the name of the union's member that it chose into a location, where the body has
+# no such field: after an index, or after one of these fields. Tags of ours are spelled `<…>`.
+_TAGS: Final = frozenset((*get_args(RecordKind), *get_args(PatchOp), *get_args(ConditionKind)))
+_TAGGED: Final = frozenset({"condition", "until"})
 
 
 def _message(found: ErrorDetails) -> str:
@@ -288,8 +296,12 @@ def _field(location: tuple[int | str, ...]) -> str:
     for before, part in zip((None, *location), location, strict=False):
         if isinstance(part, int):
             spelled += f"[{part}]"
-        elif part.startswith("<") or (isinstance(before, int) and part in _TAGS):
-            continue
-        else:
+        elif not _is_tag(before, part):
             spelled += f".{part}" if spelled else part
     return spelled
+
+
+def _is_tag(before: int | str | None, part: str) -> bool:
+    return part.startswith("<") or (
+        part in _TAGS and (isinstance(before, int) or before in _TAGGED)
+    )

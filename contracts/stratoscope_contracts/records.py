@@ -22,9 +22,6 @@ from stratoscope_contracts.words import (
     Time,
 )
 
-RecordKind = Literal["event", "snapshot"]
-PatchOp = Literal["add", "replace", "test", "remove", "move", "copy"]
-
 
 class ValueOperation(RecordModel):
     """RFC 6902 add, replace or test: `value` is needed, and null is a value."""

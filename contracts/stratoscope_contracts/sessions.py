@@ -26,7 +26,6 @@ from stratoscope_contracts.words import (
     AgentName,
     Count,
     Id,
-    JsonObject,
     Time,
 )
 
@@ -272,4 +271,3 @@ class SessionImportReply(SessionReply):
     events: Count
     snapshots: Count
     breakpoints: Count
-    metadata: JsonObject = Field(default_factory=dict)

@@ -8,7 +8,7 @@ them, and a Python validator on that path would cost more than all the rest of t
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer
@@ -82,6 +82,23 @@ TIME_PATTERN: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
+
+
+# The words by which unions of models are told apart.
+RecordKind = Literal["event", "snapshot"]
+PatchOp = Literal["add", "replace", "test", "remove", "move", "copy"]
+ConditionKind = Literal[
+    "at_time",
+    "at_event_index",
+    "on_event_type",
+    "on_state",
+    "on_change",
+    "on_causality_depth",
+    "expression",
+    "all_of",
+    "any_of",
+    "not",
+]
 
 
 class KnownType(StrEnum):
