@@ -1,0 +1,173 @@
+"""The graph that records itself.
+
+`record` gives a copy of the graph whose class is a subclass of the graph's own, so that it is the
+graph in every respect (LangGraph builds invoke and batch on stream by itself) and only `stream`,
+`astream` and the state updates are stepped into.
+"""
+
+import copy
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, closing
+from functools import cache
+from typing import Any, Final, Self, TypeVar, cast
+
+from langchain_core.runnables.config import RunnableConfig
+from langgraph.pregel import Pregel
+from langgraph.types import StateSnapshot, StateUpdate
+
+from stratoscope.adapters.langgraph.coercion import RawState
+from stratoscope.adapters.langgraph.ids import new_id
+from stratoscope.adapters.langgraph.memory import Memory
+from stratoscope.adapters.langgraph.session import (
+    AnyGraph,
+    Recording,
+    agent_of,
+    drawing_of,
+    session_of,
+)
+from stratoscope.adapters.langgraph.updates import update_records
+from stratoscope.adapters.langgraph.writing import (
+    Recorder,
+    awrite,
+    require_sync,
+    unharmed,
+    write,
+)
+
+G = TypeVar("G", bound=Pregel[Any, Any, Any, Any])
+
+
+def record(graph: G, strato: Recorder, agent: str | None = None, *, subgraphs: bool = True) -> G:
+    """The same graph, recorded: what it takes and gives is unchanged.
+
+    `agent` names the timeline; by default it is the thread's id, made fit for a name. `subgraphs`
+    looks inside subgraphs too; without it their tasks are recorded from the outside only. Raises
+    TypeError for what is no compiled graph, and, when called, where an asynchronous recorder
+    would have to record a synchronous call.
+    """
+    if not isinstance(graph, Pregel):
+        raise TypeError(f"expected a compiled LangGraph graph, got {type(graph).__name__}")
+    if isinstance(graph, _Recorded):
+        raise TypeError("this graph is recorded already")
+    if agent is not None:
+        strato.agent(agent)  # a name that can't be one is told here, not in the first run
+    recording = Recording(
+        strato=strato,
+        agent=agent,
+        subgraphs=subgraphs,
+        memory=Memory(),
+        drawing=drawing_of(graph),
+    )
+    return _attached(graph, recording)
+
+
+class _Recorded(Pregel[Any, Any, Any, Any]):
+    """Steps into what streams a graph or updates its state; all else is the graph's own."""
+
+    _recording: Recording
+
+    def stream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
+        """Stream the graph, recorded."""
+        found = session_of(self, self._recording, input, config, kwargs)
+        if found is None:
+            yield from super().stream(input, config, **kwargs)
+            return
+        session, arguments = found
+        require_sync(session.agent)
+        failure: BaseException | None = None
+        try:
+            # A generator, whatever the annotation says: it is to end with this one.
+            parts = cast(Any, super().stream(input, config, **arguments))
+            with closing(parts):
+                for raw in parts:
+                    records, given = session.take(raw)
+                    write(session.agent, records)
+                    yield from given
+        except BaseException as raised:
+            failure = raised
+            raise
+        finally:
+            write(session.agent, session.end(failure))
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        """Stream the graph, recorded."""
+        found = session_of(self, self._recording, input, config, kwargs)
+        if found is None:
+            async with aclosing(cast(Any, super().astream(input, config, **kwargs))) as parts:
+                async for raw in parts:
+                    yield raw
+            return
+        session, arguments = found
+        failure: BaseException | None = None
+        try:
+            async with aclosing(cast(Any, super().astream(input, config, **arguments))) as parts:
+                async for raw in parts:
+                    records, given = session.take(raw)
+                    await awrite(session.agent, records)
+                    for chunk in given:
+                        yield chunk
+        except BaseException as raised:
+            failure = raised
+            raise
+        finally:
+            await awrite(session.agent, session.end(failure))
+
+    def bulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
+    ) -> RunnableConfig:
+        """Update the graph's state, recorded."""
+        name, agent = agent_of(self, self._recording, config)
+        require_sync(agent)
+        updated = super().bulk_update_state(config, supersteps)
+        saved: list[StateSnapshot] = []
+        with unharmed():
+            for _ in supersteps:
+                saved.append(self.get_state(saved[-1].parent_config or {} if saved else updated))
+            updates = list(zip(supersteps, reversed(saved), strict=True))
+            write(agent, update_records(name, updates, self._recording.memory, new_id))
+        return updated
+
+    async def abulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
+    ) -> RunnableConfig:
+        """Update the graph's state, recorded."""
+        name, agent = agent_of(self, self._recording, config)
+        updated = await super().abulk_update_state(config, supersteps)
+        saved: list[StateSnapshot] = []
+        with unharmed():
+            for _ in supersteps:
+                place = saved[-1].parent_config or {} if saved else updated
+                saved.append(await self.aget_state(place))
+            updates = list(zip(supersteps, reversed(saved), strict=True))
+            await awrite(agent, update_records(name, updates, self._recording.memory, new_id))
+        return updated
+
+    def copy(self, update: dict[str, Any] | None = None) -> Self:
+        """A copy of the graph, recorded as this one is."""
+        plain = copy.copy(self)
+        plain.__class__ = type(self).__mro__[2]  # the graph's own class, see _recorded_class
+        del plain.__dict__[_RECORDING]
+        return _attached(plain.copy(update), self._recording)
+
+
+_RECORDING: Final = "_recording"
+
+
+@cache
+def _recorded_class(graph_class: type[AnyGraph]) -> type[AnyGraph]:
+    return type(f"Recorded{graph_class.__name__}", (_Recorded, graph_class), {})
+
+
+def _attached(graph: G, recording: Recording) -> G:
+    """A copy of the graph that records itself."""
+    recorded = copy.copy(graph)
+    mapper = recorded._state_mapper
+    if mapper is not None and not isinstance(mapper, RawState):
+        recorded._state_mapper = RawState(mapper)
+    recorded.__dict__[_RECORDING] = recording
+    recorded.__class__ = cast(type[G], _recorded_class(type(graph)))
+    return recorded

@@ -1,0 +1,121 @@
+"""Writes what a run came to with a recorder, and never fails the agent for it."""
+
+import inspect
+import logging
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+from stratoscope.adapters.langgraph.ids import new_id
+from stratoscope.adapters.langgraph.records import (
+    REFUSED,
+    EventToRecord,
+    SnapshotToRecord,
+    ToRecord,
+)
+
+log = logging.getLogger(__name__)
+
+Id = str | Awaitable[str]
+
+
+class AgentRecorder(Protocol):
+    """What is needed of `strato.agent(name)`, asynchronous or not."""
+
+    def event(
+        self,
+        type: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        causes: Iterable[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        occurred_at: datetime | None = None,
+        id: str | None = None,
+    ) -> Id:
+        """Record an event."""
+        ...
+
+    def snapshot(
+        self,
+        state: Mapping[str, Any],
+        *,
+        label: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Id:
+        """Record a snapshot."""
+        ...
+
+
+class Recorder(Protocol):
+    """What is needed of `stratoscope.connect(...)` and `stratoscope.connect_sync(...)`."""
+
+    def agent(self, name: str) -> AgentRecorder:
+        """The recorder of one agent."""
+        ...
+
+
+def require_sync(agent: AgentRecorder) -> None:
+    """Raise TypeError where a synchronous call could not await the recorder."""
+    if inspect.iscoroutinefunction(agent.event):
+        raise TypeError(
+            "an asynchronous recorder can record ainvoke and astream only; "
+            "for invoke, stream and update_state use stratoscope.connect_sync"
+        )
+
+
+@contextmanager
+def unharmed() -> Iterator[None]:
+    """Whatever fails in here is logged: a run is never failed by its recording."""
+    try:
+        yield
+    except Exception:
+        log.exception("stratoscope could not record a part of a langgraph run")
+
+
+def write(agent: AgentRecorder, records: Iterable[ToRecord]) -> None:
+    """Record them one after another."""
+    for record in records:
+        try:
+            _record(agent, record)
+        except Exception as refusal:
+            with unharmed():
+                _record(agent, _instead(record, refusal))
+
+
+async def awrite(agent: AgentRecorder, records: Iterable[ToRecord]) -> None:
+    """Record them one after another with either kind of recorder."""
+    for record in records:
+        try:
+            await _settled(_record(agent, record))
+        except Exception as refusal:
+            with unharmed():
+                await _settled(_record(agent, _instead(record, refusal)))
+
+
+async def _settled(given: Id) -> None:
+    if not isinstance(given, str):
+        await given
+
+
+def _record(agent: AgentRecorder, record: ToRecord) -> Id:
+    if isinstance(record, SnapshotToRecord):
+        return agent.snapshot(record.state, label=record.label, metadata=record.metadata)
+    return agent.event(
+        record.type,
+        record.data,
+        causes=record.causes or None,
+        metadata=record.metadata,
+        occurred_at=record.occurred_at,
+        id=record.id,
+    )
+
+
+def _instead(record: ToRecord, refusal: Exception) -> EventToRecord:
+    """What keeps the place of a record that the recorder refuses, say for its size."""
+    log.warning("the recorder refused a langgraph record: %s", refusal)
+    reason = {"refused": f"{type(refusal).__name__}: {refusal}"[:1000]}
+    if isinstance(record, EventToRecord):
+        kept = {key: record.data[key] for key in ("task_id", "name") if key in record.data}
+        return EventToRecord(record.id, record.type, kept | reason, record.causes, record.metadata)
+    return EventToRecord(new_id(), REFUSED, {"label": record.label} | reason, (), record.metadata)
