@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from stratoscope_contracts.breakpoints import Hit
 from stratoscope_contracts.control import CtlMessage, GateReply, GateRequest
@@ -43,14 +44,21 @@ MESSAGES: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
 )
 
 
-class _Untitled(GenerateJsonSchema):
-    # A title that repeats the field's name says nothing.
+class _Plain(GenerateJsonSchema):
+    """JSON Schema alone: no titles that repeat a field's name, no words of OpenAPI."""
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        found = super().tagged_union_schema(schema)
+        # An object here, where AsyncAPI has a text of that name; the members' constants say it.
+        found.pop("discriminator", None)
+        return found
 
 
 def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema of a message, as a document of its own."""
     # Read, not written: a reader's view knows nothing of how a service leaves out absent fields.
-    found = MESSAGES[name].json_schema(mode="validation", schema_generator=_Untitled)
+    found = MESSAGES[name].json_schema(mode="validation", schema_generator=_Plain)
     return {"$schema": DIALECT, **found, "title": name}

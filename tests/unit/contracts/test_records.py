@@ -19,6 +19,8 @@ from stratoscope_contracts.records import (
 )
 from stratoscope_contracts.words import MAX_BATCH_RECORDS, MAX_CAUSES, MAX_PATCH_OPERATIONS
 
+NO_STATES: list[Any] = [[], "x", 1, None]
+
 
 def event(**fields: Any) -> EventRecord:
     return EventRecord.model_validate_json(json.dumps({"type": "state_change", **fields}))
@@ -41,7 +43,7 @@ def test_a_snapshot_needs_its_state_only_and_as_an_object() -> None:
     """A state that is a list, a text or nothing is no state."""
     found = snapshot()
     assert (found.id, found.label, found.memory_usage, found.metadata) == (None, None, None, {})
-    for state in ([], "x", 1, None):
+    for state in NO_STATES:
         with pytest.raises(ValidationError):
             snapshot(state=state)
     with pytest.raises(ValidationError):
