@@ -30,6 +30,7 @@ Op = Literal["added", "modified", "removed"]
 Category = Literal["structural", "value", "type", "size", "metadata"]
 CATEGORIES: Final[tuple[Category, ...]] = ("structural", "value", "type", "size", "metadata")
 
+_CONTAINERS: Final = frozenset({dict, list})
 _LEVELS_SET_ASIDE: Final = 8
 
 
@@ -120,21 +121,28 @@ class _Walk:
     def _meet(self, path: Segments, a: object, b: object) -> None:
         if a is b:
             return
-        if type(a) is type(b) and isinstance(a, dict | list):
+        if type(a) in _CONTAINERS and type(a) is type(b):
             self._left.append((path, a, b))
         elif a != b or isinstance(a, bool) is not isinstance(b, bool):
             self.found.append(Difference(path, "modified", a, b))
 
     def _open(self, path: Segments, old: Any, new: Any) -> None:
         keys: Collection[Any]
+        removed: Collection[Any]
+        added: Collection[Any]
         if isinstance(old, dict):
-            keys = old if old.keys() == new.keys() else old.keys() & new.keys()
-            removed, added = old.keys() - new.keys(), new.keys() - old.keys()
+            keys, removed, added = old, (), ()
+            if old.keys() != new.keys():
+                keys = old.keys() & new.keys()
+                removed, added = old.keys() - new.keys(), new.keys() - old.keys()
         else:
             keys = range(min(len(old), len(new)))
             removed, added = range(len(new), len(old)), range(len(old), len(new))
         for key in self._set_aside(keys, old, new) if len(path) < self._levels_set_aside else keys:
-            self._meet((*path, key), old[key], new[key])
+            a, b = old[key], new[key]
+            # Only a walk in doubt meets equal scalars here, thousands of them: spare their paths.
+            if type(a) in _CONTAINERS or type(a) is not type(b) or a != b:
+                self._meet((*path, key), a, b)
         for key in removed:
             self.found.append(Difference((*path, key), "removed", old[key], MISSING))
         for key in added:
@@ -163,10 +171,10 @@ def _similarity(old: object, new: object, differences: Sequence[Difference]) -> 
 
 def _leaves(document: object) -> int:
     count = 0
-    left = [document]
+    left: list[Any] = [document]
     while left:
         value = left.pop()
-        if value and isinstance(value, dict | list):
+        if value and type(value) in _CONTAINERS:
             left.extend(value.values() if isinstance(value, dict) else value)
         else:
             count += 1

@@ -242,7 +242,7 @@ def _check_levels(tokens: Tokens, value: object) -> None:
     """Refuses what would stand deeper than a document may go, a scalar taking no level."""
     left = MAX_LEVELS - len(tokens)
     level = [value]
-    while level := [item for item in level if isinstance(item, dict | list)]:
+    while level := [item for item in level if isinstance(item, (dict, list))]:
         left -= 1
         if left < 0:
             break
