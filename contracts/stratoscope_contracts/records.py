@@ -22,6 +22,10 @@ from stratoscope_contracts.words import (
     Time,
 )
 
+# A reader of records looks for the words of their kinds here.
+from stratoscope_contracts.words import PatchOp as PatchOp
+from stratoscope_contracts.words import RecordKind as RecordKind
+
 
 class ValueOperation(RecordModel):
     """RFC 6902 add, replace or test: `value` is needed, and null is a value."""
