@@ -1,0 +1,116 @@
+"""A step through a timeline: from where a session stands to what must be looked for.
+
+By events it counts indexes; by a snapshot it goes to the next one, or back to the one before the
+last record passed; by seconds it moves the session's *clock*, which runs on where nothing was
+recorded, so that many small steps cross a gap. Forward never goes past the last record (or, on the
+clock, past its time); backward stops at -1, and from there nowhere.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from stratoscope.domain.seek import Extent, Target, UpTo, after_index
+from stratoscope.domain.timeline import BEFORE_FIRST
+from stratoscope_contracts.errors import NavigationOutOfBounds
+from stratoscope_contracts.looking import Direction
+from stratoscope_contracts.sessions import EventsSize, SecondsSize, StepSize
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Where a session stands in its timeline; `on_snapshot` where that is right after one."""
+
+    event_index: int
+    version: int
+    on_snapshot: bool
+    clock: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A timeline's length, and the clock at its first and last record."""
+
+    extent: Extent
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NextSnapshot:
+    """The first snapshot after a version; none is out of bounds."""
+
+    after_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousSnapshot:
+    """The last snapshot before a version; where there is none, -1."""
+
+    before_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What to look for; `clock` is the session's own after a step by time."""
+
+    target: Target | NextSnapshot | PreviousSnapshot
+    clock: datetime | None = None
+
+
+def step(direction: Direction, size: StepSize, footing: Footing, span: Span) -> Move:
+    """Plan a step. Raises NavigationOutOfBounds where it would leave the timeline."""
+    match size:
+        case "event":
+            return _by_events(direction, 1, footing, span)
+        case EventsSize():
+            return _by_events(direction, size.events, footing, span)
+        case "snapshot":
+            return _by_snapshot(direction, footing)
+        case SecondsSize():
+            return _by_seconds(direction, size.seconds, footing, span)
+        case _:
+            assert_never(size)
+
+
+def out_of_bounds(index: int, extent: Extent) -> NavigationOutOfBounds:
+    """The error for a step that would leave the timeline."""
+    return NavigationOutOfBounds.at(index, BEFORE_FIRST, extent.last_event)
+
+
+def _by_events(direction: Direction, count: int, footing: Footing, span: Span) -> Move:
+    index = footing.event_index
+    if direction == "forward":
+        return Move(after_index(index + count, span.extent))
+    if index == BEFORE_FIRST:
+        raise out_of_bounds(index - count, span.extent)
+    return Move(after_index(max(index - count, BEFORE_FIRST), span.extent))
+
+
+def _by_snapshot(direction: Direction, footing: Footing) -> Move:
+    if direction == "forward":
+        return Move(NextSnapshot(footing.version))
+    # Standing on a snapshot, the one before it is meant; standing behind it, itself.
+    return Move(PreviousSnapshot(footing.version + (not footing.on_snapshot)))
+
+
+def _by_seconds(direction: Direction, seconds: float, footing: Footing, span: Span) -> Move:
+    clock = footing.clock or span.first_at
+    if direction == "forward":
+        target = _moved(clock, seconds)
+        if target is None or target > span.last_at:
+            raise out_of_bounds(span.extent.events, span.extent)
+        return Move(UpTo(clock=target), target)
+    if footing.event_index == BEFORE_FIRST:
+        raise out_of_bounds(BEFORE_FIRST - 1, span.extent)
+    target = _moved(clock, -seconds) or _EARLIEST
+    return Move(UpTo(clock=target), target)
+
+
+def _moved(clock: datetime, seconds: float) -> datetime | None:
+    try:
+        return clock + timedelta(seconds=seconds)
+    except OverflowError:
+        return None

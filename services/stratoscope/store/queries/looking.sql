@@ -1,0 +1,231 @@
+-- Looking at timelines: heads, seeks, events, states.
+--
+-- Clocks and places never go back along event_index, nor along version, so a bound on them is found
+-- by halving over the primary key: some twenty probes of an index that is there anyway.
+
+-- name: timeline
+-- An agent without a record is none yet: its name may be known from a dead letter.
+select agent_id, name, next_event, next_version, snapshots, first_at, clock
+from agent
+where space = $1 and name = $2 and next_event + next_version > 0
+
+-- name: agents
+select agent_id, name, next_event, next_version, snapshots, first_at, clock
+from agent
+where space = $1
+  and next_event + next_version > 0
+  and ($2::text is null or starts_with(name, $2))
+  and ($3::text is null or name > $3)
+order by name
+limit $4
+
+-- name: seek_event
+-- The last event within all bounds that are given, -1 where there is none.
+with recursive search(low, high) as (
+    -- What is at or below low is within the bounds, what is at or above high is not.
+    select -1::bigint, $2::bigint
+    union all
+    select case when probe.within then middle else low end,
+           case when probe.within then high else middle end
+    from search
+    cross join lateral (select (low + high) / 2) as halving(middle)
+    cross join lateral (
+        select ($3::timestamptz is null or event.clock <= $3)
+           and ($4::timestamptz is null or event.recorded_at <= $4)
+           and ($5::bigint is null or (event.stream_seq, event.ordinal) <= ($5, $6::integer))
+           and ($7::bigint is null or event.event_index <= $7)
+        from event
+        where event.agent_id = $1 and event.event_index = middle
+    ) as probe(within)
+    where high - low > 1
+)
+select low from search where high - low <= 1
+
+-- name: seek_version
+-- The last state version within all bounds that are given, -1 where there is none.
+with recursive search(low, high) as (
+    select -1::bigint, $2::bigint
+    union all
+    select case when probe.within then middle else low end,
+           case when probe.within then high else middle end
+    from search
+    cross join lateral (select (low + high) / 2) as halving(middle)
+    cross join lateral (
+        select ($3::timestamptz is null or version.clock <= $3)
+           and ($4::timestamptz is null or version.recorded_at <= $4)
+           and ($5::bigint is null or (version.stream_seq, version.ordinal) <= ($5, $6::integer))
+           and ($7::bigint is null or version.event_index <= $7)
+        from state_version as version
+        where version.agent_id = $1 and version.version = middle
+    ) as probe(within)
+    where high - low > 1
+)
+select low from search where high - low <= 1
+
+-- name: index_of_event
+select event_index from event where id = $2 and agent_id = $1
+
+-- name: version_of_snapshot
+select version, event_index, stream_seq
+from state_version
+where snapshot_id = $2 and agent_id = $1
+
+-- name: next_snapshot
+select version, event_index, stream_seq
+from state_version
+where agent_id = $1 and version > $2 and snapshot_id is not null
+order by version
+limit 1
+
+-- name: previous_snapshot
+select version, event_index, stream_seq
+from state_version
+where agent_id = $1 and version < $2 and snapshot_id is not null
+order by version desc
+limit 1
+
+-- name: standings
+-- What stands around: the event passed last, the state version in force, the newest snapshot.
+-- Tainted where a refused patch lies between that snapshot and the next record (or $4, if sooner).
+select stand.event_index, stand.version,
+       event.id as event_id, event.stream_seq as event_seq, event.ordinal as event_ordinal,
+       event.clock as event_clock, event.recorded_at as event_recorded_at,
+       coalesce(event.occurred_at, event.clock) as event_occurred_at,
+       version.event_index as version_event_index, version.stream_seq as version_seq,
+       version.ordinal as version_ordinal, version.clock as version_clock,
+       version.recorded_at as version_recorded_at,
+       coalesce(version.occurred_at, version.clock) as version_occurred_at,
+       version.slot, version.size, version.snapshot_id as version_snapshot_id,
+       snapshot.snapshot_id,
+       exists (
+           select from taint
+           where taint.agent_id = $1
+             and taint.stream_seq > coalesce(snapshot.stream_seq, 0)
+             and taint.stream_seq < coalesce(
+                 least(next_event.stream_seq, next_version.stream_seq, stand.until + 1),
+                 9223372036854775807
+             )
+       ) as tainted
+from unnest($2::bigint[], $3::bigint[], $4::bigint[])
+    with ordinality as stand(event_index, version, until, line)
+left join event on event.agent_id = $1 and event.event_index = stand.event_index
+left join state_version as version on version.agent_id = $1 and version.version = stand.version
+left join event as next_event
+    on next_event.agent_id = $1 and next_event.event_index = stand.event_index + 1
+left join state_version as next_version
+    on next_version.agent_id = $1 and next_version.version = stand.version + 1
+left join lateral (
+    select before.snapshot_id, before.stream_seq
+    from state_version as before
+    where before.agent_id = $1 and before.version <= stand.version
+      and before.snapshot_id is not null
+    order by before.version desc
+    limit 1
+) as snapshot on true
+order by stand.line
+
+-- name: chain
+-- The blobs that rebuild one state version, keyframe first.
+select size, digest, blob
+from state_version
+where agent_id = $1 and version = any($2::bigint[])
+order by version
+
+-- name: events
+-- Events by place, in the order in which they are asked for.
+select event.event_index, event.stream_seq, event.ordinal, event.clock, event.recorded_at,
+       event.occurred_at, event.id, event_type.name as type, agent.name as agent, event.depth,
+       event.data, event.metadata, event.causes, event.patch
+from unnest($1::integer[], $2::bigint[]) with ordinality as asked(agent_id, event_index, line)
+join event using (agent_id, event_index)
+join agent using (agent_id)
+join event_type using (type_id)
+order by asked.line
+
+-- name: events_forward
+-- With their sizes, so that a page may be cut before it is fetched.
+select event_index, octet_length(data::text) as size
+from event
+where agent_id = $1 and event_index > $2 and event_index <= $3
+order by event_index
+limit $4
+
+-- name: events_backward
+select event_index, octet_length(data::text) as size
+from event
+where agent_id = $1 and event_index > $2 and event_index <= $3
+order by event_index desc
+limit $4
+
+-- name: events_of_types_forward
+-- Each type by its own index, as far as a page needs.
+select found.event_index, found.size
+from event_type
+cross join lateral (
+    select event_index, octet_length(data::text) as size
+    from event
+    where event.agent_id = $1 and event.type_id = event_type.type_id
+      and event_index > $2 and event_index <= $3
+    order by event_index
+    limit $4
+) as found
+where event_type.name = any($5::text[])
+order by found.event_index
+limit $4
+
+-- name: events_of_types_backward
+select found.event_index, found.size
+from event_type
+cross join lateral (
+    select event_index, octet_length(data::text) as size
+    from event
+    where event.agent_id = $1 and event.type_id = event_type.type_id
+      and event_index > $2 and event_index <= $3
+    order by event_index desc
+    limit $4
+) as found
+where event_type.name = any($5::text[])
+order by found.event_index desc
+limit $4
+
+-- name: place_of_event
+-- Of several events with one id in the space the one with the lowest place is meant.
+select event.agent_id, event.event_index
+from event
+join agent using (agent_id)
+where event.id = $2 and agent.space = $1 and ($3::text is null or agent.name = $3)
+order by event.stream_seq, event.ordinal
+limit 1
+
+-- name: place_of_snapshot
+select version.agent_id, version.version, version.event_index, version.stream_seq,
+       agent.name as agent
+from state_version as version
+join agent using (agent_id)
+where version.snapshot_id = $2 and agent.space = $1
+order by version.stream_seq, version.ordinal
+limit 1
+
+-- name: snapshots
+select version, event_index, stream_seq, snapshot_id,
+       coalesce(occurred_at, clock) as occurred_at, memory_usage, metadata, label
+from state_version
+where agent_id = $1 and version > $2 and version <= $3 and snapshot_id is not null
+order by version
+limit $4
+
+-- name: stats
+select count(*) as agents, coalesce(sum(next_event), 0)::bigint as events,
+       coalesce(sum(snapshots), 0)::bigint as snapshots,
+       coalesce(sum(next_version - keyframes), 0)::bigint as diffs,
+       coalesce(sum(memory_usage), 0)::bigint as memory_usage,
+       coalesce(sum(stored_bytes), 0)::bigint as stored_bytes,
+       coalesce(sum(raw_bytes), 0)::bigint as raw_bytes
+from agent
+where space = $1 and next_event + next_version > 0
+
+-- name: dead_letters
+select count(*) from dead_letter where space = $1
+
+-- name: watermarks
+select partition, stream_seq from partition

@@ -1,0 +1,156 @@
+"""Timelines as they are asked for: heads, seeks and events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from stratoscope.domain.seek import Extent, UpTo
+from stratoscope.store.sql import queries
+from stratoscope_contracts.looking import Direction
+
+_SQL = queries("looking")
+# A page ends early rather than be larger than a message by far; one event it always has.
+_PAGE_BYTES = 6 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The head of an agent's timeline; whatever comes later is not looked at."""
+
+    agent_id: int
+    agent: str
+    events: int
+    versions: int
+    snapshots: int
+    first_at: datetime
+    last_at: datetime
+
+    @property
+    def extent(self) -> Extent:
+        """Its length."""
+        return Extent(self.events, self.versions)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as it is stored; JSON is text, `occurred_at` is None where it is the clock."""
+
+    event_index: int
+    stream_seq: int
+    ordinal: int
+    clock: datetime
+    recorded_at: datetime
+    occurred_at: datetime | None
+    id: UUID
+    type: str
+    agent: str
+    depth: int | None
+    data: str
+    metadata: str | None
+    causes: Sequence[UUID] | None
+    patch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceCounts:
+    """What a space holds."""
+
+    agents: int
+    events: int
+    snapshots: int
+    diffs: int
+    memory_usage: int
+    stored_bytes: int
+    raw_bytes: int
+
+
+class Timelines:
+    """What is known of the timelines, by way of one session."""
+
+    def __init__(self, session: asyncpg.Connection) -> None:
+        self._session = session
+
+    async def find(self, space: str, agent: str) -> Timeline | None:
+        """An agent's timeline; None where nothing of it was recorded."""
+        row = await self._session.fetchrow(_SQL["timeline"], space, agent)
+        return Timeline(*row) if row else None
+
+    async def page(
+        self, space: str, prefix: str | None, after: str | None, limit: int
+    ) -> list[Timeline]:
+        """Timelines by the names of their agents, behind the one named `after`."""
+        rows = await self._session.fetch(_SQL["agents"], space, prefix, after, limit)
+        return [Timeline(*row) for row in rows]
+
+    async def seek(self, timeline: Timeline, up_to: UpTo) -> tuple[int, int]:
+        """The last event and the last state version within a bound."""
+        place = up_to.place or (None, None)
+        bounds = (up_to.clock, up_to.recorded_at, *place, up_to.event_index)
+        event = await self._session.fetchval(
+            _SQL["seek_event"], timeline.agent_id, timeline.events, *bounds
+        )
+        version = await self._session.fetchval(
+            _SQL["seek_version"], timeline.agent_id, timeline.versions, *bounds
+        )
+        return event, version
+
+    async def index_of(self, timeline: Timeline, event_id: UUID) -> int | None:
+        """Where an event stands in its agent's timeline."""
+        index: int | None = await self._session.fetchval(
+            _SQL["index_of_event"], timeline.agent_id, event_id
+        )
+        return index
+
+    async def find_event(
+        self, space: str, event_id: UUID, agent: str | None = None
+    ) -> EventRow | None:
+        """An event by its id; of several in a space the one with the lowest place."""
+        row = await self._session.fetchrow(_SQL["place_of_event"], space, event_id, agent)
+        return (await self.events([tuple(row)]))[0] if row else None
+
+    async def events(self, places: Sequence[tuple[int, int]]) -> list[EventRow]:
+        """Events by their agents and indexes, in that order."""
+        agents = [agent_id for agent_id, _ in places]
+        indexes = [event_index for _, event_index in places]
+        rows = await self._session.fetch(_SQL["events"], agents, indexes)
+        return [EventRow(*row) for row in rows]
+
+    async def page_between(
+        self,
+        timeline: Timeline,
+        after: int,
+        last: int,
+        types: Sequence[str] | None,
+        direction: Direction,
+        limit: int,
+    ) -> tuple[list[EventRow], bool]:
+        """At most `limit` events after one index, up to and with another; and if there are more."""
+        scope = (timeline.agent_id, after, last, limit + 1)
+        if types is None:
+            rows = await self._session.fetch(_SQL[f"events_{direction}"], *scope)
+        else:
+            rows = await self._session.fetch(_SQL[f"events_of_types_{direction}"], *scope, types)
+        count = _fitting([row["size"] for row in rows[:limit]])
+        places = [(timeline.agent_id, row["event_index"]) for row in rows[:count]]
+        return await self.events(places), len(rows) > count
+
+    async def counts(self, space: str) -> SpaceCounts:
+        """The sums over a space."""
+        return SpaceCounts(*await self._session.fetchrow(_SQL["stats"], space))
+
+    async def dead_letters(self, space: str) -> int:
+        """How many messages of a space were refused."""
+        count: int = await self._session.fetchval(_SQL["dead_letters"], space)
+        return count
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    total = 0
+    for count, size in enumerate(sizes):
+        total += size
+        if total > _PAGE_BYTES and count:
+            return count
+    return len(sizes)
