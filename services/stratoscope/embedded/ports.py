@@ -65,6 +65,8 @@ def remembered_ports(path: Path) -> dict[str, int]:
         ports = json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
+    if not isinstance(ports, dict):
+        return {}
     return {name: port for name, port in ports.items() if name in NAMES and isinstance(port, int)}
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import IO, Literal
@@ -14,6 +15,10 @@ from stratoscope.embedded.account import Account
 
 Tie = Literal["kernel", "watcher"]
 NATIVE_TIE: Tie = "kernel" if sys.platform == "linux" else "watcher"
+
+# A log over this is put aside at the next start, in place of the one put aside before.
+MAX_LOG_BYTES = 16 * 1024 * 1024
+_HEADING = "--- "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,18 +55,21 @@ class Program:
         return subprocess.PIPE if self.tie == "watcher" else subprocess.DEVNULL
 
     def open_log(self) -> IO[bytes]:
-        """The file that takes both outputs, appended to."""
+        """The file that takes both outputs, appended to under a heading of this start's own."""
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self.log.open("ab")
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            self.log.replace(self.log.with_name(f"{self.log.name}.1"))
+        file = self.log.open("ab", buffering=0)
+        file.write(f"{_HEADING}{self.name} starts, {datetime.now(UTC):%FT%TZ}\n".encode())
+        return file
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of the log, for a message about a failure."""
-        if not self.log.exists():
-            return ""
+        """The end of the log, of the last start only, for a message about a failure."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - 16_384))
-            lines = file.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-count:])
+            text = file.read().decode(errors="replace")
+        *_, last = text.split(_HEADING)
+        return "\n".join(last.splitlines()[-count:])
 
     def failure(self, what: str) -> str:
         """A message with the end of the log, and where the rest of it is."""

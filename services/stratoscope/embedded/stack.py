@@ -24,6 +24,9 @@ from stratoscope.embedded.ports import (
 from stratoscope.embedded.program import Program
 from stratoscope.embedded.supervisor import Supervisor
 
+# How often ports are chosen where others take them in the same moment.
+START_CHANCES = 3
+
 
 def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", name)
@@ -45,10 +48,10 @@ class Wanted:
 class Stack:
     """What runs, and where it is found."""
 
-    def __init__(self, wanted: Wanted, ports: dict[str, int], supervisor: Supervisor) -> None:
+    def __init__(self, wanted: Wanted, ports: dict[str, int], hold: int) -> None:
         self._wanted = wanted
         self._ports = ports
-        self._supervisor = supervisor
+        self._supervisor = Supervisor(hold, on_restart=self._describe)
         self._broker = EmbeddedBroker(
             folder=wanted.data / "nats",
             log=self.logs / "nats.log",
@@ -93,10 +96,6 @@ class Stack:
             "pids": self._supervisor.pids,
         }
 
-    def describe(self) -> None:
-        """Write the description down, for whoever looks into the folder."""
-        write_private(self.running_file, json.dumps(self.description()))
-
     async def start(self) -> None:
         """The servers, side by side, then the services, each ready before the next is needed."""
         servers = []
@@ -107,11 +106,24 @@ class Stack:
         await self._start(servers)
         commands = {"projector": self._wanted.projector, "navigator": self._wanted.navigator}
         await self._start([self._service(name, command) for name, command in commands.items()])
+        self._describe()
+
+    async def stop(self) -> None:
+        """Navigator, projector, database, broker."""
+        await self._supervisor.stop()
+        self.running_file.unlink(missing_ok=True)
+
+    def _describe(self) -> None:
+        write_private(self.running_file, json.dumps(self.description()))
 
     async def _start(self, programs: list[Program]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for program in programs:
-                group.create_task(self._supervisor.start(program))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for program in programs:
+                    group.create_task(self._supervisor.start(program))
+        except ExceptionGroup as failures:
+            # One cause is enough to act on; the others are most often its consequences.
+            raise failures.exceptions[0] from None
 
     def _service(self, name: str, command: tuple[str, ...]) -> Program:
         port = self._ports[name]
@@ -126,6 +138,7 @@ class Stack:
             },
             is_ready=lambda _pid: _answers_ready(port),
             ready_seconds=60.0,
+            stop_seconds=5.0,
         )
 
 
@@ -135,28 +148,35 @@ async def running_stack(wanted: Wanted) -> AsyncIterator[Stack]:
 
     Raises EmbeddedError where the folder or a port is another's, or a part does not come up.
     """
-    data = wanted.data.expanduser().resolve()
-    _make_data_folder(data)
-    async with folder_lock(data) as hold:
-        ports = choose_ports(wanted.ports, remembered_ports(data / "ports.json"))
-        remember_ports(data / "ports.json", ports)
-        supervisor = Supervisor(hold, on_restart=lambda: stack.describe())
-        stack = Stack(replace(wanted, data=data), ports, supervisor)
+    wanted = replace(wanted, data=wanted.data.expanduser().resolve())
+    _make_data_folder(wanted.data)
+    async with folder_lock(wanted.data) as hold:
+        stack = await _started(wanted, hold)
         try:
-            await _start(stack)
-            stack.describe()
             yield stack
         finally:
-            await supervisor.stop()
-            stack.running_file.unlink(missing_ok=True)
+            await stack.stop()
 
 
-async def _start(stack: Stack) -> None:
-    try:
-        await stack.start()
-    except ExceptionGroup as failures:
-        # One cause is enough to act on; the others are most often its consequences.
-        raise failures.exceptions[0] from None
+async def _started(wanted: Wanted, hold: int) -> Stack:
+    memory = wanted.data / "ports.json"
+    for chance in reversed(range(START_CHANCES)):
+        ports = choose_ports(wanted.ports, remembered_ports(memory))
+        remember_ports(memory, ports)
+        stack = Stack(wanted, ports, hold)
+        try:
+            await stack.start()
+        except EmbeddedError as error:
+            await stack.stop()
+            # Taken by another between our look and our start, and perhaps free again by now.
+            if not chance or "address already in use" not in str(error).lower():
+                raise
+        except BaseException:
+            await stack.stop()
+            raise
+        else:
+            return stack
+    raise AssertionError("the last chance returns or raises")
 
 
 def _make_data_folder(folder: Path) -> None:
