@@ -111,16 +111,19 @@ class Puller:
             max_waiting=16,
         )
 
-    async def take(self, limit: int, wait: float) -> list[Delivered]:
-        """The next messages, at most `limit`, as soon as there is one; none after `wait` seconds.
+    async def take(self, limit: int, wait: float, max_bytes: int) -> list[Delivered]:
+        """The next messages as soon as there is one: at most `limit`, and none past `max_bytes`.
 
-        Raises Doubt where contiguous delivery can't be vouched for.
+        None after `wait` seconds. Raises Doubt where contiguous delivery can't be vouched for.
         """
         if not self._buffer:
             await self._await_one(wait)
         self._check()
-        buffer = self._buffer
-        taken = [self._accept(buffer.popleft()) for _ in range(min(limit, len(buffer)))]
+        taken: list[Delivered] = []
+        size = 0
+        while self._buffer and len(taken) < limit and size < max_bytes:
+            taken.append(self._accept(self._buffer.popleft()))
+            size += len(taken[-1].data)
         await self._renew()
         return taken
 

@@ -1,1 +1,1 @@
-"""The pure part: state, patch, delta, timeline, causality, comparison. No I/O, clock or randomness."""
+"""The pure part: state, delta, timeline, causality, comparison. No I/O, clock, randomness."""

@@ -18,6 +18,7 @@ from uuid import UUID, uuid5
 
 from stratoscope.domain import delta
 from stratoscope.domain.canonical import canonical, decoded, digest
+from stratoscope.domain.depth import depth_of
 from stratoscope.domain.patch import PatchConflict, apply_to_state
 from stratoscope.domain.records import (
     Batch,
@@ -105,14 +106,12 @@ class _Fold:
     def _take_back(self, marks: tuple[int, int, int], message: Message) -> None:
         """Forget what a refused message had added."""
         events, versions, edges = marks
-        agent_id, space = message.agent_id, message.space
         ids = {row[9] for row in self._batch.events[events:]}
+        for key in ((message.space, id_.int) for id_ in ids):
+            if self._known.new_causes[key].place.stream_seq == message.stream_seq:
+                del self._known.new_causes[key]
         for id_ in ids | {row[11] for row in self._batch.versions[versions:] if row[11]}:
-            self._known.ids.discard((agent_id, id_.int))
-        for id_ in ids:
-            cause = self._known.causes.get((space, id_.int))
-            if cause and cause.place.stream_seq == message.stream_seq:
-                del self._known.causes[space, id_.int]
+            self._known.new_ids.discard((message.agent_id, id_.int))
         del self._batch.events[events:]
         del self._batch.versions[versions:]
         del self._batch.edges[edges:]
@@ -129,10 +128,10 @@ class _Fold:
         if id_ is None:
             id_ = uuid5(PLACE_NAMESPACE, f"{self._stream}:{message.stream_seq}:{ordinal}")
         key = (head.agent_id, id_.int)
-        if key in self._known.ids:
+        if self._known.has(key):
             head.duplicates += 1
             return None
-        self._known.ids.add(key)
+        self._known.new_ids.add(key)
         return id_
 
     def _tick(self, head: Head, occurred: datetime | None, message: Message) -> datetime | None:
@@ -150,7 +149,7 @@ class _Fold:
             return
         place = Place(message.stream_seq, ordinal)
         occurred = self._tick(head, event.occurred_at, message)
-        depth = self._depth(message.space, place, event.causes) if event.causes else 1
+        depth = depth_of(message.space, place, event.causes, self._known) if event.causes else 1
         index = head.next_event
         head.next_event += 1
         self._batch.events.append(
@@ -172,25 +171,12 @@ class _Fold:
                 message.traceparent,
             )
         )
-        self._known.place(message.space, id_, Cause(place, depth))
+        # The first with its id in the space is the one that a cause means.
+        self._known.new_causes.setdefault((message.space, id_.int), Cause(place, depth))
         for cause in dict.fromkeys(event.causes):
             self._batch.edges.append((cause, head.agent_id, index))
         if event.patch is not None:
             self._fold_patch(head, message, ordinal, event.patch)
-
-    def _depth(self, space: str, place: Place, causes: Sequence[UUID]) -> int | None:
-        """One more than the deepest cause that stands earlier; None while one is unknown."""
-        deepest = 0
-        for id_ in causes:
-            cause = self._known.causes.get((space, id_.int))
-            if cause is None:
-                if not self._known.complete:
-                    return None
-            elif cause.place < place:
-                if cause.depth is None:
-                    return None
-                deepest = max(deepest, cause.depth)
-        return deepest + 1
 
     def _snapshot(self, head: Head, message: Message, ordinal: int, snapshot: SnapshotIn) -> None:
         id_ = self._id(head, message, ordinal, snapshot.id)

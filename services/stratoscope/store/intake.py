@@ -113,7 +113,7 @@ class IntakeReader:
             spaces, ids = zip(*wanted, strict=True)
             for row in await self._pool.fetch(_SQL["known_causes"], spaces, ids):
                 place = Place(row["stream_seq"], row["ordinal"])
-                known.place(row["space"], row["id"], Cause(place, row["depth"]))
+                known.place((row["space"], row["id"].int), Cause(place, row["depth"]))
 
 
 class IntakeWriter:

@@ -59,6 +59,11 @@ class Leases:
         self._held |= {row["partition"]: Held(*row) for row in rows}
         return bool(rows)
 
+    async def free(self) -> int:
+        """How many partitions nobody holds."""
+        count: int = await self._pool.fetchval(_SQL["free"])
+        return count
+
     async def renew(self) -> bool:
         """Hold on; False where a lease was lost to somebody else."""
         numbers, epochs = self._fences(self.held)

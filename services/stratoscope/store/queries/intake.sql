@@ -50,7 +50,8 @@ join agent on agent.agent_id = event.agent_id and agent.space = asked.space
 -- Locks the checkpoints, verifies the epoch and compares and sets, all at once: any other count
 -- than that of the partitions held means that the lease is somebody else's.
 update partition
-set stream_seq = $4, probe_seq = coalesce($5, probe_seq), probe_digest = coalesce($6, probe_digest)
+set stream_seq = greatest(partition.stream_seq, $4),
+    probe_seq = coalesce($5, probe_seq), probe_digest = coalesce($6, probe_digest)
 from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as held(partition, epoch, stream_seq)
 where partition.partition = held.partition
   and partition.epoch = held.epoch
@@ -109,3 +110,12 @@ update event
 set depth = resolved.depth
 from unnest($1::integer[], $2::bigint[], $3::integer[]) as resolved(agent_id, event_index, depth)
 where event.agent_id = resolved.agent_id and event.event_index = resolved.event_index
+
+-- name: log
+-- Which stream this projection was made from; the first to ask decides.
+with new as (
+    insert into log (stream, created_at) values ($1, $2)
+    on conflict (stream) do nothing
+    returning created_at
+)
+select created_at from new union all select created_at from log where stream = $1 limit 1

@@ -13,21 +13,10 @@ select count(*) from projector where owner <> $1 and alive_until >= now()
 delete from projector where owner = $1
 
 -- name: claim
--- Takes partitions that nobody holds, whose lease ran out, or whose holder's database session has
--- ended (a killed process is followed at once). A new epoch fences the holder before.
+-- A new epoch fences the holder before.
 with free as (
-    select partition from partition
-    where owner is null
-       or lease_until < now()
-       or not exists (
-           select from pg_stat_activity as session
-           where session.pid = owner_pid
-             -- Null where this role may not see it: then only time tells.
-             and (session.backend_start is null or session.backend_start = owner_since)
-       )
-    order by partition
-    limit $3
-    for update skip locked
+    select holding.partition from partition as holding where is_free(holding)
+    order by 1 limit $3 for update skip locked
 )
 update partition
 set epoch = epoch + 1, owner = $1, owner_pid = pg_backend_pid(),
@@ -36,6 +25,9 @@ set epoch = epoch + 1, owner = $1, owner_pid = pg_backend_pid(),
 from free
 where partition.partition = free.partition
 returning partition.partition, epoch, stream_seq, probe_seq, probe_digest
+
+-- name: free
+select count(*) from partition as holding where is_free(holding)
 
 -- name: renew
 update partition

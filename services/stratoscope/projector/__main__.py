@@ -1,0 +1,5 @@
+"""`python -m stratoscope.projector`"""
+
+from stratoscope.projector.app import main
+
+main()

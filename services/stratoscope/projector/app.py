@@ -1,0 +1,90 @@
+"""The projector's process: the one place that reads its settings and wires its parts."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import structlog
+import uvloop
+
+from stratoscope.broker.connection import BrokerError, Connection, connect
+from stratoscope.broker.streams import StreamSettings, ensure_streams
+from stratoscope.projector.metrics import Metrics
+from stratoscope.projector.service import Projector
+from stratoscope.projector.settings import ProjectorSettings
+from stratoscope.projector.term import Wiring
+from stratoscope.store.database import DatabaseUnreachable, pool
+from stratoscope.store.intake import Checkpoints
+from stratoscope.store.migration import migrate
+from stratoscope.telemetry.http import serve, service_app
+from stratoscope.telemetry.logs import configure_logs
+
+log = structlog.get_logger(__name__)
+
+# The pool is for look-ups, leases and the dead letters' outbox; writing has a session of its own.
+_POOL = 6
+
+
+async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -> int:
+    """Project until SIGINT or SIGTERM; the process's exit code."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    migrated = await migrate(settings.postgres_dsn)
+    for step in migrated.applied:
+        log.info("migrated", step=step)
+    async with contextlib.AsyncExitStack() as stack:
+        # A closed connection can't come back: the process ends, and its supervisor starts another.
+        broker = await connect(
+            settings.nats_url, name="stratoscope-projector", on_closed=stopping.set
+        )
+        stack.push_async_callback(broker.close)
+        await _prepare_streams(broker, settings)
+        sessions = await stack.enter_async_context(
+            pool(settings.postgres_dsn, migrated.serving, "stratoscope projector", size=_POOL)
+        )
+        metrics = Metrics()
+        projector = Projector(
+            Wiring(settings, migrated.serving, broker, sessions, metrics, stopping, reached)
+        )
+
+        def ready() -> dict[str, bool]:
+            return {
+                "broker": broker.connected.is_set(),
+                "running": projector.halted is None,
+                "leases": projector.holding > 0,
+            }
+
+        port = await stack.enter_async_context(
+            serve(service_app(ready, metrics.registry), settings.http_host, settings.http_port)
+        )
+        log.info("projecting", http=f"http://{settings.http_host}:{port}")
+        await projector.run()
+        return 1 if broker.closed.is_set() else 0
+
+
+async def _prepare_streams(broker: Connection, settings: ProjectorSettings) -> None:
+    wanted = StreamSettings(
+        max_bytes=settings.stream_max_bytes,
+        max_age=settings.stream_max_age,
+        replicas=settings.stream_replicas,
+    )
+    report = await ensure_streams(broker.jetstream, wanted)
+    for name in report.made:
+        log.info("made a stream", stream=name)
+    for warning in report.warnings:
+        log.warning("a stream is not as configured and was left as it is", difference=warning)
+
+
+def main(reached: Checkpoints | None = None) -> None:
+    """Run the process; ends it with an exit code."""
+    settings = ProjectorSettings()
+    configure_logs("projector", settings.log_level)
+    try:
+        code = uvloop.run(run(settings, reached))
+    except (BrokerError, DatabaseUnreachable, OSError) as error:
+        log.error("can't start", error=str(error))
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,93 @@
+"""Dead letters: kept with the batch that refused them, then published from the table.
+
+The table is the outbox: a letter is published after its commit and marked, so that an end of the
+process in between publishes it at the next start; the broker drops the copy by its id.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+import orjson
+from nats.aio.client import Client
+
+from stratoscope.broker.puller import Delivered
+from stratoscope.domain.records import Rejection
+from stratoscope.projector.decode import RULE_VERSION
+from stratoscope.store.intake import DeadLetter
+from stratoscope.store.sql import queries
+from stratoscope_contracts import words
+
+_SQL = queries("intake")
+_PAGE = 100
+
+
+def buried(delivered: Sequence[Delivered], rejections: Sequence[Rejection]) -> list[DeadLetter]:
+    """The letters of a batch's rejections."""
+    if not rejections:
+        return []
+    by_place = {message.stream_seq: message for message in delivered}
+    return [_letter(by_place[one.stream_seq], one) for one in rejections]
+
+
+def _letter(message: Delivered, rejection: Rejection) -> DeadLetter:
+    # strato.<space>.part.<n>.<agent>.<kind>: the stream takes nothing with fewer tokens.
+    tokens = message.subject.split(".")
+    return DeadLetter(
+        stream_seq=message.stream_seq,
+        ordinal=rejection.ordinal,
+        rule_version=RULE_VERSION,
+        space=tokens[1],
+        agent=tokens[4],
+        subject=message.subject,
+        reason=rejection.reason,
+        detail=rejection.detail[:1000].replace("\0", ""),
+        headers=orjson.dumps(message.headers or {}).decode(),
+        body=message.data,
+        recorded_at=message.recorded_at,
+    )
+
+
+def headers_of(row: Mapping[str, object]) -> dict[str, str]:
+    """What a published letter says about itself, beside the headers that it came with."""
+    came: dict[str, str] = orjson.loads(str(row["headers"]))
+    return came | {
+        words.HEADER_REASON: str(row["reason"]),
+        words.HEADER_STREAM_SEQ: str(row["stream_seq"]),
+        words.HEADER_MESSAGE_ID: f"dlq.{row['stream_seq']}",
+    }
+
+
+class Undertaker:
+    """Publishes what is in the table and was not published yet."""
+
+    def __init__(self, client: Client, pool: asyncpg.Pool) -> None:
+        self._stream = client.jetstream()
+        self._pool = pool
+        self.work = asyncio.Event()
+        self.work.set()
+
+    async def run(self) -> None:
+        """Publish whenever there is work, until cancelled."""
+        while True:
+            await self.work.wait()
+            self.work.clear()
+            while await self.publish():
+                pass
+
+    async def publish(self) -> int:
+        """Publish one page of letters; how many."""
+        async with self._pool.acquire() as session, session.transaction():
+            rows = await session.fetch(_SQL["unpublished_dead_letters"], _PAGE)
+            for row in rows:
+                # Not the contract's builder: these names may be the very reason.
+                await self._stream.publish(
+                    f"strato.{row['space']}.dlq.{row['agent']}",
+                    row["body"],
+                    headers=headers_of(row),
+                    stream=words.STREAM_DLQ,
+                )
+            await session.execute(
+                _SQL["dead_letters_published"], [row["stream_seq"] for row in rows]
+            )
+        return len(rows)

@@ -1,0 +1,65 @@
+"""Whether the log is still the one that was projected.
+
+A stream that was purged and made anew, restored from an older backup or swapped for another has
+other messages under the same numbers. Projecting on would mix two histories, so it is found out
+before the first message is taken, and the projector halts.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+from nats.js import JetStreamContext
+from nats.js.api import StreamInfo
+from nats.js.errors import NotFoundError
+
+from stratoscope.projector.pipeline import fingerprint
+from stratoscope.store.leases import Held
+from stratoscope.store.sql import queries
+
+_SQL = queries("intake")
+_REMEDY = (
+    "restore the stream that this database was made from, or point the projector at an empty"
+    " database to project this one"
+)
+
+
+class LogReplaced(Exception):
+    """The stream is not the one that the projection was made from; says how it is known."""
+
+
+async def check_log(
+    jetstream: JetStreamContext, pool: asyncpg.Pool, stream: str, held: Sequence[Held]
+) -> None:
+    """Compare the stream with what the checkpoints remember of it. Raises LogReplaced."""
+    info = await jetstream.stream_info(stream)
+    await _check_identity(pool, stream, info)
+    last = info.state.last_seq
+    for checkpoint in {one.stream_seq for one in held}:
+        if checkpoint > last:
+            raise LogReplaced(
+                f"{stream} ends at {last}, but was projected up to {checkpoint}: it was rolled"
+                f" back; {_REMEDY}"
+            )
+    for seq, digest in {(one.probe_seq, one.probe_digest) for one in held}:
+        if digest is not None and seq >= info.state.first_seq:
+            await _check_message(jetstream, stream, seq, digest)
+
+
+async def _check_identity(pool: asyncpg.Pool, stream: str, info: StreamInfo) -> None:
+    created: datetime | None = info.created
+    known = await pool.fetchval(_SQL["log"], stream, created)
+    if known != created:
+        raise LogReplaced(
+            f"{stream} was made at {created}, the one that was projected at {known}; {_REMEDY}"
+        )
+
+
+async def _check_message(jetstream: JetStreamContext, stream: str, seq: int, digest: bytes) -> None:
+    try:
+        found = await jetstream.get_msg(stream, seq=seq)
+    except NotFoundError:
+        # Erased by an operator: the messages around it still hold the stream together.
+        return
+    if fingerprint(found.subject or "", found.data or b"") != digest:
+        raise LogReplaced(f"{stream} has another message at {seq} than was projected; {_REMEDY}")

@@ -1,0 +1,128 @@
+"""The loop of a projector: pull, gather, decide, commit, tell.
+
+Neighbouring batches overlap: while one is being committed the next is pulled and gathered. At
+most one commit is on its way. Whatever goes wrong ends the pipeline, and a new one starts from
+the checkpoints: nothing is mended in place.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
+from typing import Protocol
+
+from stratoscope.broker.puller import Delivered
+from stratoscope.domain.records import Batch
+from stratoscope.projector.dead_letters import buried
+from stratoscope.projector.gathering import Gathered, Gathering
+from stratoscope.projector.metrics import Metrics
+from stratoscope.store.intake import IntakeWriter, Progress
+from stratoscope.store.leases import Held, Leases
+
+BATCH = 4000
+# Bytes of a batch: decoding and compressing more at once would hold up everything else.
+BATCH_BYTES = 4 << 20
+_IDLE = 0.1
+
+
+class Source(Protocol):
+    """What messages come from: see `broker.puller.Puller`."""
+
+    async def take(self, limit: int, wait: float, max_bytes: int) -> list[Delivered]:
+        """The next messages."""
+
+    async def drained(self) -> bool:
+        """Whether all that was delivered was taken."""
+
+
+Told = Callable[[Batch | None, Progress, Sequence[Held]], Awaitable[None]]
+
+
+class Pipeline:
+    """From one consumer to the projection, until it is stopped or something fails."""
+
+    def __init__(
+        self,
+        source: Source,
+        gathering: Gathering,
+        writer: IntakeWriter,
+        leases: Leases,
+        *,
+        last_seq: Callable[[], Awaitable[int]],
+        told: Told,
+        metrics: Metrics,
+    ) -> None:
+        self._source = source
+        self._gathering = gathering
+        self._writer = writer
+        self._leases = leases
+        self._last_seq = last_seq
+        self._told = told
+        self._metrics = metrics
+        self._commit: asyncio.Task[None] | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Project until `stopping` is set. What was begun is finished."""
+        try:
+            while not stopping.is_set():
+                await self._turn()
+            await self._settle()
+        finally:
+            if self._commit is not None:
+                self._commit.cancel()
+
+    async def _turn(self) -> None:
+        # With a commit on its way there is something to wait for besides new messages.
+        wait = _IDLE if self._commit is None else 0.0
+        delivered = await self._source.take(BATCH, wait, BATCH_BYTES)
+        if delivered:
+            self._metrics.taken(delivered)
+            with self._metrics.stage("gather"):
+                gathered = await self._gathering.gather(delivered)
+            with self._metrics.stage("decide"):
+                batch = self._gathering.decide(gathered)
+            await self._settle()
+            self._commit = asyncio.create_task(self._write(delivered, gathered, batch))
+        elif self._commit is not None:
+            await self._settle()
+        else:
+            await self._move_idle()
+
+    async def _settle(self) -> None:
+        if self._commit is not None:
+            commit, self._commit = self._commit, None
+            await commit
+
+    async def _write(
+        self, delivered: Sequence[Delivered], gathered: Gathered, batch: Batch
+    ) -> None:
+        last = delivered[-1]
+        progress = Progress(gathered.through, last.stream_seq, fingerprint(last.subject, last.data))
+        dead = buried(delivered, batch.rejections)
+        with self._metrics.stage("commit"):
+            await self._writer.commit(batch, dead, self._leases.held, progress)
+        self._moved(progress)
+        self._metrics.committed(delivered, batch)
+        await self._told(batch, progress, self._leases.held)
+
+    async def _move_idle(self) -> None:
+        """Move the watermark past messages of other partitions, so that nobody waits for ever."""
+        # The order matters: what is stored between the two questions is then still pending.
+        last = await self._last_seq()
+        behind = any(held.stream_seq < last for held in self._leases.held)
+        if behind and await self._source.drained():
+            progress = Progress(last)
+            await self._writer.commit(Batch(), (), self._leases.held, progress)
+            self._moved(progress)
+            await self._told(None, progress, self._leases.held)
+
+    def _moved(self, progress: Progress) -> None:
+        self._leases.moved(progress.stream_seq, progress.probe_seq, progress.probe_digest)
+        self._metrics.checkpoint(self._leases.held)
+
+
+def fingerprint(subject: str, data: bytes) -> bytes:
+    """What the message at a checkpoint is recognised by."""
+    digest = blake2b(subject.encode(), digest_size=16)
+    digest.update(b"\0")
+    digest.update(data)
+    return digest.digest()
