@@ -37,11 +37,9 @@ class Asked:
     is_v2: bool
     prints: bool
 
-    def shape(self, raw: Any, part: Part, base: Namespace) -> tuple[Any, ...]:
+    def shape(self, raw: Any, part: Part) -> tuple[Any, ...]:
         """The part as the caller expects it, in a tuple; empty where it was not asked for."""
         if part.mode not in self.modes:
-            return ()
-        if not self.subgraphs and part.ns is not None and part.ns != base:
             return ()
         if self.is_v2:
             return (raw,)

@@ -16,7 +16,6 @@ from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot, StateUpdate
 
 from stratoscope.adapters.langgraph.coercion import RawState
-from stratoscope.adapters.langgraph.ids import new_id
 from stratoscope.adapters.langgraph.memory import Memory
 from stratoscope.adapters.langgraph.session import (
     AnyGraph,
@@ -33,6 +32,7 @@ from stratoscope.adapters.langgraph.writing import (
     unharmed,
     write,
 )
+from stratoscope.recorder.ids import new_id
 
 G = TypeVar("G", bound=Pregel[Any, Any, Any, Any])
 

@@ -10,7 +10,6 @@ from langgraph.pregel import Pregel
 
 from stratoscope.adapters.langgraph.asked import Asked, Namespace, Streamed, asked, streamed
 from stratoscope.adapters.langgraph.coercion import RawState
-from stratoscope.adapters.langgraph.ids import new_id
 from stratoscope.adapters.langgraph.mapping import to_json
 from stratoscope.adapters.langgraph.memory import Memory
 from stratoscope.adapters.langgraph.naming import agent_of_thread
@@ -18,6 +17,7 @@ from stratoscope.adapters.langgraph.records import ToRecord
 from stratoscope.adapters.langgraph.run import Opening, Run
 from stratoscope.adapters.langgraph.steps import Drawing
 from stratoscope.adapters.langgraph.writing import AgentRecorder, Recorder, unharmed
+from stratoscope.recorder.ids import new_id
 
 AnyGraph = Pregel[Any, Any, Any, Any]
 
@@ -72,7 +72,9 @@ class Session:
         ns = self._base if part.ns is None else part.ns
         payload = self._as_channels(part.mode, part.payload)
         records = _guarded(lambda: self._run.take(ns, part.mode, payload))
-        return records, self._asked.shape(raw, part, self._base)
+        # Only where subgraphs are streamed for the recording's sake is a namespace foreign.
+        is_foreign = ns != self._base and self._streamed.subgraphs and not self._asked.subgraphs
+        return records, () if is_foreign else self._asked.shape(raw, part)
 
     def end(self, failure: BaseException | None) -> list[ToRecord]:
         """What the end of the run says."""

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol
 
-from stratoscope.adapters.langgraph.ids import new_id
 from stratoscope.adapters.langgraph.records import (
     REFUSED,
     EventToRecord,
     SnapshotToRecord,
     ToRecord,
 )
+from stratoscope.recorder.ids import new_id
 
 log = logging.getLogger(__name__)
 
