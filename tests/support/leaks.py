@@ -7,6 +7,8 @@ import psutil
 
 # Inherited by whatever a test starts, also by what has been handed over to init since.
 MARK = "STRATO_TEST_RUN"
+# Python's own, which ends with the interpreter that started it.
+_KEEPER = "multiprocessing.resource_tracker"
 
 
 def mark_run() -> str:
@@ -27,7 +29,9 @@ def end_leaked(mark: str) -> list[str]:
 
 def _carries(process: psutil.Process, mark: str) -> bool:
     try:
-        return process.pid != os.getpid() and process.environ().get(MARK) == mark
+        if process.pid == os.getpid() or process.environ().get(MARK) != mark:
+            return False
+        return not any(_KEEPER in word for word in process.cmdline())
     except (psutil.Error, OSError):  # gone meanwhile, or not ours to look at
         return False
 

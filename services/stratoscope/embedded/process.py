@@ -15,7 +15,10 @@ POLL_SECONDS = 0.01
 
 
 class Process:
-    """A running program; as a context manager it is stopped at the end."""
+    """A running program; as a context manager it is stopped at the end.
+
+    It is tied to the thread that starts it: on Linux it ends with that thread.
+    """
 
     def __init__(self, program: Program) -> None:
         self.program = program

@@ -11,7 +11,7 @@ from pathlib import Path
 from stratoscope.embedded.errors import EmbeddedError
 from stratoscope.embedded.stack import Stack, Wanted, running_stack
 
-STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def default_data_folder() -> Path:
@@ -34,7 +34,7 @@ async def run_up(wanted: Wanted, *, json_output: bool) -> int:
             async with running_stack(wanted) as stack:
                 print(_line(stack) if json_output else _welcome(stack), flush=True)
                 await asyncio.Event().wait()
-        except EmbeddedError as error:
+        except (EmbeddedError, OSError) as error:  # OSError: a file that is not ours, a full disk
             print(f"stratoscope up: {error}", file=sys.stderr)
             return 1
         except asyncio.CancelledError:
@@ -55,12 +55,15 @@ def _interrupts(interrupt: Callable[[], object]) -> Iterator[list[signal.Signals
         received.append(number)
 
     loop = asyncio.get_running_loop()
-    for number in STOPPING_SIGNALS:
+    # nohup's wish is kept; SIGINT is taken even where a shell's & has it ignored.
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    numbers = STOPPING_SIGNALS if nohup else (*STOPPING_SIGNALS, signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, on_signal, number)
     try:
         yield received
     finally:
-        for number in STOPPING_SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 

@@ -18,9 +18,9 @@ WAIT_SECONDS = 20.0
 class Up:
     """A running `up`, seen from outside."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
+    def __init__(self, asked: dict[str, Any], *before: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, run_up.__file__, json.dumps(asked)],
+            [*before, sys.executable, run_up.__file__, json.dumps(asked)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -68,11 +68,14 @@ StartUp = Callable[..., Up]
 
 @pytest.fixture
 def start_up(scratch: Path) -> Iterator[StartUp]:
-    """Start `up` on a folder of the test's own, with services that do nothing."""
+    """Start `up` on a folder of the test's own, with services that do nothing.
+
+    Words go before its command line, keywords into what it is asked for.
+    """
     started: list[Up] = []
 
-    def start(**asked: Any) -> Up:
-        up = Up({"data": str(scratch / "data"), **asked})
+    def start(*before: str, **asked: Any) -> Up:
+        up = Up({"data": str(scratch / "data"), **asked}, *before)
         started.append(up)
         return up
 

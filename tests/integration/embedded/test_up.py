@@ -94,6 +94,32 @@ def test_impatience_does_not_cut_the_stopping_short(start_up: StartUp) -> None:
     assert still_running(started) == []
 
 
+def test_nohup_is_kept_to(start_up: StartUp, scratch: Path) -> None:
+    up = start_up("nohup")
+    said = up.ready()
+    up.send(signal.SIGHUP)
+    os.kill(said["pids"]["projector"], signal.SIGKILL)
+    # Still there, and still minding its children.
+    running = scratch / "data" / "running.json"
+    assert eventually(lambda: json.loads(running.read_text())["pids"] != said["pids"])
+    up.send(signal.SIGTERM)
+    assert up.end()[0] == 0
+
+
+@pytest.mark.parametrize("log", ["nats.log", "postgres.log", "projector.log"])
+def test_a_signal_in_the_middle_of_the_start_leaves_nothing(
+    start_up: StartUp, scratch: Path, log: str
+) -> None:
+    up = start_up(json=True)
+    assert eventually(lambda: (scratch / "data" / "logs" / log).exists())
+    up.send(signal.SIGINT)
+    code, _, messages = up.end()
+    assert code == 0
+    assert "Traceback" not in messages
+    up = start_up()
+    up.ready()
+
+
 def test_a_service_that_does_not_listen_is_killed_in_the_end(start_up: StartUp) -> None:
     up = start_up(projector=["--deaf"])
     up.ready()
