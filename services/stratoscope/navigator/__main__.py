@@ -1,0 +1,5 @@
+"""`python -m stratoscope.navigator`"""
+
+from stratoscope.navigator.app import main
+
+main()

@@ -1,0 +1,115 @@
+"""From a subject and a body to what is sent back: whatever happens, a reply.
+
+An error of the contract is told as it is. Anything else is `internal`, with an id that stands in
+the log beside what really happened, and without a word of it.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Final
+
+import asyncpg
+import structlog
+
+from stratoscope.domain.delta import DamagedChain
+from stratoscope.navigator.metrics import UNKNOWN, Metrics
+from stratoscope.navigator.spill import Spills
+from stratoscope_contracts.errors import BadRequest, Internal, StratoError
+from stratoscope_contracts.subjects import ROOT, Cancel, Nav, SubjectError, parse
+from stratoscope_contracts.verbs import VERBS
+
+Dispatched = Callable[[str, str, bytes], Awaitable[bytes]]
+# What a reply's headers and the broker's own framing take at most.
+_MARGIN: Final = 4096
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    OSError,
+    TimeoutError,
+)
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is sent back."""
+
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Answering:
+    """Requests in, replies out, each counted."""
+
+    def __init__(
+        self, dispatch: Dispatched, spills: Spills, metrics: Metrics, message_limit: int
+    ) -> None:
+        self._dispatch = dispatch
+        self._spills = spills
+        self._metrics = metrics
+        self._limit = message_limit - _MARGIN
+
+    async def reply(self, subject: str, body: bytes) -> Outgoing | None:
+        """The reply to a request; None where nobody waits for one."""
+        started = perf_counter_ns()
+        verb = verb_in(subject)
+        error: StratoError | None = None
+        try:
+            named = parse(subject)
+            if isinstance(named, Cancel):
+                return None
+            if not isinstance(named, Nav):
+                raise BadRequest("not a request to the navigator")
+            outgoing = await self._answered(named.space, named.verb, body)
+        except SubjectError as unreadable:
+            error = BadRequest(f"the subject can't be read: {unreadable}")
+        except StratoError as told:
+            error = told
+        except Exception as unexpected:
+            error = _internal(verb, unexpected)
+        if error is not None:
+            outgoing = Outgoing(_fitted(error, self._limit), error.to_headers())
+        self._metrics.answered(
+            verb,
+            error.code.value if error else None,
+            error.message if error else "",
+            perf_counter_ns() - started,
+        )
+        return outgoing
+
+    async def _answered(self, space: str, verb: str, body: bytes) -> Outgoing:
+        reply = await self._dispatch(space, verb, body)
+        if len(reply) > self._limit:
+            reply = await self._spills.keep(space, reply)
+        return Outgoing(reply)
+
+
+def verb_in(subject: str) -> str:
+    """The verb as a label: one of the contract's, or `unknown`."""
+    verb = subject.partition(".nav.")[2] if subject.startswith(f"{ROOT}.") else ""
+    return verb if verb in VERBS else UNKNOWN
+
+
+def _fitted(error: StratoError, limit: int) -> bytes:
+    body = error.to_body().model_dump_json().encode()
+    if len(body) <= limit:
+        return body
+    # A request of megabytes can have as many faults; the first thousandth says enough.
+    return type(error)(error.message[:1000]).to_body().model_dump_json().encode()
+
+
+def _internal(verb: str, error: Exception) -> Internal:
+    number = secrets.token_hex(4)
+    match error:
+        case DamagedChain():
+            said = "the state that is stored there is damaged"
+        case _ if isinstance(error, _LOST):
+            said = "the database does not answer just now"
+        case _:
+            said = "something went wrong here"
+    log.error("a request failed", error_id=number, verb=verb, said=said, exc_info=error)
+    return Internal(f"{said}; the navigator's log has it as {number}", {"error_id": number})

@@ -1,0 +1,113 @@
+"""The navigator's process: the one place that reads its settings and wires its parts."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from datetime import UTC, datetime
+
+import asyncpg
+import structlog
+import uvloop
+from nats.js.errors import NotFoundError
+
+from stratoscope.broker.connection import BrokerError, Connection, connect
+from stratoscope.navigator.answering import Answering
+from stratoscope.navigator.discovery import Discovery
+from stratoscope.navigator.dispatch import SERVED, Dispatch
+from stratoscope.navigator.metrics import Metrics
+from stratoscope.navigator.service import answering, listening
+from stratoscope.navigator.settings import NavigatorSettings
+from stratoscope.navigator.spill import ObjectSpills
+from stratoscope.navigator.stats import LogEnd
+from stratoscope.navigator.waiting import Waiting
+from stratoscope.store.database import DatabaseUnreachable, pool
+from stratoscope.store.migration import migrate
+from stratoscope.store.watermarks import Watermarks
+from stratoscope.telemetry.http import Readiness, serve, service_app
+from stratoscope.telemetry.logs import configure_logs
+from stratoscope_contracts.words import STREAM_RECORD
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: NavigatorSettings) -> int:
+    """Answer until SIGINT or SIGTERM; the process's exit code."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    migrated = await migrate(settings.postgres_dsn)
+    for step in migrated.applied:
+        log.info("migrated", step=step)
+    async with contextlib.AsyncExitStack() as stack:
+        # A closed connection can't come back: the process ends, and its supervisor starts another.
+        connection = await connect(
+            settings.nats_url, name="stratoscope-navigator", on_closed=stopping.set
+        )
+        stack.push_async_callback(connection.close)
+        sessions = await stack.enter_async_context(
+            pool(
+                settings.postgres_dsn,
+                migrated.serving,
+                "stratoscope navigator",
+                size=settings.navigator_pool,
+            )
+        )
+        metrics = Metrics(sorted(SERVED))
+        waiting = Waiting(Watermarks(sessions).read)
+        await stack.enter_async_context(listening(connection, migrated.serving, waiting))
+        answers = Answering(
+            Dispatch(sessions, waiting, _log_end(connection), settings.navigator_request_seconds),
+            ObjectSpills(connection.jetstream),
+            metrics,
+            connection.message_limit,
+        )
+        discovery = Discovery(connection.client.new_inbox()[7:], datetime.now(UTC), metrics.tallies)
+        await stack.enter_async_context(
+            answering(connection, answers, discovery, workers=settings.navigator_workers)
+        )
+        app = service_app(_readiness(connection, sessions), metrics.registry)
+        port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
+        log.info("answering", http=f"http://{settings.http_host}:{port}")
+        await stopping.wait()
+        waiting.give_up()
+        return 1 if connection.closed.is_set() else 0
+
+
+def _log_end(connection: Connection) -> LogEnd:
+    async def log_end() -> int:
+        try:
+            info = await connection.jetstream.stream_info(STREAM_RECORD)
+        except NotFoundError:
+            return 0
+        return info.state.last_seq
+
+    return log_end
+
+
+def _readiness(connection: Connection, sessions: asyncpg.Pool) -> Readiness:
+    async def ready() -> dict[str, bool]:
+        return {"broker": connection.connected.is_set(), "database": await _answers(sessions)}
+
+    return ready
+
+
+async def _answers(sessions: asyncpg.Pool) -> bool:
+    try:
+        async with asyncio.timeout(2):
+            return bool(await sessions.fetchval("select true"))
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+
+
+def main() -> None:
+    """Run the process; ends it with an exit code."""
+    settings = NavigatorSettings()
+    configure_logs("navigator", settings.log_level)
+    try:
+        code = uvloop.run(run(settings))
+    except (BrokerError, DatabaseUnreachable, OSError) as error:
+        log.error("can't start", error=str(error))
+        code = 1
+    sys.exit(code)

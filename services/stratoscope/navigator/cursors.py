@@ -1,0 +1,61 @@
+"""Cursors: where the next page of a list starts, opaque to whoever carries them.
+
+A cursor belongs to the request that it came from: with another filter it would start nowhere in
+particular, so that is refused.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from stratoscope_contracts.envelopes import ListRequest
+from stratoscope_contracts.errors import BadRequest
+from stratoscope_contracts.words import AGENT_PATTERN
+
+_NOT_THE_QUESTION = {"cursor", "limit", "wait_for", "wait_ms"}
+
+
+def spell(request: ListRequest, key: int | str) -> str:
+    """The cursor behind a key."""
+    return urlsafe_b64encode(orjson.dumps([_fingerprint(request), key])).decode().rstrip("=")
+
+
+def number_in(request: ListRequest) -> int | None:
+    """The number in a request's cursor, None at the start. Raises BadRequest."""
+    key = _key_in(request)
+    if key is not None and type(key) is not int:
+        raise _refused()
+    return key
+
+
+def name_in(request: ListRequest) -> str | None:
+    """The agent's name in a request's cursor, None at the start. Raises BadRequest."""
+    key = _key_in(request)
+    if key is not None and not (isinstance(key, str) and re.fullmatch(AGENT_PATTERN, key)):
+        raise _refused()
+    return key
+
+
+def _key_in(request: ListRequest) -> Any:
+    if request.cursor is None:
+        return None
+    try:
+        raw = urlsafe_b64decode(request.cursor.encode("ascii") + b"===")
+        fingerprint, key = orjson.loads(raw)
+    except (ValueError, TypeError) as error:
+        raise _refused() from error
+    if fingerprint != _fingerprint(request):
+        raise _refused()
+    return key
+
+
+def _fingerprint(request: ListRequest) -> str:
+    asked = request.model_dump_json(exclude=_NOT_THE_QUESTION)
+    return blake2b(f"{type(request).__name__}{asked}".encode(), digest_size=6).hexdigest()
+
+
+def _refused() -> BadRequest:
+    return BadRequest.of_fields(("cursor", "not a cursor that this request was given"))

@@ -1,0 +1,96 @@
+"""From a verb and a body to a reply: the whole navigator but for its transport."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from uuid import UUID
+
+import asyncpg
+from pydantic import ValidationError
+
+from stratoscope.navigator import spelling
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.spelling import Json
+from stratoscope.navigator.stats import LogEnd, stats
+from stratoscope.navigator.table import ANSWERS
+from stratoscope.navigator.waiting import Waiting
+from stratoscope.store.sessions import Sessions
+from stratoscope.store.watermarks import Watermarks
+from stratoscope_contracts.envelopes import Request
+from stratoscope_contracts.errors import BadRequest, SessionNotFound
+from stratoscope_contracts.sessions import SessionRequest
+from stratoscope_contracts.subjects import partition_of
+from stratoscope_contracts.verbs import VERBS
+from stratoscope_contracts.words import PARTITIONS
+
+STATS = "stats"
+SERVED = frozenset({*ANSWERS, STATS})
+_ALL = range(PARTITIONS)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Answers verbs from the read models. Raises StratoError, and whatever else goes wrong."""
+
+    pool: asyncpg.Pool
+    waiting: Waiting
+    log_end: LogEnd
+    seconds: float = 30.0
+    now: Callable[[], datetime] = field(default=_now)
+
+    async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
+        """The body of the reply."""
+        request = request_of(verb, body)
+        await self._wait(space, request)
+        async with asyncio.timeout(self.seconds):
+            reply = await self._answer(space, verb, request)
+        return spelling.spelled(reply)
+
+    async def _answer(self, space: str, verb: str, request: Request) -> Json:
+        # Both are asked for before a session is held, or requests could wait for each other's.
+        projected = await Watermarks(self.pool).read() if verb == STATS else {}
+        log_end = await self.log_end() if verb == STATS else 0
+        async with self.pool.acquire() as session:
+            reading = Reading(space, session, self.now())
+            if verb == STATS:
+                return await stats(reading, projected, log_end)
+            return await ANSWERS[verb](reading, request)
+
+    async def _wait(self, space: str, request: Request) -> None:
+        if request.wait_for is not None:
+            partitions = await self._partitions(space, request)
+            await self.waiting.until(partitions, request.wait_for, request.wait_ms / 1000)
+
+    async def _partitions(self, space: str, request: Request) -> Collection[int]:
+        """The partitions that a request reads: those of the agents that it names, or all."""
+        if isinstance(request, SessionRequest):
+            return {partition_of(space, await self._agent_of(space, request.id))}
+        named = (getattr(request, name, None) for name in ("agent", "to_agent"))
+        return {partition_of(space, agent) for agent in named if agent} or _ALL
+
+    async def _agent_of(self, space: str, session_id: UUID) -> str:
+        async with self.pool.acquire() as session:
+            row = await Sessions(session).find(space, session_id)
+        if row is None:
+            raise SessionNotFound("there is no session with this id")
+        return row.agent
+
+
+def request_of(verb: str, body: bytes) -> Request:
+    """What is asked for; an empty body is an empty object. Raises BadRequest."""
+    known = VERBS.get(verb)
+    if known is None:
+        nearest = get_close_matches(verb, VERBS, n=1, cutoff=0.0)[0]
+        raise BadRequest(f"there is no such verb; the nearest is {nearest}", {"nearest": nearest})
+    if verb not in SERVED:
+        raise BadRequest(f"this navigator does not serve {verb} yet", {"verb": verb})
+    try:
+        return known.request.model_validate_json(body.strip() or b"{}")
+    except ValidationError as error:
+        raise BadRequest.from_validation(error) from error

@@ -1,0 +1,141 @@
+"""The verbs that look at one agent's timeline."""
+
+import re
+
+from stratoscope.domain.seek import Stand
+from stratoscope.navigator import cursors, spelling
+from stratoscope.navigator.reading import Reading, part_of, path_of
+from stratoscope.navigator.spelling import Json
+from stratoscope.store.states import SnapshotRow
+from stratoscope.store.timelines import Timeline
+from stratoscope_contracts.errors import BadRequest, EventNotFound, SnapshotNotFound
+from stratoscope_contracts.looking import (
+    AgentsListRequest,
+    EventsGetRequest,
+    EventsListRequest,
+    RangeListRequest,
+    SnapshotsGetRequest,
+    SnapshotsListRequest,
+    StateAtRequest,
+)
+from stratoscope_contracts.words import BEFORE_FIRST
+
+_IN_NAMES = re.compile(r"[A-Za-z0-9_-]*\Z")
+
+
+async def agents_list(reading: Reading, request: AgentsListRequest) -> Json:
+    """The agents of the space, by name."""
+    after = cursors.name_in(request)
+    if request.prefix and not _IN_NAMES.match(request.prefix):
+        return {"agents": [], "cursor": None}
+    found = await reading.timelines.page(reading.space, request.prefix, after, request.limit + 1)
+    page = found[: request.limit]
+    more = len(found) > len(page)
+    return {
+        "agents": [spelling.agent(timeline) for timeline in page],
+        "cursor": cursors.spell(request, page[-1].agent) if more else None,
+    }
+
+
+async def events_get(reading: Reading, request: EventsGetRequest) -> Json:
+    """One event by its id."""
+    if request.agent is not None:
+        await reading.timeline(request.agent)
+    row = await reading.timelines.find_event(reading.space, request.id, request.agent)
+    if row is None:
+        raise EventNotFound("there is no event with this id")
+    return {"event": spelling.event(row)}
+
+
+async def events_list(reading: Reading, request: EventsListRequest) -> Json:
+    """A stretch of an agent's timeline."""
+    if request.where is not None:
+        raise BadRequest.of_fields(("where", "this navigator does not take conditions yet"))
+    key = cursors.number_in(request)
+    timeline = await reading.timeline(request.agent)
+    start, end = await _stretch(reading, timeline, request)
+    after, last = start.event_index, end.event_index
+    if key is not None and request.direction == "forward":
+        after = min(max(after, key), last)
+    elif key is not None:
+        last = max(min(last, key - 1), after)
+    page, more = await reading.timelines.page_between(
+        timeline, after, last, request.types, request.direction, request.limit
+    )
+    return {
+        "events": [spelling.event(row) for row in page],
+        "cursor": cursors.spell(request, page[-1].event_index) if more else None,
+    }
+
+
+async def snapshots_get(reading: Reading, request: SnapshotsGetRequest) -> Json:
+    """One snapshot with its state."""
+    path_of(request.path)
+    found = await reading.states.find_snapshot(reading.space, request.id)
+    if found is None:
+        raise SnapshotNotFound("there is no snapshot with this id")
+    standing = await reading.states.standing(found.agent_id, found.row.stand)
+    state, exists = await part_of(await reading.state(found.agent_id, standing), request.path)
+    position = spelling.position(found.agent, standing)
+    return _snapshot(found.row, found.agent, position) | {
+        "state": spelling.stored(state),
+        "exists": exists,
+    }
+
+
+async def snapshots_list(reading: Reading, request: SnapshotsListRequest) -> Json:
+    """An agent's snapshots, without state."""
+    key = cursors.number_in(request)
+    timeline = await reading.timeline(request.agent)
+    start, end = await _stretch(reading, timeline, request)
+    after = start.version if key is None else min(max(start.version, key), end.version)
+    rows = await reading.states.snapshots(timeline.agent_id, after, end.version, request.limit + 1)
+    page = rows[: request.limit]
+    standings = await reading.states.standings(timeline.agent_id, [row.stand for row in page])
+    more = len(rows) > len(page)
+    return {
+        "snapshots": [
+            _snapshot(row, timeline.agent, spelling.position(timeline.agent, standing))
+            for row, standing in zip(page, standings, strict=True)
+        ],
+        "cursor": cursors.spell(request, page[-1].version) if more else None,
+    }
+
+
+async def state_at(reading: Reading, request: StateAtRequest) -> Json:
+    """An agent's state at any position; `exists` says whether anything stands at the path."""
+    path_of(request.path)
+    timeline = await reading.timeline(request.agent)
+    standing = await reading.standing(timeline, request.at)
+    state, exists = await part_of(await reading.state(timeline.agent_id, standing), request.path)
+    return {
+        "position": spelling.position(timeline.agent, standing),
+        "state": spelling.stored(state),
+        "exists": exists,
+        "exact": standing.state_event_index == standing.event_index,
+        "tainted": standing.tainted,
+    }
+
+
+async def _stretch(
+    reading: Reading, timeline: Timeline, request: RangeListRequest
+) -> tuple[Stand, Stand]:
+    """After one stand, up to and with another."""
+    start = Stand(BEFORE_FIRST, -1)
+    if request.from_ is not None:
+        start = await reading.stand(timeline, request.from_)
+    if request.to is None:
+        return start, Stand(timeline.extent.last_event, timeline.versions - 1)
+    return start, await reading.stand(timeline, request.to)
+
+
+def _snapshot(row: SnapshotRow, agent: str, position: Json) -> Json:
+    return {
+        "id": str(row.id),
+        "agent": agent,
+        "position": position,
+        "occurred_at": spelling.time(row.occurred_at),
+        "memory_usage": row.memory_usage,
+        "metadata": spelling.stored(row.metadata),
+        "label": row.label,
+    }

@@ -1,0 +1,59 @@
+"""What a navigator counts: for Prometheus, and for whoever asks it as a NATS service."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+
+from stratoscope_contracts.version import __version__
+
+# The label of every verb that the contract does not know, so that strangers make no series.
+UNKNOWN = "unknown"
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the requests for one verb."""
+
+    requests: int = 0
+    errors: int = 0
+    nanoseconds: int = 0
+    last_error: str = ""
+
+
+class Metrics:
+    """The navigator's counts, in a registry of their own."""
+
+    def __init__(self, verbs: Iterable[str]) -> None:
+        self.registry = CollectorRegistry()
+        self.tallies = {verb: Tally() for verb in verbs}
+        self._requests = Counter(
+            "strato_navigator_requests",
+            "Requests answered.",
+            ["verb", "code"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "strato_navigator_request_seconds",
+            "Time from a request to its reply.",
+            ["verb"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        Info("strato_navigator_build", "This build.", registry=self.registry).info(
+            {"version": __version__}
+        )
+
+    def answered(self, verb: str, code: str | None, message: str, nanoseconds: int) -> None:
+        """Count a reply; `code` is None where it is no error."""
+        self._requests.labels(verb, code or "ok").inc()
+        self._seconds.labels(verb).observe(nanoseconds / 1e9)
+        tally = self.tallies.get(verb)
+        if tally is None:
+            return
+        tally.requests += 1
+        tally.nanoseconds += nanoseconds
+        if code is not None:
+            tally.errors += 1
+            tally.last_error = f"{code}: {message}"

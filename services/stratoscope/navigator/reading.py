@@ -1,0 +1,125 @@
+"""One request's way to the read models, and what every verb does there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+import asyncpg
+
+from stratoscope.domain import paths
+from stratoscope.domain.canonical import canonical, decoded
+from stratoscope.domain.seek import (
+    MAX_STREAM_SEQ,
+    AfterEvent,
+    AfterSnapshot,
+    Stand,
+    Target,
+    UpTo,
+    plan,
+)
+from stratoscope.navigator.threads import work_on
+from stratoscope.store.sessions import Sessions
+from stratoscope.store.states import Standing, States
+from stratoscope.store.timelines import Timeline, Timelines
+from stratoscope_contracts.errors import (
+    AgentNotFound,
+    BadRequest,
+    EventNotFound,
+    SnapshotNotFound,
+)
+from stratoscope_contracts.views import At
+
+EMPTY_STATE = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A space, a database session, and the time at which the request came."""
+
+    space: str
+    session: asyncpg.Connection
+    now: datetime
+
+    @property
+    def timelines(self) -> Timelines:
+        """Heads, seeks and events."""
+        return Timelines(self.session)
+
+    @property
+    def states(self) -> States:
+        """States and snapshots."""
+        return States(self.session)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Operators' sessions."""
+        return Sessions(self.session)
+
+    async def timeline(self, agent: str) -> Timeline:
+        """An agent's timeline; AgentNotFound where there is none."""
+        found = await self.timelines.find(self.space, agent)
+        if found is None:
+            raise AgentNotFound("nothing was recorded of this agent in this space")
+        return found
+
+    async def stand(self, timeline: Timeline, at: At) -> Stand:
+        """Where an `At` is in a timeline."""
+        return await self.reach(timeline, plan(at, timeline.extent))
+
+    async def reach(self, timeline: Timeline, target: Target) -> Stand:
+        """Where a planned target is. Raises EventNotFound and SnapshotNotFound."""
+        match target:
+            case Stand():
+                return target
+            case UpTo():
+                return await self._seek(timeline, target)
+            case AfterEvent():
+                index = await self.timelines.index_of(timeline, target.event_id)
+                if index is None:
+                    raise EventNotFound("this agent has no event with this id")
+                return await self._seek(timeline, UpTo(event_index=index))
+            case AfterSnapshot():
+                found = await self.states.snapshot_of(timeline.agent_id, target.snapshot_id)
+                if found is None:
+                    raise SnapshotNotFound("this agent has no snapshot with this id")
+                return found
+            case _:
+                assert_never(target)
+
+    async def standing(self, timeline: Timeline, at: At) -> Standing:
+        """What stands around an `At`."""
+        return await self.states.standing(timeline.agent_id, await self.stand(timeline, at))
+
+    async def state(self, agent_id: int, standing: Standing) -> bytes:
+        """The canonical JSON of the state that is in force."""
+        if standing.slot is None:
+            return EMPTY_STATE
+        chain = await self.states.chain(agent_id, standing.version, standing.slot)
+        return await work_on(chain.work, chain.unfold)
+
+    async def _seek(self, timeline: Timeline, up_to: UpTo) -> Stand:
+        event_index, version = await self.timelines.seek(timeline, up_to)
+        until = up_to.place.stream_seq if up_to.place else MAX_STREAM_SEQ
+        return Stand(event_index, version, None if until == MAX_STREAM_SEQ else until)
+
+
+async def part_of(state: bytes, path: str) -> tuple[bytes, bool]:
+    """The canonical JSON at a path, and whether anything stands there (null where not)."""
+    segments = path_of(path)
+    if not segments:
+        return state, True
+    return await work_on(len(state), _part, state, segments)
+
+
+def path_of(path: str) -> paths.Segments:
+    """A path as it came in a request; BadRequest where it is none."""
+    try:
+        return paths.parse(path)
+    except paths.PathSyntaxError as error:
+        reason = f"{error.reason} at character {error.position}"
+        raise BadRequest.of_fields(("path", reason)) from error
+
+
+def _part(state: bytes, segments: paths.Segments) -> tuple[bytes, bool]:
+    value: Any = paths.get(decoded(state), segments)
+    return (b"null", False) if value is paths.MISSING else (canonical(value), True)

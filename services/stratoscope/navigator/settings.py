@@ -1,0 +1,25 @@
+"""What a navigator is told by its environment."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class NavigatorSettings(BaseSettings):
+    """`STRATO_…` variables, read once at the start."""
+
+    model_config = SettingsConfigDict(env_prefix="STRATO_", env_nested_delimiter="__")
+
+    nats_url: str = Field("nats://127.0.0.1:4222", description="The broker.")
+    postgres_dsn: str = Field(
+        "postgresql://postgres@127.0.0.1:5432/postgres", description="The database."
+    )
+    http_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
+    http_port: int = Field(0, ge=0, le=65535, description="Their port; 0 takes a free one.")
+    log_level: str = Field("info", description="debug, info, warning or error.")
+    navigator_pool: int = Field(16, ge=1, description="Database sessions that requests share.")
+    navigator_workers: int = Field(
+        256, ge=1, description="Requests at a time, those that wait for the projection included."
+    )
+    navigator_request_seconds: float = Field(
+        30.0, gt=0, description="After this long a request that waits for the database is given up."
+    )

@@ -1,0 +1,118 @@
+"""Replies as JSON: what is stored as JSON is spliced in as it is, and never spelled anew."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from stratoscope.domain.canonical import canonical
+from stratoscope.domain.compare import Difference, Summary
+from stratoscope.domain.paths import MISSING, format
+from stratoscope.domain.timeline import BEFORE_FIRST, is_clamped, is_late
+from stratoscope.store.states import Standing
+from stratoscope.store.timelines import EventRow, Timeline
+from stratoscope_contracts.words import render_time
+
+Json = dict[str, Any]
+
+
+def spelled(reply: Json) -> bytes:
+    """The bytes of a reply."""
+    return orjson.dumps(reply)
+
+
+def stored(text: str | bytes | None, absent: str = "{}") -> orjson.Fragment:
+    """JSON that is spliced in."""
+    return orjson.Fragment(absent if text is None else text)
+
+
+def time(moment: datetime | None) -> str | None:
+    """A time, if there is one."""
+    return None if moment is None else render_time(moment)
+
+
+def agent(timeline: Timeline) -> Json:
+    """AgentView."""
+    return {
+        "agent": timeline.agent,
+        "events": timeline.events,
+        "snapshots": timeline.snapshots,
+        "first_at": time(timeline.first_at),
+        "last_at": time(timeline.last_at),
+        "held": False,
+    }
+
+
+def event(row: EventRow) -> Json:
+    """Event."""
+    occurred_at = row.occurred_at or row.clock
+    return {
+        "id": str(row.id),
+        "type": row.type,
+        "occurred_at": render_time(occurred_at),
+        "data": stored(row.data),
+        "metadata": stored(row.metadata),
+        "causes": [str(cause) for cause in row.causes or ()],
+        "patch": stored(row.patch, "[]"),
+        "agent": row.agent,
+        "event_index": row.event_index,
+        "stream_seq": row.stream_seq,
+        "ordinal": row.ordinal,
+        "recorded_at": render_time(row.recorded_at),
+        "late": is_late(occurred_at, row.clock),
+        "clamped": is_clamped(occurred_at, row.clock),
+        "depth": row.depth,
+    }
+
+
+def position(agent_name: str, standing: Standing) -> Json:
+    """Position; before the first event its times are those of the last record passed."""
+    last, timed = standing.last, standing.event or standing.state
+    return {
+        "agent": agent_name,
+        "event_index": standing.event_index,
+        "event_id": str(standing.event_id) if standing.event_id else None,
+        "stream_seq": last.place.stream_seq if last else None,
+        "ordinal": last.place.ordinal if last else None,
+        "occurred_at": time(timed.occurred_at) if timed else None,
+        "recorded_at": time(timed.recorded_at) if timed else None,
+        "snapshot_id": str(standing.snapshot_id) if standing.snapshot_id else None,
+        "state_event_index": standing.state_event_index,
+    }
+
+
+def before_everything(agent_name: str) -> Json:
+    """The position in the timeline of an agent that is not there yet."""
+    names = ("event_id", "stream_seq", "ordinal", "occurred_at", "recorded_at", "snapshot_id")
+    return {
+        "agent": agent_name,
+        "event_index": BEFORE_FIRST,
+        **dict.fromkeys(names),
+        "state_event_index": BEFORE_FIRST,
+    }
+
+
+def changes(differences: Iterable[Difference]) -> list[Json]:
+    """Changes, each without the side that is not there."""
+    return [
+        {"path": format(one.path), "op": one.op}
+        | {
+            side: orjson.Fragment(canonical(value))
+            for side, value in (("old", one.old), ("new", one.new))
+            if value is not MISSING
+        }
+        for one in differences
+    ]
+
+
+def summary(found: Summary) -> Json:
+    """CompareSummary."""
+    return {
+        "total_changes": found.total_changes,
+        "additions": found.additions,
+        "modifications": found.modifications,
+        "removals": found.removals,
+        "similarity_score": found.similarity_score,
+        "change_categories": dict(found.change_categories),
+    }

@@ -1,0 +1,31 @@
+"""Which verb is answered by what: the one list of what this navigator serves."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from stratoscope.navigator import causality, comparing, looking, sessions
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.spelling import Json
+
+# The request is of the verb's own model; the contract's table says which.
+Answer = Callable[[Reading, Any], Awaitable[Json]]
+
+ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
+    {
+        "agents.list": looking.agents_list,
+        "events.get": looking.events_get,
+        "events.list": looking.events_list,
+        "snapshots.get": looking.snapshots_get,
+        "snapshots.list": looking.snapshots_list,
+        "state.at": looking.state_at,
+        "compare": comparing.compare_states,
+        "causality.chain": causality.chain,
+        "session.create": sessions.create,
+        "session.get": sessions.get,
+        "session.start": sessions.start,
+        "session.position": sessions.position,
+        "session.goto": sessions.goto,
+        "session.step": sessions.make_step,
+    }
+)
