@@ -1,0 +1,120 @@
+"""The recorder's way to the broker: made in the background, and made anew when it ends.
+
+A service ends with its connection. An agent must not even notice, so whatever ends a connection
+here, a new one is tried until the recorder is closed, and a message waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from nats.js.api import PubAck
+
+from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
+from stratoscope.broker.publishing import Outgoing, Publisher
+from stratoscope.recorder.settings import RecorderSettings
+from stratoscope_contracts.words import MAX_MESSAGE_BYTES
+
+# One attempt's patience, and how long to let a broker be that has just ended the connection.
+_ATTEMPT = 5.0
+_PAUSE = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Link:
+    """Keeps a connection up; made in a running loop, ended by `close`."""
+
+    def __init__(
+        self,
+        settings: RecorderSettings,
+        on_limit: Callable[[int], None],
+        on_retry: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._on_limit = on_limit
+        self._count_retry = on_retry
+        self._connection: Connection | None = None
+        self._publisher: asyncio.Future[Publisher] = asyncio.get_running_loop().create_future()
+        self._told = False
+        self._task = asyncio.create_task(self._keep_up())
+
+    @property
+    def message_limit(self) -> int:
+        """The most bytes of a message; the contract's limit while no broker has said otherwise."""
+        return MAX_MESSAGE_BYTES if self._connection is None else self._connection.message_limit
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker can be talked to just now."""
+        return self._connection is not None and self._connection.connected.is_set()
+
+    async def wait_connected(self, within: float) -> None:
+        """Return once connected; BrokerUnreachable after `within` seconds."""
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.shield(self._publisher)
+        except TimeoutError:
+            raise BrokerUnreachable(
+                f"no broker at {self._settings.url.rpartition('@')[2]} within {within:g} s:"
+                " is nats-server running there?"
+            ) from None
+
+    async def publish(self, message: Outgoing) -> PubAck:
+        """Send until acknowledged, over as many connections as it takes."""
+        while True:
+            publisher = await asyncio.shield(self._publisher)
+            try:
+                return await publisher.publish(message)
+            except BrokerUnreachable:
+                await asyncio.sleep(_PAUSE)
+
+    async def close(self) -> None:
+        """End the connection, or the attempts to get one."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._publisher.cancel()
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _keep_up(self) -> None:
+        settings = self._settings
+        while True:
+            try:
+                connection = await connect(
+                    settings.url, name=settings.name, timeout=_ATTEMPT, login=settings.login
+                )
+            except BrokerUnreachable as error:
+                self._tell(f"recording goes on without the broker, into memory: {error}")
+                await asyncio.sleep(_PAUSE)
+                continue
+            self._serve(connection)
+            await connection.closed.wait()
+            self._publisher = asyncio.get_running_loop().create_future()
+            self._tell(f"the broker ended the connection: {connection.client.last_error}")
+            await asyncio.sleep(_PAUSE)
+
+    def _serve(self, connection: Connection) -> None:
+        settings = self._settings
+        self._told = False
+        self._connection = connection
+        self._on_limit(connection.message_limit)
+        self._publisher.set_result(
+            Publisher(
+                connection,
+                in_flight=settings.in_flight,
+                ack_timeout=settings.ack_timeout,
+                on_retry=self._note_retry,
+            )
+        )
+
+    def _note_retry(self, trouble: str) -> None:
+        self._count_retry()
+        self._tell(f"records have to be sent again: {trouble}")
+
+    def _tell(self, trouble: str) -> None:
+        """Warn once for each time the broker is lost, however many records wait for it."""
+        log.log(logging.DEBUG if self._told else logging.WARNING, "%s", trouble)
+        self._told = True

@@ -1,0 +1,284 @@
+"""The recorder and its agents: what `stratoscope.connect` gives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from enum import Enum, auto
+from types import TracebackType
+from typing import Any, Final, Self, Unpack, assert_never
+
+from stratoscope.broker.connection import BrokerUnreachable
+from stratoscope.recorder import causes as cause_context
+from stratoscope.recorder.causes import CauseIds
+from stratoscope.recorder.errors import ForkedRecorder, RecorderClosed
+from stratoscope.recorder.link import Link
+from stratoscope.recorder.outbox import Bounds, Offered, Outbox, Stats
+from stratoscope.recorder.preparing import EventOptions, Prepared, Preparer, SnapshotOptions
+from stratoscope.recorder.sending import Sender
+from stratoscope.recorder.settings import RecorderSettings, check_name
+
+log = logging.getLogger(__name__)
+
+
+class _State(Enum):
+    NEW = auto()
+    OPEN = auto()
+    CLOSED = auto()
+    FORKED = auto()
+
+
+class Recorder:
+    """Records agents of one space: `async with stratoscope.connect() as strato`.
+
+    Records are validated and spelled at the call, buffered, and sent in batches by size and age.
+    The broker's absence never raises: records wait in the bounded queue, and are sent again with
+    the same ids when it is back. Belongs to the event loop it was entered in, and to its process:
+    in a forked child every use raises ForkedRecorder, and nothing of the parent's is sent.
+    """
+
+    def __init__(self, settings: RecorderSettings) -> None:
+        self.settings: Final = settings
+        self.preparer: Final = Preparer(settings)
+        self._outbox = Outbox(
+            Bounds(
+                records=settings.queue_size,
+                bytes=settings.queue_bytes,
+                batch_records=settings.batch_records,
+                batch_bytes=settings.batch_bytes,
+                batch_age=settings.batch_age,
+            )
+        )
+        self._state = _State.NEW
+        self._parts: _Parts | None = None
+        _alive.add(self)
+
+    @property
+    def space(self) -> str:
+        """The space that is recorded into."""
+        return self.settings.space
+
+    @property
+    def stats(self) -> Stats:
+        """Counts of records: recorded, acknowledged, buffered, dropped, refused; and retries."""
+        return self._outbox.stats
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker can be talked to just now; recording does not need it to be."""
+        return self._parts is not None and self._parts.link.is_connected
+
+    def agent(self, name: str) -> Agent:
+        """The recorder of one agent, `[A-Za-z0-9_-]{1,128}`; InvalidName for any other name."""
+        check_name(self.space, name)
+        return Agent(self, name)
+
+    async def flush(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - it is told in the error, with what is left
+    ) -> None:
+        """Return once all that was recorded before is stored by the broker.
+
+        Without a timeout it waits for as long as the broker is away; with one it raises
+        TimeoutError, naming how many records are still outstanding, which stay buffered.
+        """
+        await self.flush_agent(None, timeout)
+
+    async def flush_agent(
+        self,
+        agent: str | None,
+        timeout: float | None,  # noqa: ASYNC109 - as for flush
+    ) -> None:
+        """`flush` of one agent's records, or of all."""
+        await self._open_parts().sender.flush(agent, timeout)
+
+    def accept(self, agent: str, record: Prepared) -> Offered:
+        """Take a record from any thread without waiting; FULL where there is no room to wait for.
+
+        With `on_full="drop"` there is always an answer: the record is counted and forgotten.
+        """
+        parts = self._open_parts()
+        offered = self._outbox.offer(agent, record)
+        match offered:
+            case Offered.STIRS:
+                parts.stir(agent)
+            case Offered.FULL if self.settings.on_full == "drop":
+                self._drop()
+                return Offered.TAKEN
+            case Offered.FULL | Offered.TAKEN:
+                pass
+            case _:
+                assert_never(offered)
+        return offered
+
+    async def put(self, agent: str, record: Prepared) -> None:
+        """Take a record, waiting for room in a full queue."""
+        await self._open_parts().sender.put(agent, record)
+
+    async def close(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as for flush
+        """Flush for at most `timeout` seconds (by default the setting), then end.
+
+        What the broker has not taken by then is lost, and the log says how many records that were.
+        """
+        if self._state is not _State.OPEN or self._parts is None:
+            return
+        parts = self._parts
+        try:
+            await self.flush(self.settings.close_timeout if timeout is None else timeout)
+        except (TimeoutError, RecorderClosed) as error:
+            log.error("closing the recorder loses records: %s", error)
+        except Exception as error:
+            log.error("closing the recorder: %s", error)
+        finally:
+            self._state = _State.CLOSED
+            await parts.sender.close()
+            await parts.link.close()
+
+    async def __aenter__(self) -> Self:
+        if self._state is not _State.NEW:
+            raise _closed(self._state)
+        link = Link(self.settings, self._learn_limit, self._outbox.count_retry)
+        self._parts = _Parts(link, Sender(self.settings, self._outbox, link))
+        self._state = _State.OPEN
+        within = self.settings.wait_connected
+        if within is not None:
+            try:
+                await link.wait_connected(within)
+            except (BrokerUnreachable, asyncio.CancelledError):
+                await self.close(timeout=0)
+                raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def forget_parent(self) -> None:
+        """Become useless: this is a child's copy, and records and connection are the parent's."""
+        self._state = _State.FORKED
+        if self._parts is not None:
+            self._parts.sender.abandon()
+
+    def _open_parts(self) -> _Parts:
+        if self._state is not _State.OPEN or self._parts is None:
+            raise _closed(self._state)
+        return self._parts
+
+    def _learn_limit(self, limit: int) -> None:
+        self.preparer.message_limit = limit
+
+    def _drop(self) -> None:
+        if self._outbox.count_dropped() == 1:
+            log.warning(
+                "the recorder's queue of %d records is full: records are dropped from here on, "
+                "stats.dropped counts them",
+                self.settings.queue_size,
+            )
+
+
+class Agent:
+    """Records one agent's timeline; `Recorder.agent` makes it, and making several is harmless."""
+
+    def __init__(self, recorder: Recorder, name: str) -> None:
+        self._recorder = recorder
+        self.name: Final = name
+
+    async def event(
+        self, type: str, data: Mapping[str, Any] | None = None, **options: Unpack[EventOptions]
+    ) -> str:
+        """Record that something happened; gives the event's id at once.
+
+        `type` is one of the contract's or `[a-z][a-z0-9_.]{0,63}`, `data` an object. Options:
+        `causes` (ids; by default those of `causing`), `metadata`, `occurred_at`, `patch` (RFC
+        6902, done to the agent's state), `id`, `traceparent`. Raises InvalidRecord where the
+        service would not take it, never for the broker's sake; waits only while the queue is full.
+        """
+        record = self._recorder.preparer.event(self.name, type, data, options)
+        return await self._record(record)
+
+    async def snapshot(self, state: Mapping[str, Any], **options: Unpack[SnapshotOptions]) -> str:
+        """Record the agent's whole state, an object; gives the snapshot's id at once.
+
+        The state is spelled before this returns: changing it afterwards changes nothing here.
+        Options: `label`, `memory_usage` (bytes), `metadata`, `occurred_at`, `id`, `traceparent`.
+        Raises as `event` does.
+        """
+        record = self._recorder.preparer.snapshot(self.name, state, options)
+        return await self._record(record)
+
+    async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as Recorder's
+        """Return once all that was recorded of this agent is stored; as `Recorder.flush`."""
+        await self._recorder.flush_agent(self.name, timeout)
+
+    def causing(self, causes: CauseIds) -> AbstractContextManager[None]:
+        """Within it, events of any agent of the space have `causes` unless they name their own.
+
+        One id or several; it holds across tasks and threads that inherit the context, and the
+        innermost counts.
+        """
+        return cause_context.causing(self._recorder.space, causes)
+
+    async def _record(self, record: Prepared) -> str:
+        match self._recorder.accept(self.name, record):
+            case Offered.FULL:
+                await self._recorder.put(self.name, record)
+            case Offered.STIRS:
+                # A batch's worth has come together: let it go out, even from a loop that never
+                # waits for anything.
+                await asyncio.sleep(0)
+            case Offered.TAKEN:
+                pass
+        return record.id
+
+
+class _Parts:
+    """What a recorder has while it is open."""
+
+    def __init__(self, link: Link, sender: Sender) -> None:
+        self.link = link
+        self.sender = sender
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    def stir(self, agent: str) -> None:
+        """Have the sender look at an agent, from whatever thread."""
+        if threading.get_ident() == self._thread:
+            self.sender.stir(agent)
+        else:
+            self._loop.call_soon_threadsafe(self.sender.stir, agent)
+
+
+def _closed(state: _State) -> RecorderClosed:
+    match state:
+        case _State.NEW:
+            return RecorderClosed("the recorder is not open yet: enter it with `async with`")
+        case _State.OPEN:
+            return RecorderClosed("the recorder is open already")
+        case _State.CLOSED:
+            return RecorderClosed("the recorder is closed")
+        case _State.FORKED:
+            return ForkedRecorder(
+                "this recorder belongs to the parent process: connect anew after a fork"
+            )
+        case _:
+            assert_never(state)
+
+
+_alive: Final[weakref.WeakSet[Recorder]] = weakref.WeakSet()
+
+
+def _forget_parents() -> None:
+    for recorder in list(_alive):
+        recorder.forget_parent()
+
+
+os.register_at_fork(after_in_child=_forget_parents)
