@@ -1,1 +1,1 @@
-"""Parses and prints; holds no logic."""
+"""The commands: they parse and print, and hold no logic."""

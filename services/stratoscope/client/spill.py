@@ -2,12 +2,12 @@
 
 import base64
 import hashlib
-from io import BytesIO
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from pydantic import ValidationError
 
+from stratoscope.broker.objects import ObjectDamaged, ObjectGone, get_object
 from stratoscope.client.errors import UnreadableReply
 from stratoscope_contracts.envelopes import Spill, SpilledReply
 
@@ -28,25 +28,18 @@ def spill_in(body: bytes) -> Spill | None:
 
 async def fetch(jetstream: JetStreamContext, spill: Spill) -> bytes:
     """The reply's bytes, whole and undamaged; UnreadableReply else."""
-    # Into a buffer, because the library's own way copies all that came before at each chunk.
-    body = BytesIO()
+    where = f"the reply was too large for a message, and its object {spill.bucket}/{spill.name}"
     try:
-        bucket = await jetstream.object_store(spill.bucket)
-        await bucket.get(spill.name, writeinto=body)
-    except NatsError as error:
+        body = await get_object(jetstream, spill.bucket, spill.name)
+    except ObjectDamaged as error:
+        raise UnreadableReply(f"{where} is damaged: ask again") from error
+    except (ObjectGone, NatsError, TimeoutError) as error:
         raise UnreadableReply(
-            f"the reply was too large for a message, and its object {spill.name} in {spill.bucket}"
-            " can't be read (it is kept for an hour): ask again"
+            f"{where} can't be had (it is kept for an hour): ask again"
         ) from error
-    return _checked(body.getvalue(), spill)
-
-
-def _checked(body: bytes, spill: Spill) -> bytes:
+    # The object's own digest is checked by now; this one says that it is the reply that was meant.
     if len(body) != spill.size or not _fits(body, spill.digest):
-        raise UnreadableReply(
-            f"the reply in {spill.bucket}/{spill.name} is damaged: ask again",
-            {"size": len(body), "expected": spill.size},
-        )
+        raise UnreadableReply(f"{where} is damaged: ask again")
     return body
 
 

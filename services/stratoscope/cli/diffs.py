@@ -1,0 +1,111 @@
+"""Changes between two states as a person reads them: one line each, more where text is long.
+
+    ~ goal  "explore" → "flee"
+    + inventory[2]  "key"
+    - target  {"x":3}
+
+The sign says it all, the colour only repeats it.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from stratoscope.cli.gist import harmless, pretty, spelled
+from stratoscope.cli.rendering import DIM, position
+from stratoscope_contracts.comparing import CompareReply, CompareSummary
+from stratoscope_contracts.views import Change, ChangeOp
+
+_SIGNS: Final[dict[ChangeOp, tuple[str, str]]] = {
+    "added": ("+", "green"),
+    "removed": ("-", "red"),
+    "modified": ("~", "yellow"),
+}
+_LINES: Final = 12
+_INDENT: Final = "      "
+
+
+def comparison(reply: CompareReply, width: int) -> RenderableType:
+    """What changed from one position to another."""
+    return Group(
+        Text.assemble(("from  ", DIM), position(reply.from_)),
+        Text.assemble(("to    ", DIM), position(reply.to)),
+        changes(reply.changes, reply.summary, width),
+    )
+
+
+def changes(found: Sequence[Change], summary: CompareSummary, width: int) -> RenderableType:
+    """The changes, and their count."""
+    if not found:
+        return Text("  nothing changed", style=DIM)
+    lines = [line for change in found for line in _change(change, width)]
+    return Group(*lines, _count(summary))
+
+
+def _change(change: Change, width: int) -> Iterator[Text]:
+    sign, colour = _SIGNS[change.op]
+    title = Text.assemble(
+        "  ", (f"{sign} ", colour), (harmless(change.path) or "(the root)", "bold")
+    )
+    sides = Text("  ").join(_sides(change))
+    if title.cell_len + 2 + sides.cell_len <= width:
+        yield Text.assemble(title, "  ", sides)
+        return
+    yield title
+    yield from _block(change, width)
+
+
+def _sides(change: Change) -> list[Text]:
+    match change.op:
+        case "added":
+            return [Text(spelled(change.new), style="green")]
+        case "removed":
+            return [Text(spelled(change.old), style="red")]
+        case "modified":
+            old, new = (
+                Text(spelled(change.old), style="red"),
+                Text(spelled(change.new), style="green"),
+            )
+            return [Text.assemble(old, (" → ", DIM), new)]
+
+
+def _block(change: Change, width: int) -> Iterator[Text]:
+    """The values under the path, the lines that stayed the same between those that did not."""
+    old = _value_lines(change.old) if change.has_old else []
+    new = _value_lines(change.new) if change.has_new else []
+    lines = list(_marked(old, new))
+    for sign, line in lines[:_LINES]:
+        style = {"+": "green", "-": "red"}.get(sign, DIM)
+        shown = Text(f"{_INDENT}{sign} {line}", style=style, no_wrap=True)
+        shown.truncate(width, overflow="ellipsis")
+        yield shown
+    if len(lines) > _LINES:
+        yield Text(f"{_INDENT}… {len(lines) - _LINES} more lines, all with -o json", style=DIM)
+
+
+def _value_lines(value: Any) -> list[str]:
+    if isinstance(value, str) and "\n" in value:
+        return [harmless(line) for line in value.splitlines()]
+    return pretty(value).split("\n")
+
+
+def _marked(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
+    # The first two lines name files that there are none of.
+    for line in islice(difflib.unified_diff(old, new, lineterm="", n=1), 2, None):
+        if not line.startswith("@@"):
+            yield line[:1], line[1:]
+
+
+def _count(summary: CompareSummary) -> Text:
+    counted = (
+        (summary.modifications, "modified"),
+        (summary.additions, "added"),
+        (summary.removals, "removed"),
+    )
+    parts = [f"{count} {word}" for count, word in counted if count]
+    alike = f"similarity {summary.similarity_score:.2f}"
+    return Text("  " + " · ".join([*parts, alike]), style=DIM)

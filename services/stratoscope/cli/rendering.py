@@ -1,0 +1,250 @@
+"""Tables, states and chains as a person reads them; nothing here asks or decides anything.
+
+Whatever was recorded is put in as text, never as markup.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from rich.console import Group, RenderableType
+from rich.highlighter import JSONHighlighter
+from rich.table import Column, Table
+from rich.text import Text
+
+from stratoscope.cli.gist import gist, harmless, pretty
+from stratoscope_contracts.causes import CausalityChainReply
+from stratoscope_contracts.looking import (
+    AgentsListReply,
+    EventsListReply,
+    StateAtReply,
+    StatsReply,
+)
+from stratoscope_contracts.views import Event, Position
+
+DIM: Final = "dim"
+_KINDS: Final = {
+    "error_occurred": "bold red",
+    "decision_made": "magenta",
+    "action_execution": "cyan",
+    "message_received": "blue",
+    "message_sent": "blue",
+    "state_change": "yellow",
+    "memory_update": "green",
+    "network_activity": "bright_cyan",
+}
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def agents(reply: AgentsListReply, space: str) -> RenderableType:
+    """The agents of a space."""
+    if not reply.agents:
+        return Text(f"No agent has recorded anything in space {space} yet.", style=DIM)
+    table = _table("agent", "events>", "snapshots>", "first", "last", "")
+    for agent in reply.agents:
+        table.add_row(
+            Text(agent.agent, style="bold"),
+            f"{agent.events:,}",
+            f"{agent.snapshots:,}",
+            day_and_time(agent.first_at),
+            day_and_time(agent.last_at),
+            Text("held", style="bold yellow") if agent.held else "",
+        )
+    return Group(table, *_more(reply.cursor))
+
+
+def timeline(reply: EventsListReply, agent: str, *, ids: bool = False) -> RenderableType:
+    """Events of one agent, a line each."""
+    if not reply.events:
+        return Text(f"{agent} has no such event.", style=DIM)
+    table = _table("#>", "time", "type", *(["id"] if ids else ["what"]), "after>", "")
+    table.columns[3].ratio = 1
+    indexes = {event.id: event.event_index for event in reply.events}
+    for event in reply.events:
+        table.add_row(
+            Text(str(event.event_index), style="bold"),
+            Text(clock(event.occurred_at), style=DIM),
+            kind(event),
+            str(event.id) if ids else gist(event.data),
+            Text(_causes(event.causes, indexes), style=DIM),
+            Text(_remarks(event), style="yellow"),
+        )
+    return Group(_days(agent, reply.events), table, *_more(reply.cursor))
+
+
+def state(reply: StateAtReply, path: str) -> RenderableType:
+    """A state, or the part of it at a path, and where it stands."""
+    remarks = [] if reply.exact else [Text(_set_by(reply.position), style=DIM)]
+    if reply.tainted:
+        remarks.append(Text("tainted: a patch before this could not be applied", style="yellow"))
+    title = Text.assemble(position(reply.position), (f"  {path}", "bold") if path else "")
+    return Group(title, *remarks, JSONHighlighter()(Text(pretty(reply.state))))
+
+
+def chain(reply: CausalityChainReply) -> RenderableType:
+    """Causes from the root down to the event asked about, and what that one says in full."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), expand=True)
+    for column in (Column(), Column(justify="right"), Column(no_wrap=True), Column(no_wrap=True)):
+        table.columns.append(column)
+    last = len(reply.events) - 1
+    before: Event | None = None
+    for index, event in enumerate(reply.events):
+        table.add_row(
+            Text("└▶" if index == last and last else "┌─" if index == 0 else "├─", style=DIM),
+            _place(event, before),
+            kind(event),
+            Text(gist(event.data), overflow="ellipsis"),
+        )
+        before = event
+    asked = reply.events[-1:]
+    return Group(table, *(_in_full(event) for event in asked))
+
+
+def event_line(event: Event) -> Text:
+    """One event on one line."""
+    said = gist(event.data)
+    return Text.assemble(
+        (f"#{event.event_index}", "bold"),
+        "  ",
+        (clock(event.occurred_at), DIM),
+        "  ",
+        kind(event),
+        f"  {said}" if said else "",
+        overflow="ellipsis",
+        no_wrap=True,
+    )
+
+
+def position(place: Position) -> Text:
+    """Where a reader stands."""
+    where = "before the first event"
+    if place.event_index >= 0:
+        where = f"after event {place.event_index}"
+    time = f"  {day_and_time(place.occurred_at)}" if place.occurred_at else ""
+    message = f"  message {place.stream_seq}" if place.stream_seq is not None else ""
+    return Text.assemble((place.agent, "bold"), "  ", (where, "bold cyan"), (time + message, DIM))
+
+
+def stats(reply: StatsReply, space: str) -> RenderableType:
+    """What the space holds."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style=DIM)
+    table.add_column(justify="right", style="bold")
+    table.add_column(style=DIM)
+    for name, value, remark in _stats_rows(reply):
+        table.add_row(name, value, remark)
+    return Group(Text.assemble(("space ", DIM), (space, "bold")), table)
+
+
+def day_and_time(moment: datetime | None) -> str:
+    """In UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if moment else "-"
+
+
+def clock(moment: datetime) -> str:
+    """The time of day in UTC, to the millisecond."""
+    return moment.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
+
+
+def kind(event: Event) -> Text:
+    """An event's type in its colour."""
+    return Text(event.type, style=_KINDS.get(event.type, ""), no_wrap=True)
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that leaves one to four digits."""
+    amount, unit = float(count), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{count} B" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
+
+
+def _table(*headings: str) -> Table:
+    """Columns by their headings; one that ends with `>` is a column of numbers."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style=DIM, pad_edge=False)
+    for heading in headings:
+        right = heading.endswith(">")
+        table.add_column(
+            heading.removesuffix(">"),
+            justify="right" if right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    return table
+
+
+def _more(cursor: str | None) -> list[Text]:
+    return [Text("… there are more: --limit 1000, or --all", style=DIM)] if cursor else []
+
+
+def _days(agent: str, events: Sequence[Event]) -> Text:
+    days = sorted({event.occurred_at.astimezone(UTC).date() for event in events})
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return Text.assemble((agent, "bold"), (f"  {span}, UTC", DIM))
+
+
+def _causes(causes: Iterable[UUID], indexes: dict[UUID, int]) -> str:
+    # A cause in another agent or on another page has no number here, only its id's end.
+    return " ".join(str(indexes.get(cause, f"…{str(cause)[-4:]}")) for cause in causes)
+
+
+def _remarks(event: Event) -> str:
+    marks = {"late": event.late, "clamped": event.clamped, "patch": bool(event.patch)}
+    return " ".join(name for name, there in marks.items() if there)
+
+
+def _set_by(place: Position) -> str:
+    if place.state_event_index < 0:
+        return "state set before the first event"
+    return f"state set after event {place.state_event_index}, and not since"
+
+
+def _place(event: Event, before: Event | None) -> Text:
+    """Where an event of a chain stands: its number, its agent where that is another one."""
+    number = Text(f"#{event.event_index}", style="bold")
+    if before is None:
+        return Text.assemble(
+            (f"{event.agent} ", "bold"), number, (f"  {clock(event.occurred_at)}", DIM)
+        )
+    agent = "" if event.agent == before.agent else f"{event.agent} "
+    waited = _waited(event.occurred_at - before.occurred_at)
+    return Text.assemble((agent, "bold"), number, (f"  {waited:>12}", DIM))
+
+
+def _waited(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    if abs(seconds) < 1:
+        return f"{seconds * 1000:+.0f} ms"
+    return f"{seconds:+.2f} s" if abs(seconds) < 120 else f"{seconds / 60:+.1f} min"
+
+
+def _in_full(event: Event) -> RenderableType:
+    title = Text.assemble(
+        "\n", (f"#{event.event_index}", "bold"), " ", kind(event), (f"  {event.id}", DIM)
+    )
+    return Group(title, JSONHighlighter()(Text(pretty(event.data))))
+
+
+def _stats_rows(reply: StatsReply) -> list[tuple[str, str, str]]:
+    ratio = reply.raw_bytes / reply.stored_bytes if reply.stored_bytes else 0
+    behind = "everything is projected" if reply.lag == 0 else "messages not projected yet"
+    return [
+        ("agents", f"{reply.total_agents:,}", ""),
+        ("events", f"{reply.total_events:,}", ""),
+        ("snapshots", f"{reply.total_snapshots:,}", f"{reply.total_diffs:,} of them as deltas"),
+        (
+            "states",
+            size(reply.raw_bytes),
+            f"{size(reply.stored_bytes)} stored, {ratio:.1f} times less",
+        ),
+        ("agents' memory", size(reply.total_memory_usage), "as they said themselves"),
+        ("sessions", f"{reply.total_sessions:,}", f"{reply.active_sessions:,} active"),
+        ("dead letters", f"{reply.dead_letters:,}", ""),
+        ("lag", f"{reply.lag:,}", behind),
+    ]
+
+
+def told(text: str) -> Text:
+    """What a service or a file said, made fit for a terminal."""
+    return Text("\n".join(harmless(line) for line in text.splitlines()))
