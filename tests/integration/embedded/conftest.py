@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from stratoscope.embedded.ports import free_port
 from support import run_up
 
 WAIT_SECONDS = 20.0
@@ -73,9 +74,11 @@ def start_up(scratch: Path) -> Iterator[StartUp]:
     Words go before its command line, keywords into what it is asked for.
     """
     started: list[Up] = []
+    # Its own, since the well-known one may change hands between two starts of a test.
+    ports = {"nats": free_port()}
 
     def start(*before: str, **asked: Any) -> Up:
-        up = Up({"data": str(scratch / "data"), **asked}, *before)
+        up = Up({"data": str(scratch / "data"), "ports": ports, **asked}, *before)
         started.append(up)
         return up
 
