@@ -32,15 +32,15 @@ class Waiting:
 
     async def until(self, partitions: Collection[int], stream_seq: int, seconds: float) -> None:
         """Return once all these partitions have passed a message; NotProjectedYet in time."""
-        if self._missing(partitions, stream_seq):
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._pass(partitions, stream_seq)
-            except TimeoutError as error:
-                # A wait of no time at all still looks.
-                if not self._missing(partitions, stream_seq):
-                    return
-                raise self._not_yet(partitions, stream_seq) from error
+        if not self._missing(partitions, stream_seq):
+            return
+        # News may be on its way or lost: nobody is told to wait for what is there already.
+        self._learn(await self._read())
+        try:
+            async with asyncio.timeout(seconds):
+                await self._pass(partitions, stream_seq)
+        except TimeoutError as error:
+            raise self._not_yet(partitions, stream_seq) from error
 
     def give_up(self) -> None:
         """Let nobody wait any longer: the process is about to end."""
@@ -57,10 +57,10 @@ class Waiting:
         news = asyncio.Event()
         self._waiters.add(news)
         try:
-            self._poll()
             while self._missing(partitions, stream_seq):
                 if self._given_up:
                     raise TimeoutError
+                self._poll()
                 await news.wait()
                 news.clear()
         finally:
@@ -72,12 +72,12 @@ class Waiting:
 
     async def _look(self) -> None:
         while self._waiters:
+            await asyncio.sleep(self._every)
             try:
                 self._learn(await self._read())
             except Exception:
                 # Whoever waits is told that it took too long; the log says why.
                 log.warning("the checkpoints could not be read", exc_info=True)
-            await asyncio.sleep(self._every)
 
     def _learn(self, reached: Mapping[int, int]) -> None:
         for partition, stream_seq in reached.items():
