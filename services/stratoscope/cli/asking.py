@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -43,6 +43,10 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at mo
 AllOption = Annotated[bool, typer.Option("--all", help="All of them, however many there are.")]
 
 
+# In place of a regular expression.
+_SAID: Final = {"agent": "no name of an agent: letters, digits, _ and -, at most 128 of them"}
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Whom to ask, and how to print the answer."""
@@ -77,7 +81,7 @@ def request_of(model: type[Model], **fields: Any) -> Model:
     try:
         return model(**fields)
     except ValidationError as error:
-        found = [f"{field}: {message}" for field, message in field_errors(error)]
+        found = [f"{field}: {_SAID.get(field, said)}" for field, said in field_errors(error)]
         raise UsageFault("; ".join(found)) from error
 
 

@@ -64,7 +64,9 @@ def execute(arguments: Sequence[str]) -> int:
     try:
         return app(list(arguments), prog_name="stratoscope", standalone_mode=False) or Exit.DONE
     except TyperException as error:
-        tell_fault(_usage(error))
+        # Without a message it is the help that was printed in place of a command.
+        if error.format_message():
+            tell_fault(_usage(error))
         return error.exit_code
     except Fault as fault:
         tell_fault(fault)

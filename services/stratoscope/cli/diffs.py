@@ -15,8 +15,8 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from stratoscope.cli.gist import harmless, pretty, spelled
-from stratoscope.cli.rendering import DIM, position
+from stratoscope.cli.gist import harmless, pretty, shortened, spelled
+from stratoscope.cli.rendering import DIM, position, said
 from stratoscope_contracts.comparing import CompareReply, CompareSummary
 from stratoscope_contracts.views import Change, ChangeOp
 
@@ -26,6 +26,8 @@ _SIGNS: Final[dict[ChangeOp, tuple[str, str]]] = {
     "modified": ("~", "yellow"),
 }
 _LINES: Final = 12
+# A part that came or went whole is told in one line where it has more than this.
+_WHOLE_LINES: Final = 6
 _INDENT: Final = "      "
 
 
@@ -48,15 +50,27 @@ def changes(found: Sequence[Change], summary: CompareSummary, width: int) -> Ren
 
 def _change(change: Change, width: int) -> Iterator[Text]:
     sign, colour = _SIGNS[change.op]
-    title = Text.assemble(
-        "  ", (f"{sign} ", colour), (harmless(change.path) or "(the root)", "bold")
-    )
+    path = harmless(change.path) or "(the root)"
+    title = Text.assemble("  ", (f"{sign} ", colour), (path, "bold"), "  ")
     sides = Text("  ").join(_sides(change))
-    if title.cell_len + 2 + sides.cell_len <= width:
-        yield Text.assemble(title, "  ", sides)
+    if title.cell_len + sides.cell_len <= width and not _has_lines(change):
+        yield Text.assemble(title, sides)
         return
-    yield title
-    yield from _block(change, width)
+    lines = list(_marked(change))
+    if change.op == "modified" or len(lines) <= _WHOLE_LINES:
+        yield title
+        yield from _block(lines, width)
+    else:
+        yield _told(title, change, len(lines), width)
+
+
+def _told(title: Text, change: Change, lines: int, width: int) -> Text:
+    """A large part that came or went, by what is most telling in it."""
+    whole = change.new if change.has_new else change.old
+    size = Text(f"  {lines} lines", style=DIM)
+    line = Text.assemble(title, said(shortened(whole, width)))
+    line.truncate(width - size.cell_len, overflow="ellipsis")
+    return line.append_text(size)
 
 
 def _sides(change: Change) -> list[Text]:
@@ -73,18 +87,21 @@ def _sides(change: Change) -> list[Text]:
             return [Text.assemble(old, (" → ", DIM), new)]
 
 
-def _block(change: Change, width: int) -> Iterator[Text]:
-    """The values under the path, the lines that stayed the same between those that did not."""
-    old = _value_lines(change.old) if change.has_old else []
-    new = _value_lines(change.new) if change.has_new else []
-    lines = list(_marked(old, new))
-    for sign, line in lines[:_LINES]:
+def _block(lines: Sequence[tuple[str, str]], width: int) -> Iterator[Text]:
+    """The values under the path, line by line."""
+    shown = lines if len(lines) <= _LINES else lines[: _LINES - 1]
+    for sign, line in shown:
         style = {"+": "green", "-": "red"}.get(sign, DIM)
-        shown = Text(f"{_INDENT}{sign} {line}", style=style, no_wrap=True)
-        shown.truncate(width, overflow="ellipsis")
-        yield shown
-    if len(lines) > _LINES:
-        yield Text(f"{_INDENT}… {len(lines) - _LINES} more lines, all with -o json", style=DIM)
+        text = Text(f"{_INDENT}{sign} {line}", style=style)
+        text.truncate(width, overflow="ellipsis")
+        yield text
+    if len(shown) < len(lines):
+        yield Text(f"{_INDENT}… {len(lines) - len(shown)} more lines: -o json", style=DIM)
+
+
+def _has_lines(change: Change) -> bool:
+    sides = (change.old, change.new)
+    return any(isinstance(side, str) and "\n" in side.strip() for side in sides)
 
 
 def _value_lines(value: Any) -> list[str]:
@@ -93,7 +110,10 @@ def _value_lines(value: Any) -> list[str]:
     return pretty(value).split("\n")
 
 
-def _marked(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
+def _marked(change: Change) -> Iterator[tuple[str, str]]:
+    """The lines of both sides, those that stayed between those that did not."""
+    old = _value_lines(change.old) if change.has_old else []
+    new = _value_lines(change.new) if change.has_new else []
     # The first two lines name files that there are none of.
     for line in islice(difflib.unified_diff(old, new, lineterm="", n=1), 2, None):
         if not line.startswith("@@"):

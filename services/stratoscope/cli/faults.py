@@ -11,7 +11,14 @@ from enum import IntEnum
 from typing import Final
 
 from stratoscope.client.errors import NoAnswerInTime, Unreachable
-from stratoscope_contracts.errors import BadRequest, Code, InvalidExpression, NotFound, StratoError
+from stratoscope_contracts.errors import (
+    BadRequest,
+    Code,
+    InvalidExpression,
+    NavigationOutOfBounds,
+    NotFound,
+    StratoError,
+)
 
 
 class Exit(IntEnum):
@@ -45,6 +52,9 @@ def exit_code(error: StratoError) -> Exit:
     """How a command ends that met this."""
     if isinstance(error, Unreachable | NoAnswerInTime):
         return Exit.UNREACHABLE
+    if isinstance(error, BadRequest | InvalidExpression):
+        # What was typed went through to the service, which then could not take it.
+        return Exit.USAGE
     return Exit.NOT_FOUND if isinstance(error, NotFound) else Exit.FAILED
 
 
@@ -78,6 +88,8 @@ def advice(error: StratoError) -> str:
             )
         case NoAnswerInTime():
             return "give it longer with --timeout 30, or look at the navigator's log"
+        case NavigationOutOfBounds(details={"first": int() as first, "last": int() as last}):
+            return f"the timeline goes from {first} to {last}; --back steps towards the beginning"
         case _:
             return _ADVICE.get(error.code, "")
 
@@ -88,7 +100,6 @@ _ADVICE: Final = {
     Code.SNAPSHOT_NOT_FOUND: "`stratoscope step AGENT --by snapshot` stands at one",
     Code.SESSION_NOT_FOUND: "`stratoscope step AGENT` begins a new session",
     Code.EMPTY_EVENT_LOG: "the agent has recorded no event yet",
-    Code.NAVIGATION_OUT_OF_BOUNDS: "`stratoscope agents` says how many events there are",
     Code.CONCURRENT_ACCESS: "begin a new session with `stratoscope step AGENT`",
     Code.NOT_PROJECTED_YET: "`stratoscope stats` shows how far the projector is behind",
     Code.OVER_BUDGET: "ask for less: a smaller range, a deeper --path or fewer --limit",

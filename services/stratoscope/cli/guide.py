@@ -30,11 +30,11 @@ class ConsoleGuide:
 
     def say(self, text: str) -> None:
         """Some words to the reader."""
-        self._console.print(Padding(Text(text), (0, 0, 1, 0)))
+        self._console.print(Padding(Text(" ".join(text.split())), (0, 0, 1, 0)))
 
-    def note(self, text: str) -> None:
-        """A remark on the side."""
-        self._console.print(Text(text, style=DIM))
+    def code(self, text: str) -> None:
+        """Something to type or to paste."""
+        self._console.print(Padding(Text(text, style="bold"), (0, 0, 1, 4)))
 
     async def command(self, words: Sequence[str], hidden: Sequence[str]) -> None:
         """Show a command as the reader would type it, and run it with what it needs here."""
@@ -48,18 +48,17 @@ class ConsoleGuide:
 
     @contextmanager
     def working(self, text: str) -> Iterator[Work]:
-        """Something that takes a while; the bar is gone when it is done."""
+        """Something that takes a while; its bar stays, full, when it is done."""
         progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[detail]}", style=DIM),
+            SpinnerColumn(finished_text=Text("✓", style="green")),
+            TextColumn("{task.description:<42}"),
+            BarColumn(bar_width=24),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[came]}", style=DIM),
             console=stderr(),
-            transient=True,
         )
         with progress:
-            yield _Bar(progress, progress.add_task(text, total=None, detail=""))
+            yield _Bar(progress, progress.add_task(text, total=None, came=""))
 
 
 class _Bar:
@@ -67,6 +66,6 @@ class _Bar:
         self._progress = progress
         self._task = task
 
-    def at(self, done: float, total: float, detail: str = "") -> None:
-        """How far it is."""
-        self._progress.update(self._task, completed=done, total=total, detail=detail)
+    def done(self, text: str) -> None:
+        """Fill the bar."""
+        self._progress.update(self._task, completed=1, total=1, came=text)

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from rich.console import Group, RenderableType
 from rich.highlighter import JSONHighlighter
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
-from stratoscope.cli.gist import gist, harmless, pretty
+from stratoscope.cli.gist import fields, gist, harmless, pretty
 from stratoscope_contracts.causes import CausalityChainReply
 from stratoscope_contracts.looking import (
     AgentsListReply,
@@ -24,6 +24,8 @@ from stratoscope_contracts.looking import (
 from stratoscope_contracts.views import Event, Position
 
 DIM: Final = "dim"
+_FIELDS: Final = 12
+Row = tuple[Text, ...]
 _KINDS: Final = {
     "error_occurred": "bold red",
     "decision_made": "magenta",
@@ -41,16 +43,18 @@ def agents(reply: AgentsListReply, space: str) -> RenderableType:
     """The agents of a space."""
     if not reply.agents:
         return Text(f"No agent has recorded anything in space {space} yet.", style=DIM)
-    table = _table("agent", "events>", "snapshots>", "first", "last", "")
-    for agent in reply.agents:
-        table.add_row(
+    rows: list[Row] = [
+        (
             Text(agent.agent, style="bold"),
-            f"{agent.events:,}",
-            f"{agent.snapshots:,}",
-            day_and_time(agent.first_at),
-            day_and_time(agent.last_at),
-            Text("held", style="bold yellow") if agent.held else "",
+            Text(f"{agent.events:,}"),
+            Text(f"{agent.snapshots:,}"),
+            Text(day_and_time(agent.first_at)),
+            Text(day_and_time(agent.last_at)),
+            Text("held" if agent.held else "", style="bold yellow"),
         )
+        for agent in reply.agents
+    ]
+    table = _table(("agent", "events>", "snapshots>", "first", "last", ""), rows)
     return Group(table, *_more(reply.cursor))
 
 
@@ -58,18 +62,20 @@ def timeline(reply: EventsListReply, agent: str, *, ids: bool = False) -> Render
     """Events of one agent, a line each."""
     if not reply.events:
         return Text(f"{agent} has no such event.", style=DIM)
-    table = _table("#>", "time", "type", *(["id"] if ids else ["what"]), "after>", "")
-    table.columns[3].ratio = 1
     indexes = {event.id: event.event_index for event in reply.events}
-    for event in reply.events:
-        table.add_row(
+    rows: list[Row] = [
+        (
             Text(str(event.event_index), style="bold"),
             Text(clock(event.occurred_at), style=DIM),
             kind(event),
-            str(event.id) if ids else gist(event.data),
             Text(_causes(event.causes, indexes), style=DIM),
+            Text(str(event.id)) if ids else said(event.data),
             Text(_remarks(event), style="yellow"),
         )
+        for event in reply.events
+    ]
+    headings = ("#>", "time", "type", "cause>", "id" if ids else "what", "")
+    table = _table(headings, rows, stretched=4)
     return Group(_days(agent, reply.events), table, *_more(reply.cursor))
 
 
@@ -84,36 +90,47 @@ def state(reply: StateAtReply, path: str) -> RenderableType:
 
 def chain(reply: CausalityChainReply) -> RenderableType:
     """Causes from the root down to the event asked about, and what that one says in full."""
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), expand=True)
-    for column in (Column(), Column(justify="right"), Column(no_wrap=True), Column(no_wrap=True)):
-        table.columns.append(column)
-    last = len(reply.events) - 1
-    before: Event | None = None
-    for index, event in enumerate(reply.events):
-        table.add_row(
-            Text("└▶" if index == last and last else "┌─" if index == 0 else "├─", style=DIM),
-            _place(event, before),
+    pairs = list(zip((None, *reply.events), reply.events, strict=False))
+    last = len(pairs) - 1
+    several = len({event.agent for event in reply.events}) > 1
+    rows: list[Row] = [
+        (
+            Text("└▶" if index == last else "┌─" if index == 0 else "├─", style=DIM),
+            Text(event.agent if several else "", style=DIM),
+            Text(f"#{event.event_index}", style="bold"),
+            Text(_since(event, before), style=DIM),
             kind(event),
-            Text(gist(event.data), overflow="ellipsis"),
+            said(event.data),
         )
-        before = event
+        for index, (before, event) in enumerate(pairs)
+    ]
+    table = _table(("", "", "event>", "waited>", "type", "what"), rows, stretched=5)
     asked = reply.events[-1:]
-    return Group(table, *(_in_full(event) for event in asked))
+    title = Text.assemble(*((event.agent, "bold") for event in asked if not several))
+    return Group(*([title] if title else []), table, *(_in_full(event) for event in asked))
 
 
 def event_line(event: Event) -> Text:
     """One event on one line."""
-    said = gist(event.data)
     return Text.assemble(
         (f"#{event.event_index}", "bold"),
         "  ",
         (clock(event.occurred_at), DIM),
         "  ",
         kind(event),
-        f"  {said}" if said else "",
+        "  ",
+        said(event.data),
         overflow="ellipsis",
         no_wrap=True,
     )
+
+
+def said(data: object) -> Text:
+    """The most telling values, the words they stand under in the background."""
+    parts = [
+        Text.assemble((f"{leaf.word} " if leaf.word else "", DIM), leaf.text) for leaf in gist(data)
+    ]
+    return Text(" · ", style=DIM, end="").join(parts)
 
 
 def position(place: Position) -> Text:
@@ -122,8 +139,7 @@ def position(place: Position) -> Text:
     if place.event_index >= 0:
         where = f"after event {place.event_index}"
     time = f"  {day_and_time(place.occurred_at)}" if place.occurred_at else ""
-    message = f"  message {place.stream_seq}" if place.stream_seq is not None else ""
-    return Text.assemble((place.agent, "bold"), "  ", (where, "bold cyan"), (time + message, DIM))
+    return Text.assemble((place.agent, "bold"), "  ", (where, "bold cyan"), (time, DIM))
 
 
 def stats(reply: StatsReply, space: str) -> RenderableType:
@@ -138,8 +154,8 @@ def stats(reply: StatsReply, space: str) -> RenderableType:
 
 
 def day_and_time(moment: datetime | None) -> str:
-    """In UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if moment else "-"
+    """In UTC, to the millisecond."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z" if moment else "-"
 
 
 def clock(moment: datetime) -> str:
@@ -160,18 +176,26 @@ def size(count: int) -> str:
     return f"{count} B" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
 
 
-def _table(*headings: str) -> Table:
-    """Columns by their headings; one that ends with `>` is a column of numbers."""
+def _table(headings: Sequence[str], rows: Sequence[Row], stretched: int = -1) -> Table:
+    """Columns by their headings: `>` at the end means to the right; one gives way, if any."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style=DIM, pad_edge=False)
-    for heading in headings:
-        right = heading.endswith(">")
+    kept = [number for number, heading in enumerate(headings) if heading or _any(rows, number)]
+    for number in kept:
         table.add_column(
-            heading.removesuffix(">"),
-            justify="right" if right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
+            headings[number].removesuffix(">"),
+            justify="right" if headings[number].endswith(">") else "left",
+            # Where the screen is narrow, columns that may be wrapped are the ones that shrink.
+            no_wrap=number != stretched,
         )
+    for row in rows:
+        if stretched >= 0:
+            row[stretched].no_wrap, row[stretched].overflow = True, "ellipsis"
+        table.add_row(*(row[number] for number in kept))
     return table
+
+
+def _any(rows: Sequence[Row], number: int) -> bool:
+    return any(row[number].plain for row in rows)
 
 
 def _more(cursor: str | None) -> list[Text]:
@@ -200,16 +224,10 @@ def _set_by(place: Position) -> str:
     return f"state set after event {place.state_event_index}, and not since"
 
 
-def _place(event: Event, before: Event | None) -> Text:
-    """Where an event of a chain stands: its number, its agent where that is another one."""
-    number = Text(f"#{event.event_index}", style="bold")
+def _since(event: Event, before: Event | None) -> str:
     if before is None:
-        return Text.assemble(
-            (f"{event.agent} ", "bold"), number, (f"  {clock(event.occurred_at)}", DIM)
-        )
-    agent = "" if event.agent == before.agent else f"{event.agent} "
-    waited = _waited(event.occurred_at - before.occurred_at)
-    return Text.assemble((agent, "bold"), number, (f"  {waited:>12}", DIM))
+        return clock(event.occurred_at)
+    return _waited(event.occurred_at - before.occurred_at)
 
 
 def _waited(span: timedelta) -> str:
@@ -220,10 +238,16 @@ def _waited(span: timedelta) -> str:
 
 
 def _in_full(event: Event) -> RenderableType:
+    """An event's data, a line a value; what only a program reads is left out."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    table.add_column(style=DIM, no_wrap=True)
+    table.add_column()
+    for field in fields(event.data)[:_FIELDS]:
+        table.add_row(field.word, field.text)
     title = Text.assemble(
-        "\n", (f"#{event.event_index}", "bold"), " ", kind(event), (f"  {event.id}", DIM)
+        "\n", (f"#{event.event_index}", "bold"), "  ", kind(event), (f"  {event.id}", DIM)
     )
-    return Group(title, JSONHighlighter()(Text(pretty(event.data))))
+    return Group(title, table)
 
 
 def _stats_rows(reply: StatsReply) -> list[tuple[str, str, str]]:

@@ -68,11 +68,13 @@ def demo(
 ) -> None:
     """A real agent's run that goes wrong, recorded and travelled through."""
     with _extras("demo"):
-        from stratoscope.demo.tour import Guide, take_tour
-    from stratoscope.cli.guide import ConsoleGuide
-
-    guide: Guide = ConsoleGuide()
-    asyncio.run(take_tour(guide, keep))
+        from stratoscope.cli.guide import ConsoleGuide
+        from stratoscope.demo.tour import take_tour
+        from stratoscope.embedded.errors import EmbeddedError
+    try:
+        asyncio.run(take_tour(ConsoleGuide(), keep))
+    except EmbeddedError as error:
+        raise Fault(f"the demo can't start: {error}") from error
 
 
 def projector() -> None:
