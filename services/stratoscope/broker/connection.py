@@ -19,6 +19,7 @@ from nats.aio.client import DEFAULT_INBOX_PREFIX, Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from stratoscope.broker.ending import end_tasks
 from stratoscope_contracts.errors import Internal
 from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB
 
@@ -169,20 +170,21 @@ async def _within(
     seconds: float, attempt: Coroutine[object, object, None], connection: Connection, url: str
 ) -> None:
     # With endless reconnection nats-py's `connect` never fails: it never returns.
+    task = asyncio.ensure_future(attempt)
     try:
-        async with asyncio.timeout(seconds):
-            await attempt
-    except TimeoutError as error:
-        await _close(connection.client)
+        await asyncio.wait([task], timeout=seconds)
+    finally:
+        in_time = task.done()
+        await end_tasks([task])
+        if not in_time:
+            await _close(connection.client)
+    if not in_time:
         raise BrokerUnreachable(
             f"no broker at {_shown(url)} within {seconds:g} s"
             f" ({connection.last_error or 'no answer'}): is nats-server running there?"
-        ) from error
-    except NatsError as error:
-        raise BrokerUnreachable(f"cannot use the broker URL {_shown(url)}: {error}") from error
-    except asyncio.CancelledError:
-        await _close(connection.client)
-        raise
+        )
+    if error := task.exception():
+        raise BrokerUnreachable(f"cannot connect to {_shown(url)}: {error}") from error
 
 
 async def _close(client: Client) -> None:

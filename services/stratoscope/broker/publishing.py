@@ -111,6 +111,7 @@ class Publisher:
                 trouble = await self._try(message, headers)
             if isinstance(trouble, PubAck):
                 return trouble
+            _stop_if_cancelled()
             if self._on_retry is not None:
                 self._on_retry(trouble)
             await asyncio.sleep(pause)
@@ -130,3 +131,10 @@ class Publisher:
             return error.description or str(error)
         except (NatsError, OSError) as error:
             return str(error) or type(error).__name__
+
+
+def _stop_if_cancelled() -> None:
+    """Raise the cancellation that `wait_for` forgets when it comes together with a result."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

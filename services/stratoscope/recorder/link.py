@@ -13,6 +13,7 @@ from collections.abc import Callable
 from nats.js.api import PubAck
 
 from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
+from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.publishing import Outgoing, Publisher
 from stratoscope.recorder.settings import RecorderSettings
 from stratoscope_contracts.words import MAX_MESSAGE_BYTES
@@ -73,8 +74,7 @@ class Link:
 
     async def close(self) -> None:
         """End the connection, or the attempts to get one."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks([self._task])
         self._publisher.cancel()
         if self._connection is not None:
             await self._connection.close()

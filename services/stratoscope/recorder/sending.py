@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from nats.js.api import PubAck
 
+from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.publishing import MessageTooLarge, Outgoing, PublishRefused
 from stratoscope.recorder.compression import WORTHWHILE_BYTES, compress
 from stratoscope.recorder.errors import RecorderClosed, RecordsRefused
@@ -104,10 +105,7 @@ class Sender:
     async def close(self) -> None:
         """Stop sending; whoever waits is told."""
         self._closed = True
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._tasks.values())
         async with self._moved:
             self._moved.notify_all()
 

@@ -53,7 +53,7 @@ async def test_an_object_is_gone_after_its_time(connection: Connection) -> None:
 
 async def is_gone(connection: Connection) -> bool:
     try:
-        await get_object(connection.jetstream, BUCKET, "one", timeout=5)
+        await get_object(connection.jetstream, BUCKET, "one")
     except ObjectGone:
         return True
     return False

@@ -26,12 +26,12 @@ B = "01a207de-54da-74ce-84fb-a6891e9469c7"
 
 def event(data: Any = None, type: str = "decision_made", **options: Any) -> dict[str, Any]:
     preparer = Preparer(RecorderSettings())
-    return read(preparer.event("a", type, data, EventOptions(**options)))  # type: ignore[typeddict-item]
+    return read(preparer.event("a", type, data, EventOptions(**options)))
 
 
 def snapshot(state: Any, **options: Any) -> dict[str, Any]:
     preparer = Preparer(RecorderSettings())
-    return read(preparer.snapshot("a", state, SnapshotOptions(**options)))  # type: ignore[typeddict-item]
+    return read(preparer.snapshot("a", state, SnapshotOptions(**options)))
 
 
 def read(prepared: Prepared) -> dict[str, Any]:
