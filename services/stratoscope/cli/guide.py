@@ -2,10 +2,10 @@
 
 import asyncio
 import shlex
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from rich.text import Text
@@ -25,16 +25,15 @@ class ConsoleGuide:
 
     def heading(self, text: str) -> None:
         """Open a new stop of the tour."""
-        self._console.print()
         self._console.print(Rule(Text(text, style="bold"), align="left", style=DIM))
 
     def say(self, text: str) -> None:
         """Some words to the reader."""
-        self._console.print(Padding(Text(" ".join(text.split())), (0, 0, 1, 0)))
+        self._console.print(Text(" ".join(text.split())), end="\n\n")
 
     def code(self, text: str) -> None:
         """Something to type or to paste."""
-        self._console.print(Padding(Text(text, style="bold"), (0, 0, 1, 4)))
+        self._console.print(Text(textwrap.indent(text, "    "), style="bold"), end="\n\n")
 
     async def command(self, words: Sequence[str], hidden: Sequence[str]) -> None:
         """Show a command as the reader would type it, and run it with what it needs here."""

@@ -30,8 +30,8 @@ _KINDS: Final = {
     "error_occurred": "bold red",
     "decision_made": "magenta",
     "action_execution": "cyan",
-    "message_received": "blue",
-    "message_sent": "blue",
+    "message_received": "bright_blue",
+    "message_sent": "bright_blue",
     "state_change": "yellow",
     "memory_update": "green",
     "network_activity": "bright_cyan",
@@ -130,7 +130,8 @@ def said(data: object) -> Text:
     parts = [
         Text.assemble((f"{leaf.word} " if leaf.word else "", DIM), leaf.text) for leaf in gist(data)
     ]
-    return Text(" · ", style=DIM, end="").join(parts)
+    # Assembled, because the style of a separator itself would be that of the whole.
+    return Text.assemble((" · ", DIM)).join(parts)
 
 
 def position(place: Position) -> Text:
