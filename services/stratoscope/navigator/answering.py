@@ -23,6 +23,8 @@ from stratoscope_contracts.verbs import VERBS
 Dispatched = Callable[[str, str, bytes], Awaitable[bytes]]
 # What a reply's headers and the broker's own framing take at most.
 _MARGIN: Final = 4096
+_MESSAGE_LETTERS: Final = 500
+_ERROR_BYTES: Final = 64 * 1024
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -72,7 +74,8 @@ class Answering:
         except Exception as unexpected:
             error = _internal(verb, unexpected)
         if error is not None:
-            outgoing = Outgoing(_fitted(error, self._limit), error.to_headers())
+            error = _shortened(error)
+            outgoing = Outgoing(_body(error), error.to_headers())
         self._metrics.answered(
             verb,
             error.code.value if error else None,
@@ -94,12 +97,18 @@ def verb_in(subject: str) -> str:
     return verb if verb in VERBS else UNKNOWN
 
 
-def _fitted(error: StratoError, limit: int) -> bytes:
-    body = error.to_body().model_dump_json().encode()
-    if len(body) <= limit:
-        return body
-    # A request of megabytes can have as many faults; the first thousandth says enough.
-    return type(error)(error.message[:1000]).to_body().model_dump_json().encode()
+def _shortened(error: StratoError) -> StratoError:
+    """An error that fits into headers and a message: megabytes can have as many faults."""
+    message, details = error.message, error.details
+    if len(message) > _MESSAGE_LETTERS:
+        message = f"{message[:_MESSAGE_LETTERS]}…"
+    if len(_body(error)) > _ERROR_BYTES:
+        details = {}
+    return type(error)(message, details)
+
+
+def _body(error: StratoError) -> bytes:
+    return error.to_body().model_dump_json().encode()
 
 
 def _internal(verb: str, error: Exception) -> Internal:

@@ -19,7 +19,7 @@ from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.watermarks import Watermarks
 from stratoscope_contracts.envelopes import Request
-from stratoscope_contracts.errors import BadRequest, SessionNotFound
+from stratoscope_contracts.errors import BadRequest, SessionNotFound, field_errors
 from stratoscope_contracts.sessions import SessionRequest
 from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.verbs import VERBS
@@ -28,6 +28,7 @@ from stratoscope_contracts.words import PARTITIONS
 STATS = "stats"
 SERVED = frozenset({*ANSWERS, STATS})
 _ALL = range(PARTITIONS)
+_TOLD_FAULTS = 100
 
 
 def _now() -> datetime:
@@ -93,4 +94,4 @@ def request_of(verb: str, body: bytes) -> Request:
     try:
         return known.request.model_validate_json(body.strip() or b"{}")
     except ValidationError as error:
-        raise BadRequest.from_validation(error) from error
+        raise BadRequest.of_fields(*field_errors(error)[:_TOLD_FAULTS]) from error

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from faststream.nats import NatsBroker, NatsMessage, NatsResponse
-from faststream.nats.subscriber.usecases import ConcurrentCoreSubscriber
+from faststream.nats.subscriber.usecases import ConcurrentCoreSubscriber, LogicSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -39,6 +39,14 @@ class ConnectedBroker(NatsBroker):
     async def _connect(self) -> Client:
         self.config.connect(self._ours.client)
         return self._ours.client
+
+    async def stop(self, *_: object) -> None:
+        """Stop the subscribers; the connection is ended by who made it."""
+        self._connection = None
+        if self._ours.closed.is_set():
+            for subscriber in self.subscribers:
+                cast(LogicSubscriber[Any], subscriber).subscription = None
+        await super().stop()
 
 
 @asynccontextmanager
@@ -78,10 +86,9 @@ async def answering(
     try:
         yield
     finally:
-        if not connection.closed.is_set():
+        if connection.connected.is_set():
             await _finish(requests)
-            connection.closing = True
-            await broker.stop()
+        await broker.stop()
 
 
 @asynccontextmanager
