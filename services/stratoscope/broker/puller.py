@@ -8,6 +8,7 @@ is gone nothing is guessed, `Doubt` is raised, and the reader opens a new puller
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class Puller:
         self._taken = 0
         self._pulls = 0
         self._reconnects = 0
+        self._now = time.monotonic
         self._heard = 0.0
         self._consumer = ""
         self._inbox = ""
@@ -85,7 +87,7 @@ class Puller:
         )
         info = await self._client.jetstream().add_consumer(self._stream, self._configuration())
         self._consumer = info.name
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._now()
         await self._renew()
         return self
 
@@ -152,7 +154,7 @@ class Puller:
             raise Doubt("the connection is closed")
         if self._client.stats["reconnects"] != self._reconnects:
             raise Doubt("the connection was lost and made again")
-        silence = asyncio.get_running_loop().time() - self._heard
+        silence = self._now() - self._heard
         if not self._buffer and silence > 2.5 * _HEARTBEAT:
             raise Doubt(f"no heartbeat for {silence:.0f} s")
         if self._doubt:
@@ -172,7 +174,7 @@ class Puller:
         return Delivered(int(tokens[5 + shift]), at, msg.subject, msg.headers, msg.data)
 
     async def _receive(self, msg: Msg) -> None:
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._now()
         if msg.reply:
             self._asked -= 1
             self._buffer.append(msg)

@@ -30,7 +30,7 @@ def depth_of(space: str, place: Place, causes: Iterable[UUID], known: Known) -> 
     """One more than the deepest cause that stands earlier; None while one of them is open."""
     deepest = 0
     for id_ in causes:
-        cause = known.cause((space, id_.int))
+        cause = known.cause((space, id_))
         if cause is None:
             if not known.complete:
                 return None
@@ -56,7 +56,7 @@ def resolve(unresolved: Iterable[Unresolved], known: Known) -> list[tuple[int, i
 
 
 def _settle(known: Known, event: Unresolved, cause: Cause) -> None:
-    key = (event.space, event.id.int)
+    key = (event.space, event.id)
     before = known.causes.get(key)
     if before is None or before.place == event.place:
         known.causes[key] = cause

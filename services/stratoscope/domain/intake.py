@@ -30,6 +30,7 @@ from stratoscope.domain.records import (
     Message,
     Rejection,
     SnapshotIn,
+    Timeline,
 )
 from stratoscope.domain.timeline import Place, tick
 
@@ -43,22 +44,29 @@ class StateRefused(ValueError):
 
 def decide(
     messages: Iterable[Message | Rejection],
-    heads: Mapping[int, Head],
+    heads: Mapping[Timeline, Head],
+    types: Mapping[str, int],
     known: Known,
     stream: str,
     limits: Limits | None = None,
 ) -> Batch:
     """Fold messages into rows. `heads` is left as it was; `known` grows by what was taken."""
-    return _Fold(heads, known, stream, limits or Limits()).over(messages)
+    return _Fold(heads, types, known, stream, limits or Limits()).over(messages)
 
 
 class _Fold:
     """One run of `decide`: the batch so far and what it is counted from."""
 
     def __init__(
-        self, heads: Mapping[int, Head], known: Known, stream: str, limits: Limits
+        self,
+        heads: Mapping[Timeline, Head],
+        types: Mapping[str, int],
+        known: Known,
+        stream: str,
+        limits: Limits,
     ) -> None:
         self._before = heads
+        self._types = types
         self._known = known
         self._stream = stream
         self._limits = limits
@@ -75,14 +83,14 @@ class _Fold:
                     assert_never(message)
         return self._batch
 
-    def _head(self, agent_id: int) -> Head:
-        head = self._batch.heads.get(agent_id)
+    def _head(self, timeline: Timeline) -> Head:
+        head = self._batch.heads.get(timeline)
         if head is None:
-            head = self._batch.heads[agent_id] = replace(self._before[agent_id])
+            head = self._batch.heads[timeline] = replace(self._before[timeline])
         return head
 
     def _message(self, message: Message) -> None:
-        head = self._head(message.agent_id)
+        head = self._head(message.timeline)
         # Only a patch can be refused from here on, so only then there is a way back to keep.
         patched = any(isinstance(one, EventIn) and one.patch for one in message.records)
         before = replace(head) if patched else head
@@ -98,20 +106,20 @@ class _Fold:
                     case _:
                         assert_never(record)
             except (PatchConflict, StateRefused) as error:
-                self._take_back(marks, message)
-                batch.heads[message.agent_id] = before
+                self._take_back(marks, head.agent_id, message)
+                batch.heads[message.timeline] = before
                 self._refuse(before, message, ordinal, error)
                 return
 
-    def _take_back(self, marks: tuple[int, int, int], message: Message) -> None:
+    def _take_back(self, marks: tuple[int, int, int], agent_id: int, message: Message) -> None:
         """Forget what a refused message had added."""
         events, versions, edges = marks
         ids = {row[9] for row in self._batch.events[events:]}
-        for key in ((message.space, id_.int) for id_ in ids):
+        for key in ((message.space, id_) for id_ in ids):
             if self._known.new_causes[key].place.stream_seq == message.stream_seq:
                 del self._known.new_causes[key]
         for id_ in ids | {row[11] for row in self._batch.versions[versions:] if row[11]}:
-            self._known.new_ids.discard((message.agent_id, id_.int))
+            self._known.new_ids.discard((agent_id, id_))
         del self._batch.events[events:]
         del self._batch.versions[versions:]
         del self._batch.edges[edges:]
@@ -127,7 +135,7 @@ class _Fold:
         """The record's id, made from its place where it has none; None where it is taken."""
         if id_ is None:
             id_ = uuid5(PLACE_NAMESPACE, f"{self._stream}:{message.stream_seq}:{ordinal}")
-        key = (head.agent_id, id_.int)
+        key = (head.agent_id, id_)
         if self._known.has(key):
             head.duplicates += 1
             return None
@@ -137,8 +145,9 @@ class _Fold:
     def _tick(self, head: Head, occurred: datetime | None, message: Message) -> datetime | None:
         """Move the head's clocks; give back the time to store beside the clock, if any."""
         occurred = occurred or message.recorded_at
-        clocks = tick(head.clock, head.recorded_at, occurred, message.recorded_at)
-        head.clock, head.recorded_at = clocks
+        head.clock, head.recorded_at = tick(
+            head.clock, head.recorded_at, occurred, message.recorded_at
+        )
         if head.first_at is None:
             head.first_at = head.clock
         return None if occurred == head.clock else occurred
@@ -160,7 +169,7 @@ class _Fold:
                 head.recorded_at,
                 occurred,
                 head.agent_id,
-                event.type_id,
+                self._types[event.type],
                 ordinal,
                 depth,
                 id_,
@@ -172,7 +181,7 @@ class _Fold:
             )
         )
         # The first with its id in the space is the one that a cause means.
-        self._known.new_causes.setdefault((message.space, id_.int), Cause(place, depth))
+        self._known.new_causes.setdefault((message.space, id_), Cause(place, depth))
         for cause in dict.fromkeys(event.causes):
             self._batch.edges.append((cause, head.agent_id, index))
         if event.patch is not None:

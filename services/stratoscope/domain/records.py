@@ -5,7 +5,7 @@ second, from input that the contract's models have already checked.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,13 +13,16 @@ from uuid import UUID
 from stratoscope.domain import delta
 from stratoscope.domain.timeline import Place
 
+# A space and the name of an agent in it.
+Timeline = tuple[str, str]
+
 
 @dataclass(slots=True)
 class EventIn:
     """An event as it came, its JSON parts already spelled."""
 
     id: UUID | None
-    type_id: int
+    type: str
     occurred_at: datetime | None
     data: str
     metadata: str | None
@@ -47,10 +50,16 @@ class Message:
 
     stream_seq: int
     recorded_at: datetime
-    agent_id: int
     space: str
+    agent: str
+    partition: int
     records: Sequence[EventIn | SnapshotIn]
     traceparent: str | None = None
+
+    @property
+    def timeline(self) -> Timeline:
+        """Whose it is."""
+        return self.space, self.agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,40 +82,37 @@ class Cause:
 
 @dataclass(slots=True)
 class Known:
-    """What the past says about the ids in a batch, and what the fold adds to it as it goes.
+    """What the past says about the ids in a batch, and what the fold adds to it as it goes."""
 
-    Ids are keyed by their integers, whose hash costs a tenth of a UUID's.
-    """
-
-    ids: set[tuple[int, int]] = field(default_factory=set)
-    causes: dict[tuple[str, int], Cause] = field(default_factory=dict)
-    # Whether every earlier event of the log is in `causes` or nowhere.
+    ids: set[tuple[int, UUID]] = field(default_factory=set)
+    causes: dict[tuple[str, UUID], Cause] = field(default_factory=dict)
+    # Whether every earlier event of the log is known here or nowhere.
     complete: bool = True
-    new_ids: set[tuple[int, int]] = field(default_factory=set)
-    new_causes: dict[tuple[str, int], Cause] = field(default_factory=dict)
+    new_ids: set[tuple[int, UUID]] = field(default_factory=set)
+    new_causes: dict[tuple[str, UUID], Cause] = field(default_factory=dict)
+    earlier: "tuple[Known, ...]" = ()
 
-    def has(self, key: tuple[int, int]) -> bool:
+    def follow(self, earlier: "Sequence[Known]") -> None:
+        """Count what the batches before this one added as known."""
+        self.earlier = tuple(replace(one, earlier=()) for one in earlier)
+        for one in earlier:
+            self.ids |= one.new_ids
+
+    def has(self, key: tuple[int, UUID]) -> bool:
         """Whether an agent has a record with this id."""
         return key in self.ids or key in self.new_ids
 
-    def learn(self, earlier: "Known") -> None:
-        """Take over what a batch before this one added."""
-        self.ids |= earlier.new_ids
-        for key, cause in earlier.new_causes.items():
-            self.place(key, cause)
-
-    def place(self, key: tuple[str, int], cause: Cause) -> None:
+    def place(self, key: tuple[str, UUID], cause: Cause) -> None:
         """Learn where an event stands; of two with one id in a space the lower place is meant."""
         known = self.causes.get(key)
         if known is None or cause.place < known.place:
             self.causes[key] = cause
 
-    def cause(self, key: tuple[str, int]) -> Cause | None:
+    def cause(self, key: tuple[str, UUID]) -> Cause | None:
         """Where the event with an id in a space stands."""
-        old, new = self.causes.get(key), self.new_causes.get(key)
-        if old is None or new is None:
-            return old or new
-        return min(old, new, key=lambda cause: cause.place)
+        layers = (self.causes, *(one.new_causes for one in self.earlier), self.new_causes)
+        found = [layer[key] for layer in layers if key in layer]
+        return min(found, key=lambda cause: cause.place) if found else None
 
 
 @dataclass(slots=True)
@@ -145,7 +151,7 @@ class Limits:
 class Batch:
     """The rows of a batch, in the order of the tables' columns, and the heads after it."""
 
-    heads: dict[int, Head] = field(default_factory=dict)
+    heads: dict[Timeline, Head] = field(default_factory=dict)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     versions: list[tuple[Any, ...]] = field(default_factory=list)
     edges: list[tuple[UUID, int, int]] = field(default_factory=list)

@@ -22,22 +22,15 @@ class Place(NamedTuple):
     ordinal: int
 
 
-class Clocks(NamedTuple):
-    """Both running maxima of one agent, after a record."""
-
-    occurred: datetime
-    recorded: datetime
-
-
 def tick(
     clock: datetime | None, recorded_clock: datetime | None, occurred: datetime, recorded: datetime
-) -> Clocks:
-    """Both clocks after a record with these times; None stands before an agent's first."""
+) -> tuple[datetime, datetime]:
+    """Both clocks, occurred and recorded, after a record; None stands before an agent's first."""
     if occurred - recorded > MAX_AHEAD:
         occurred = recorded
     if clock is None or recorded_clock is None:
-        return Clocks(occurred, recorded)
-    return Clocks(max(clock, occurred), max(recorded_clock, recorded))
+        return occurred, recorded
+    return max(clock, occurred), max(recorded_clock, recorded)
 
 
 def is_late(occurred: datetime, clock: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 
@@ -78,10 +79,18 @@ async def _prepare_streams(broker: Connection, settings: ProjectorSettings) -> N
         log.warning("a stream is not as configured and was left as it is", difference=warning)
 
 
+def _calm_the_collector() -> None:
+    # A batch is tens of thousands of live objects without cycles: looking through them again and
+    # again costs an eighth of the throughput and frees nothing.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 def main(reached: Checkpoints | None = None) -> None:
     """Run the process; ends it with an exit code."""
     settings = ProjectorSettings()
     configure_logs("projector", settings.log_level)
+    _calm_the_collector()
     try:
         code = uvloop.run(run(settings, reached))
     except (BrokerError, DatabaseUnreachable, OSError) as error:

@@ -11,10 +11,18 @@ from uuid import UUID
 
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.intake import decide
-from stratoscope.domain.records import Batch, Head, Known, Message, Rejection
-from stratoscope.projector.decode import Decoded, decode, spelled
-from stratoscope.store.intake import AgentKey, IntakeReader
-from stratoscope_contracts.records import EventRecord, SnapshotRecord
+from stratoscope.domain.records import (
+    Batch,
+    EventIn,
+    Head,
+    Known,
+    Message,
+    Rejection,
+    SnapshotIn,
+    Timeline,
+)
+from stratoscope.projector.decode import decode
+from stratoscope.store.intake import IntakeReader
 
 # A batch's probe may run while the batch before it is on its way to the database; one more is
 # kept for safety's sake.
@@ -48,23 +56,29 @@ class Gathering:
         self._cache_bytes = cache_bytes
         self._passed = passed
         self._furthest = max(passed.values())
-        self._agents: dict[AgentKey, int] = {}
         self._types: dict[str, int] = {}
-        self._heads: OrderedDict[int, Head] = OrderedDict()
+        self._heads: OrderedDict[Timeline, Head] = OrderedDict()
         self._state_bytes = 0
-        self._recent: deque[tuple[Known, frozenset[int]]] = deque(maxlen=_IN_FLIGHT)
+        self._recent: deque[tuple[Known, frozenset[Timeline]]] = deque(maxlen=_IN_FLIGHT)
 
     async def gather(self, delivered: Sequence[Delivered]) -> Gathered:
         """Read messages and look up what the fold must know."""
         decoded = [decode(message) for message in delivered if self._is_due(message)]
-        readable = [message for message in decoded if isinstance(message, Decoded)]
+        readable = [message for message in decoded if isinstance(message, Message)]
         await self._number(readable)
         await self._load_states(readable)
-        return Gathered(
-            delivered[-1].stream_seq,
-            [self._spelled(one) if isinstance(one, Decoded) else one for one in decoded],
-            await self._probe(readable),
-        )
+        return Gathered(delivered[-1].stream_seq, decoded, await self._probe(readable))
+
+    def decide(self, gathered: Gathered) -> Batch:
+        """Fold a gathered batch, and remember what it took for those that follow."""
+        known = gathered.known
+        known.follow([earlier for earlier, _ in self._recent])
+        batch = decide(gathered.messages, self._heads, self._types, known, self._stream)
+        for timeline, head in batch.heads.items():
+            self._remember(timeline, head)
+        self._recent.append((known, frozenset(batch.heads)))
+        self._shrink()
+        return batch
 
     def _is_due(self, message: Delivered) -> bool:
         """Whether a message is past its partition's checkpoint: they need not start as one."""
@@ -72,98 +86,73 @@ class Gathering:
             return True
         return message.stream_seq > self._passed[int(message.subject.split(".")[3])]
 
-    def decide(self, gathered: Gathered) -> Batch:
-        """Fold a gathered batch, and remember what it took for those that follow."""
-        known = gathered.known
-        for earlier, _ in self._recent:
-            known.learn(earlier)
-        batch = decide(gathered.messages, self._heads, known, self._stream)
-        for agent_id, head in batch.heads.items():
-            self._remember(agent_id, head)
-        self._recent.append((known, frozenset(batch.heads)))
-        self._shrink()
-        return batch
-
-    async def _number(self, messages: Sequence[Decoded]) -> None:
+    async def _number(self, messages: Sequence[Message]) -> None:
         """Intern the names that are new here, and load the heads of their timelines."""
-        wanted = {(one.partition, one.space, one.agent) for one in messages}
-        new = [one for one in wanted if self._agents.get(one[1:]) not in self._heads]
+        new = {
+            (one.partition, one.space, one.agent)
+            for one in messages
+            if one.timeline not in self._heads
+        }
         if new:
             await self._reader.intern_agents(new)
-            heads = await self._reader.heads([(space, name) for _, space, name in new])
-            for key, head in heads.items():
-                self._agents[key] = head.agent_id
-                self._heads[head.agent_id] = head
+            self._heads |= await self._reader.heads([(space, name) for _, space, name in new])
         types = {
             record.type
             for one in messages
             for record in one.records
-            if isinstance(record, EventRecord) and record.type not in self._types
+            if isinstance(record, EventIn) and record.type not in self._types
         }
         if types:
             self._types |= await self._reader.intern_types(types)
 
-    async def _load_states(self, messages: Sequence[Decoded]) -> None:
+    async def _load_states(self, messages: Sequence[Message]) -> None:
         """Open the groups of state versions that this batch appends to."""
-        touched = {self._agents[one.space, one.agent] for one in messages if _sets_state(one)}
-        for agent_id in touched:
-            head = self._heads[agent_id]
+        for timeline in {one.timeline for one in messages if _sets_state(one)}:
+            head = self._heads[timeline]
             if head.group is None:
                 head.group = await self._reader.open_group(head)
                 self._state_bytes += head.group.size
 
-    async def _probe(self, messages: Sequence[Decoded]) -> Known:
+    async def _probe(self, messages: Sequence[Message]) -> Known:
         events: list[tuple[int, UUID]] = []
         snapshots: list[tuple[int, UUID]] = []
         causes: list[tuple[str, UUID]] = []
         for message in messages:
-            agent_id = self._agents[message.space, message.agent]
-            # A timeline without a record of a kind needs no look for its ids.
-            has_events = self._heads[agent_id].next_event > 0
-            has_snapshots = self._heads[agent_id].snapshots > 0
+            head = self._heads[message.timeline]
             for record in message.records:
                 if record.id is not None:
-                    if has_events:
-                        events.append((agent_id, record.id))
-                    if has_snapshots:
-                        snapshots.append((agent_id, record.id))
-                if isinstance(record, EventRecord):
+                    # A timeline without a record of a kind needs no look for its ids.
+                    if head.next_event:
+                        events.append((head.agent_id, record.id))
+                    if head.snapshots:
+                        snapshots.append((head.agent_id, record.id))
+                if isinstance(record, EventIn) and record.causes:
                     causes.extend((message.space, cause) for cause in record.causes)
         known = Known(complete=self._complete)
         known.ids = await self._reader.known_ids(events, snapshots)
         await self._reader.known_causes(causes, known)
         return known
 
-    def _spelled(self, decoded: Decoded) -> Message:
-        return Message(
-            decoded.stream_seq,
-            decoded.recorded_at,
-            self._agents[decoded.space, decoded.agent],
-            decoded.space,
-            [spelled(record, self._types) for record in decoded.records],
-            decoded.traceparent,
-        )
-
-    def _remember(self, agent_id: int, head: Head) -> None:
-        before = self._heads.pop(agent_id)
+    def _remember(self, timeline: Timeline, head: Head) -> None:
+        before = self._heads.pop(timeline)
         self._state_bytes += _size(head) - _size(before)
-        self._heads[agent_id] = head
+        self._heads[timeline] = head
 
     def _shrink(self) -> None:
         """Drop the states that were not needed for longest, none of a batch still in flight."""
         if self._state_bytes <= self._cache_bytes:
             return
-        in_flight = frozenset[int]().union(*(touched for _, touched in self._recent))
-        for agent_id, head in self._heads.items():
+        in_flight = frozenset[Timeline]().union(*(touched for _, touched in self._recent))
+        for timeline, head in self._heads.items():
             if self._state_bytes <= self._cache_bytes:
                 return
-            if head.group is not None and agent_id not in in_flight:
+            if head.group is not None and timeline not in in_flight:
                 self._state_bytes -= head.group.size
                 head.group = head.state = None
 
 
-def _sets_state(message: Decoded) -> bool:
-    return any(isinstance(one, SnapshotRecord) or one.patch for one in message.records)
+def _sets_state(message: Message) -> bool:
+    return any(isinstance(one, SnapshotIn) or one.patch for one in message.records)
 
 
 def _size(head: Head) -> int:

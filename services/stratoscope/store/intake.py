@@ -17,13 +17,13 @@ from stratoscope.domain.records import (
     Cause,
     Head,
     Known,
+    Timeline,
 )
 from stratoscope.domain.timeline import Place
 from stratoscope.store.leases import Held
 from stratoscope.store.sql import queries
 
 _SQL = queries("intake")
-AgentKey = tuple[str, str]
 # Where a test may end the process; the service passes nothing.
 Checkpoints = Callable[[str], None]
 
@@ -76,7 +76,7 @@ class IntakeReader:
         rows = await self._pool.fetch(_SQL["types"], wanted)
         return {row["name"]: row["type_id"] for row in rows}
 
-    async def heads(self, agents: Sequence[AgentKey]) -> dict[AgentKey, Head]:
+    async def heads(self, agents: Sequence[Timeline]) -> dict[Timeline, Head]:
         """The ends of timelines, without their states."""
         spaces, names = [key[0] for key in agents], [key[1] for key in agents]
         rows = await self._pool.fetch(_SQL["heads"], spaces, names)
@@ -97,23 +97,23 @@ class IntakeReader:
 
     async def known_ids(
         self, events: Sequence[tuple[int, UUID]], snapshots: Sequence[tuple[int, UUID]]
-    ) -> set[tuple[int, int]]:
+    ) -> set[tuple[int, UUID]]:
         """Which of these ids of agents are taken; `snapshots` are looked up among snapshots."""
-        known: set[tuple[int, int]] = set()
+        known: set[tuple[int, UUID]] = set()
         for query, asked in (("known_events", events), ("known_snapshots", snapshots)):
             if asked:
                 agents, ids = zip(*asked, strict=True)
                 rows = await self._pool.fetch(_SQL[query], agents, ids)
-                known |= {(row["agent_id"], row["id"].int) for row in rows}
+                known |= {(row["agent_id"], row["id"]) for row in rows}
         return known
 
     async def known_causes(self, asked: Iterable[tuple[str, UUID]], known: Known) -> None:
         """Look up where causes stand, and tell `known`."""
-        if wanted := sorted(set(asked), key=lambda one: (one[0], one[1].int)):
+        if wanted := list(dict.fromkeys(asked)):
             spaces, ids = zip(*wanted, strict=True)
             for row in await self._pool.fetch(_SQL["known_causes"], spaces, ids):
                 place = Place(row["stream_seq"], row["ordinal"])
-                known.place((row["space"], row["id"].int), Cause(place, row["depth"]))
+                known.place((row["space"], row["id"]), Cause(place, row["depth"]))
 
 
 class IntakeWriter:
