@@ -39,7 +39,7 @@ class Link:
         self._count_retry = on_retry
         self._connection: Connection | None = None
         self._publisher: asyncio.Future[Publisher] = asyncio.get_running_loop().create_future()
-        self._told = False
+        self._told: set[str] = set()
         self._task = asyncio.create_task(self._keep_up())
 
     @property
@@ -98,7 +98,7 @@ class Link:
 
     def _serve(self, connection: Connection) -> None:
         settings = self._settings
-        self._told = False
+        self._told.clear()
         self._connection = connection
         self._on_limit(connection.message_limit)
         self._publisher.set_result(
@@ -115,6 +115,6 @@ class Link:
         self._tell(f"records have to be sent again: {trouble}")
 
     def _tell(self, trouble: str) -> None:
-        """Warn once for each time the broker is lost, however many records wait for it."""
-        log.log(logging.DEBUG if self._told else logging.WARNING, "%s", trouble)
-        self._told = True
+        """Warn once a connection of each trouble, however many records meet it."""
+        log.log(logging.DEBUG if trouble in self._told else logging.WARNING, "%s", trouble)
+        self._told.add(trouble)

@@ -221,4 +221,5 @@ def _forget_parents() -> None:
         recorder.forget_parent()
 
 
-os.register_at_fork(after_in_child=_forget_parents)
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork either
+    os.register_at_fork(after_in_child=_forget_parents)
