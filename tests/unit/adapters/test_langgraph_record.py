@@ -1,13 +1,18 @@
 """What a recorded run leaves in the timeline: states, events and their causes."""
 
+import asyncio
 import gc
+import subprocess
+import sys
 import threading
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import EmptyInputError
-from langgraph.types import Command
+from langgraph.graph import START, StateGraph
+from langgraph.types import Command, interrupt
 
 from stratoscope.adapters.langgraph import record, to_json, to_state
 from support import graphs
@@ -183,9 +188,6 @@ def test_a_subgraph_may_be_left_closed() -> None:
 
 
 def test_messages_of_tools_and_models_give_a_result_its_type() -> None:
-    from langchain_core.messages import AIMessage, ToolMessage
-    from langgraph.graph import START, StateGraph
-
     def answer(message: Any) -> Any:
         graph = StateGraph(graphs.Chat)
         graph.add_node("node", lambda state: {"messages": [message]})
@@ -248,6 +250,26 @@ async def test_an_astream_that_is_left_is_closed() -> None:
     assert listing.events()[-1].data["status"] == "closed"
 
 
+async def test_a_run_that_is_cancelled_is_told_so() -> None:
+    begun = asyncio.Event()
+
+    async def wait(state: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    graph = StateGraph(graphs.Counting)
+    graph.add_node("wait", wait)
+    graph.add_edge(START, "wait")
+    listing = AsyncListing()
+    run = asyncio.create_task(record(graph.compile(), listing).ainvoke({"n": 0}))
+    await begun.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert listing.events()[-1].data["status"] == "cancelled"
+    assert not listing.events("error_occurred")
+
+
 # Across runs
 
 
@@ -304,9 +326,6 @@ def test_a_fork_is_caused_by_what_led_to_where_it_leaves() -> None:
 
 
 def test_a_tasks_result_that_a_resume_hands_back_is_not_told_as_a_run() -> None:
-    from langgraph.graph import START, StateGraph
-    from langgraph.types import interrupt
-
     graph = StateGraph(graphs.Counting)
     graph.add_node("quick", lambda state: {"log": ["quick"]})
     graph.add_node("ask", lambda state: {"log": [interrupt("?")]})
@@ -452,3 +471,32 @@ def test_a_stream_that_is_forgotten_is_closed_by_the_interpreter() -> None:
     del stream
     gc.collect()
     assert listing.events()[-1].data["status"] == "closed"
+
+
+def test_nodes_run_in_the_callers_thread_as_ever() -> None:
+    ran_in: list[int] = []
+    graph = StateGraph(graphs.Counting)
+    graph.add_node("look", lambda state: ran_in.append(threading.get_ident()))
+    graph.add_edge(START, "look")
+    record(graph.compile(), Listing()).invoke({"n": 0})
+    assert ran_in == [threading.get_ident()]
+
+
+def test_metadata_that_would_be_too_large_is_cut_with_a_marker() -> None:
+    thread = "t" * 20_000
+    listing = Listing()
+    graph = recorded(graphs.counting, listing)
+    graph.invoke({"n": 2}, {"configurable": {"thread_id": thread}})
+    assert len({record.agent for record in listing.records}) == 1
+    for each in listing.records:
+        assert each.metadata["thread_id"] == {"$truncated": 20_002}
+
+
+def test_without_langgraph_the_import_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['langgraph'] = None\n"
+        "try:\n    import stratoscope.adapters.langgraph\n"
+        "except ImportError as error:\n    print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install 'stratoscope[langgraph]'" in said.stdout

@@ -135,7 +135,8 @@ class Run:
         if isinstance(failure, GraphBubbleUp):
             return "interrupted"
         if failure is not None:
-            return "failed"
+            # What is no Exception stops a run from outside: a cancellation, Ctrl-C, an exit.
+            return "failed" if isinstance(failure, Exception) else "cancelled"
         stand = self._stands.get(self._base or ())
         return "interrupted" if self._interrupts or (stand and stand.next) else "done"
 
