@@ -20,6 +20,9 @@ def settings(schema: str, application: str) -> dict[str, str]:
         "timezone": "UTC",
         # Our queries are short: compiling one costs more than running it.
         "jit": "off",
+        # A plan kept from when a table was small is kept until the table is analysed: looking up
+        # causes then took a second a batch where it takes two milliseconds.
+        "plan_cache_mode": "force_custom_plan",
         # A peer that vanished without a word is noticed within seconds, not hours.
         "tcp_keepalives_idle": "5",
         "tcp_keepalives_interval": "2",

@@ -1,0 +1,111 @@
+"""No query that looks reads a table of records from end to end."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from stratoscope.store.sql import queries
+from support import stack
+from support.recorded import Recorded, event, recorded_in, snapshot
+
+RECORDS = {"event", "state_version", "edge"}
+AGENTS = 20
+EVENTS = 1_000
+PATCH = [{"op": "add", "path": "/n", "value": 1}]
+
+# Arguments by query; {agent}, {event} and {snapshot} are filled with what was recorded.
+ARGUMENTS: dict[str, tuple[str | None, ...]] = {
+    "looking.timeline": ("default", "agent-7"),
+    "looking.agents": ("default", "agent", None, "100"),
+    "looking.seek_event": ("{agent}", "1000", "2026-11-23 08:10:00Z", *(None,) * 4),
+    "looking.seek_version": ("{agent}", "300", None, None, "500", "2", None),
+    "looking.index_of_event": ("{agent}", "{event}"),
+    "looking.version_of_snapshot": ("{agent}", "{snapshot}"),
+    "looking.next_snapshot": ("{agent}", "100"),
+    "looking.previous_snapshot": ("{agent}", "100"),
+    "looking.standings": ("{agent}", "{{500,700}}", "{{100,-1}}", "{{9,null}}"),
+    "looking.chain": ("{agent}", "{{0,64,96}}"),
+    "looking.events": ("{{{agent},{agent}}}", "{{5,900}}"),
+    "looking.events_forward": ("{agent}", "100", "900", "101"),
+    "looking.events_backward": ("{agent}", "100", "900", "101"),
+    "looking.events_of_types_forward": ("{agent}", "100", "900", "101", "{{memory_update}}"),
+    "looking.events_of_types_backward": ("{agent}", "100", "900", "101", "{{memory_update}}"),
+    "looking.place_of_event": ("default", "{event}", None),
+    "looking.place_of_snapshot": ("default", "{snapshot}"),
+    "looking.snapshots": ("{agent}", "100", "300", "101"),
+    "looking.stats": ("default",),
+    "looking.dead_letters": ("default",),
+    "looking.watermarks": (),
+    "causes.ancestors": ("default", "{event}", "1000"),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def full(shared_postgres: stack.PostgresServer) -> AsyncIterator[Recorded]:
+    with stack.new_database(shared_postgres) as dsn:
+        async with recorded_in(dsn, size=2) as recorded:
+            for n in range(AGENTS):
+                await recorded.add(f"agent-{n}", *_records(n))
+            await recorded.pool.execute("vacuum analyze")
+            yield recorded
+
+
+def _records(agent: int) -> Iterator[dict[str, Any]]:
+    last = None
+    for n in range(EVENTS):
+        found = event("memory_update" if n % 10 else "state_change", at=n, data={"agent": agent})
+        if last is not None:
+            found["causes"] = [last]
+        last = found["id"]
+        if n % 4 == 0:
+            found["patch"] = PATCH
+        yield found
+        if n % 50 == 0:
+            yield snapshot({"n": n})
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def test_every_query_is_held_to_this():
+    asked = {f"{file}.{name}" for file in ("looking", "causes") for name in queries(file)}
+    assert asked == ARGUMENTS.keys()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_plan_is_made_for_the_table_as_it_is(full: Recorded):
+    assert await full.pool.fetchval("show plan_cache_mode") == "force_custom_plan"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("query", ARGUMENTS)
+async def test_records_are_found_by_an_index(full: Recorded, query: str, mode: str):
+    file, name = query.split(".")
+    async with full.pool.acquire() as session:
+        known = await session.fetchrow(
+            "select agent_id, id as event_id, (select snapshot_id from state_version"
+            " where snapshot_id is not null limit 1) as snapshot_id from event limit 1"
+        )
+        filled = [
+            None
+            if given is None
+            else given.format(agent=known[0], event=known[1], snapshot=known[2])
+            for given in ARGUMENTS[query]
+        ]
+        literals = ", ".join("null" if one is None else f"'{one}'" for one in filled)
+        await session.execute(f"set plan_cache_mode = {mode}")
+        await session.execute(f"prepare looked as {queries(file)[name]}")
+        call = f"execute looked({literals})" if literals else "execute looked"
+        plan = orjson.loads(await session.fetchval(f"explain (format json) {call}"))
+        await session.execute("deallocate looked")
+    scanned = {
+        node["Relation Name"] for node in nodes(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan"
+    }
+    assert not scanned & RECORDS
