@@ -60,19 +60,34 @@ def finished_tasks(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {str(task["id"]): task for task in tasks if "result" in task and not task.get("error")}
 
 
-def start_data(payload: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class KnownState:
+    """The state that stands recorded: LangGraph's objects, and their JSON."""
+
+    values: Any
+    mapped: dict[str, Any]
+
+    def holds(self, key: str, value: Any) -> bool:
+        """Whether a channel has this value; the same object is not mapped once more."""
+        if isinstance(self.values, dict) and key in self.values and self.values[key] is value:
+            return True
+        return key in self.mapped and self.mapped[key] == to_json(value)
+
+
+def start_data(payload: dict[str, Any], known: KnownState | None) -> dict[str, Any]:
     """A task's start; of its input, what is as in the state is named, not repeated."""
-    given = to_json(payload.get("input"))
+    given = payload.get("input")
     data = {
         "task_id": str(payload["id"]),
         "name": str(payload["name"]),
         "triggers": to_json(payload.get("triggers") or ()),
-        "input": given,
     }
-    if isinstance(given, dict) and isinstance(payload.get("input"), dict):
-        same = [key for key, value in given.items() if key in state and state[key] == value]
-        data["input"] = {key: value for key, value in given.items() if key not in same}
-        data["input_from_state"] = same
+    if type(given) is dict and known is not None and all(isinstance(key, str) for key in given):
+        same = [key for key, value in given.items() if known.holds(key, value)]
+        data["input"] = to_json({key: given[key] for key in given if key not in same})
+        data["input_from_state"] = to_json(same)
+    else:
+        data["input"] = to_json(given)
     if more := payload.get("metadata"):
         data["metadata"] = to_json(more)
     return data

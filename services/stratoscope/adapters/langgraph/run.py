@@ -55,7 +55,7 @@ class Run:
         self._new_id = new_id
         self._base: Namespace | None = None
         self._levels: dict[Namespace, Steps] = {}
-        self._states: dict[Namespace, dict[str, Any]] = {}
+        self._states: dict[Namespace, payloads.KnownState] = {}
         self._stands: dict[Namespace, payloads.Stand] = {}
         self._starts: dict[str, str] = {}
         self._handed_back: dict[str, dict[str, Any]] = {}
@@ -173,7 +173,8 @@ class Run:
         steps = self._steps(ns)
         steps.turn()
         self._stands[ns] = stand = payloads.stand_of(payload)
-        self._states[ns] = state = to_state(payload.get("values"))
+        state = to_state(payload.get("values"))
+        self._states[ns] = payloads.KnownState(payload.get("values"), state)
         if ns != self._base:
             data = {"values": state, "next": list(stand.next), **payloads.ids_of(stand)}
             return [self._event(SUBGRAPH_CHECKPOINT, data, steps.led_here, ns)]
@@ -186,7 +187,8 @@ class Run:
 
     def _values(self, payload: Any) -> list[ToRecord]:
         """Without a checkpointer: the graph's output after each step stands for its state."""
-        self._states[self._base or ()] = state = payloads.uninterrupted(to_state(payload))
+        state = payloads.uninterrupted(to_state(payload))
+        self._states[self._base or ()] = payloads.KnownState(payload, state)
         stand = payloads.Stand(None, None, "values", self._values_seen, ())
         self._values_seen += 1
         return self._snapshot(state, stand, None)
@@ -220,7 +222,7 @@ class Run:
         triggers = [str(trigger) for trigger in payload.get("triggers") or ()]
         called = steps.is_call(node, triggers, self._drawing)
         causes = steps.causes_of(node, triggers, self._drawing)
-        data = payloads.start_data(payload, self._states.get(ns, {}))
+        data = payloads.start_data(payload, self._states.get(ns))
         event = self._event("action_execution", data, causes, ns)
         steps.start(str(payload["id"]), Started(event.id, node, called))
         self._starts[str(payload["id"])] = event.id
