@@ -23,19 +23,19 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command in this process; its exit code."""
+    # A service configures its own logs; what asks says itself what went wrong.
+    logging.getLogger("stratoscope").addHandler(logging.NullHandler())
     try:
         from stratoscope.cli.commands import execute
+
+        return execute(arguments)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("typer", "rich"):
             raise
         print(_NEEDED, file=sys.stderr)
         return 1
-    # A service configures its own logs; what asks says itself what went wrong.
-    logging.getLogger("stratoscope").addHandler(logging.NullHandler())
-    try:
-        return execute(arguments)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
 
 
 def _finish_output() -> None:

@@ -5,8 +5,9 @@ own.
 """
 
 import asyncio
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,8 @@ from typing import Annotated
 import typer
 
 from stratoscope.cli.faults import Fault
+
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def up(
@@ -72,9 +75,11 @@ def demo(
         from stratoscope.demo.tour import take_tour
         from stratoscope.embedded.errors import EmbeddedError
     try:
-        asyncio.run(take_tour(ConsoleGuide(), keep))
+        asyncio.run(_until_told_to_stop(take_tour(ConsoleGuide(), keep)))
     except EmbeddedError as error:
         raise Fault(f"the demo can't start: {error}") from error
+    except asyncio.CancelledError:
+        raise typer.Exit(_TERMINATED) from None
 
 
 def projector() -> None:
@@ -89,6 +94,15 @@ def navigator() -> None:
     with _extras("server"):
         from stratoscope.navigator.app import main
     main()
+
+
+async def _until_told_to_stop(doing: Coroutine[None, None, None]) -> None:
+    """Ctrl-C is asyncio's own; the other ways to be stopped must clean up no less."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await doing
 
 
 @contextmanager

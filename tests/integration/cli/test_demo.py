@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
 
 import pytest
 
@@ -51,3 +52,25 @@ def test_the_run_can_be_kept(scratch: Path) -> None:
     assert f"stratoscope up --data {kept}" in done.stdout
     assert (kept / "nats").is_dir()
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize(("signal", "code"), [(SIGINT, 130), (SIGTERM, 143)])
+def test_a_tour_that_is_cut_short_leaves_nothing_either(
+    scratch: Path, signal: Signals, code: int
+) -> None:
+    running = subprocess.Popen(
+        [*PROGRAM, "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(scratch)},
+    )
+    assert running.stdout is not None
+    # Said before anything is started: the signal meets it anywhere on the way up.
+    running.stdout.readline()
+    running.send_signal(signal)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == code
+    assert "Traceback" not in said
+    assert list(scratch.iterdir()) == []
