@@ -1,0 +1,70 @@
+"""Waiting where the checkpoints can't be read, and where the process ends."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from stratoscope.navigator.waiting import Waiting
+from stratoscope_contracts.errors import NotProjectedYet
+
+
+class Checkpoints:
+    """A vector that can be out of reach after the first look."""
+
+    def __init__(self, *answers) -> None:
+        self._answers = list(answers)
+        self.reads = 0
+
+    async def read(self):
+        self.reads += 1
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def test_what_is_known_is_not_looked_up():
+    checkpoints = Checkpoints({})
+    waiting = Waiting(checkpoints.read)
+    waiting.heard([1, 2], 10)
+    await waiting.until([1, 2], 10, 1)
+    assert checkpoints.reads == 0
+
+
+async def test_a_watermark_never_goes_back():
+    waiting = Waiting(Checkpoints({1: 3}).read)
+    waiting.heard([1], 10)
+    waiting.heard([1], 5)
+    await waiting.until([1], 10, 0)
+
+
+async def test_checkpoints_out_of_reach_are_looked_at_again():
+    checkpoints = Checkpoints({1: 0}, OSError("gone"), OSError("gone"), {1: 7})
+    waiting = Waiting(checkpoints.read, every=0.001)
+    with capture_logs() as logs:
+        await waiting.until([1], 7, 5)
+    assert len(logs) == 2
+    await waiting.close()
+
+
+async def test_nobody_looks_where_nobody_waits():
+    checkpoints = Checkpoints({1: 0}, {1: 7})
+    waiting = Waiting(checkpoints.read, every=0.001)
+    await waiting.until([1], 7, 5)
+    reads = checkpoints.reads
+    await asyncio.sleep(0.02)
+    assert checkpoints.reads <= reads + 1
+    await waiting.close()
+
+
+async def test_all_are_let_go_when_the_process_ends():
+    waiting = Waiting(Checkpoints({1: 3, 2: 4}).read)
+    tasks = [asyncio.create_task(waiting.until([1, 2], 9, 60)) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting.give_up()
+    for task in tasks:
+        with pytest.raises(NotProjectedYet) as refused:
+            await task
+        assert refused.value.details == {"reached": 3, "wanted": 9}
+    await waiting.close()
