@@ -1,0 +1,82 @@
+"""Which fields a new state version changed: the rows of the field index.
+
+A row says: at or below this path, something differs from the version before. So for a field F a
+row at F or below it is a change of F for certain, one above it (`inventory` for `inventory[3]`)
+may be one and has to be looked at. That leaves room to be brief: where a version changes more
+paths than a bound, the deepest are cut to the parents they share, at worst to the root; where an
+agent has had more different paths than a bound, new ones are counted to the nearest known parent.
+The index is then coarser and its answers stay right.
+"""
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+
+from stratoscope.domain.compare import diff
+from stratoscope.domain.paths import Segments, format
+
+# Rows a version adds at most.
+MAX_PATHS_A_VERSION = 32
+# Different paths an agent has at most; a list that grows for ever would else fill the index.
+MAX_PATHS_AN_AGENT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """The numbers of the paths that changed, and the paths that were new with theirs."""
+
+    numbers: tuple[int, ...]
+    new: tuple[tuple[int, str], ...]
+
+
+def changed_paths(
+    old: object, new: object, limit: int = MAX_PATHS_A_VERSION
+) -> tuple[Segments, ...]:
+    """The paths at or below which two states differ, at most `limit`, in order."""
+    return shortened((difference.path for difference in diff(old, new)), limit)
+
+
+def shortened(paths: Iterable[Segments], limit: int) -> tuple[Segments, ...]:
+    """Cut the deepest paths to their parents until at most `limit` different ones are left."""
+    kept = dict.fromkeys(paths)
+    depth = max(map(len, kept), default=0)
+    while len(kept) > limit:
+        depth -= 1
+        kept = dict.fromkeys(path[:depth] for path in kept)
+    return tuple(kept)
+
+
+def numbered(
+    paths: Iterable[Segments], numbers: MutableMapping[str, int], limit: int = MAX_PATHS_AN_AGENT
+) -> Numbered:
+    """Give paths their numbers in an agent's index; `numbers` grows by those that are new.
+
+    Once there are `limit` of them, a path without a number counts as its nearest parent that has
+    one. The root always has.
+    """
+    found: dict[int, None] = {}
+    new: list[tuple[int, str]] = []
+    for path in paths:
+        text = format(path)
+        if text not in numbers and len(numbers) < limit:
+            number = numbers[text] = len(numbers)
+            new.append((number, text))
+        found[_nearest(path, text, numbers, new)] = None
+    return Numbered(tuple(found), tuple(new))
+
+
+def _nearest(
+    path: Segments, text: str, numbers: MutableMapping[str, int], new: list[tuple[int, str]]
+) -> int:
+    while text not in numbers and path:
+        path = path[:-1]
+        text = format(path)
+    if text not in numbers:
+        # The root is past the limit only if it was never needed before: it may exceed it by one.
+        numbers[text] = len(numbers)
+        new.append((numbers[text], text))
+    return numbers[text]
+
+
+def parents(path: Segments) -> tuple[str, ...]:
+    """The texts of a path's parents, the root first, without itself."""
+    return tuple(format(path[:length]) for length in range(len(path)))
