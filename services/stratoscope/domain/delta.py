@@ -108,7 +108,11 @@ def _decompress(blob: bytes, size: int, ancestor: bytes | None) -> bytes:
         dict_data=dictionary, format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << 31
     )
     try:
-        # The bound is the stored size: a damaged blob must not be able to unpack to gigabytes.
+        frame = zstandard.get_frame_parameters(blob, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+        # The bound is the stored size, and a frame that names one of its own is not held to it:
+        # a damaged blob must not be able to unpack to gigabytes.
+        if size <= 0 or frame.content_size != zstandard.CONTENTSIZE_UNKNOWN:
+            raise DamagedChain("a stored delta, or its size, was not written here")
         raw = decompressor.decompress(blob, max_output_size=size)
     except zstandard.ZstdError as error:
         raise DamagedChain(f"a stored delta is no zstd frame: {error}") from error
