@@ -26,11 +26,12 @@ def tick(
     clock: datetime | None, recorded_clock: datetime | None, occurred: datetime, recorded: datetime
 ) -> tuple[datetime, datetime]:
     """Both clocks, occurred and recorded, after a record; None stands before an agent's first."""
+    # Against the running maximum: where the broker's time went back, a time that is clamped still
+    # stands past the clock.
+    recorded = max(recorded_clock or recorded, recorded)
     if occurred - recorded > MAX_AHEAD:
         occurred = recorded
-    if clock is None or recorded_clock is None:
-        return occurred, recorded
-    return max(clock, occurred), max(recorded_clock, recorded)
+    return max(clock or occurred, occurred), recorded
 
 
 def is_late(occurred: datetime, clock: datetime) -> bool:
