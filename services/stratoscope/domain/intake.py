@@ -42,6 +42,11 @@ class StateRefused(ValueError):
     """A patch gave a state that is over a limit."""
 
 
+def place_id(stream: str, stream_seq: int, ordinal: int) -> UUID:
+    """The id of a record that came without one: made from its place, the same at every rebuild."""
+    return uuid5(PLACE_NAMESPACE, f"{stream}:{stream_seq}:{ordinal}")
+
+
 def decide(
     messages: Iterable[Message | Rejection],
     heads: Mapping[Timeline, Head],
@@ -134,7 +139,7 @@ class _Fold:
     def _id(self, head: Head, message: Message, ordinal: int, id_: UUID | None) -> UUID | None:
         """The record's id, made from its place where it has none; None where it is taken."""
         if id_ is None:
-            id_ = uuid5(PLACE_NAMESPACE, f"{self._stream}:{message.stream_seq}:{ordinal}")
+            id_ = place_id(self._stream, message.stream_seq, ordinal)
         key = (head.agent_id, id_)
         if self._known.has(key):
             head.duplicates += 1
@@ -184,7 +189,7 @@ class _Fold:
         self._known.new_causes.setdefault((message.space, id_), Cause(place, depth))
         for cause in dict.fromkeys(event.causes):
             self._batch.edges.append((cause, head.agent_id, index))
-        if event.patch is not None:
+        if event.patch:
             self._fold_patch(head, message, ordinal, event.patch)
 
     def _snapshot(self, head: Head, message: Message, ordinal: int, snapshot: SnapshotIn) -> None:
@@ -204,8 +209,6 @@ class _Fold:
         if head.state is None:
             head.state = decoded(_group(head).newest or b"{}")
         state = apply_to_state(head.state, patch)
-        if _deepens(patch, state, self._limits.depth):
-            raise StateRefused(f"the patched state is deeper than {self._limits.depth} levels")
         raw = canonical(state)
         if len(raw) > self._limits.state_bytes:
             raise StateRefused(
@@ -259,28 +262,3 @@ def _group(head: Head) -> delta.Group:
     if head.group is None and head.next_version:
         raise LookupError(f"the open group of agent {head.agent_id} was not loaded")
     return head.group or delta.Group()
-
-
-def _deepens(patch: Sequence[Mapping[str, Any]], state: Any, limit: int) -> bool:
-    """Whether a patch brought a state over a depth that it kept before."""
-    if any(operation["op"] in ("move", "copy") for operation in patch):
-        return too_deep(state, limit)
-    return any(
-        too_deep(operation.get("value"), limit - operation["path"].count("/"))
-        for operation in patch
-    )
-
-
-def too_deep(value: Any, limit: int) -> bool:
-    """Whether containers are nested in a value deeper than a number of levels."""
-    level = [value]
-    for _ in range(max(limit, 0) + 1):
-        containers = [item for item in level if isinstance(item, dict | list)]
-        if not containers:
-            return False
-        level = [
-            child
-            for item in containers
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    return True

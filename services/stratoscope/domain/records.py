@@ -144,7 +144,6 @@ class Limits:
     """Settings that intake holds records to."""
 
     state_bytes: int = 32 << 20
-    depth: int = 64
 
 
 @dataclass(slots=True)

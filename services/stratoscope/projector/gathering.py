@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from stratoscope.broker.puller import Delivered
-from stratoscope.domain.intake import decide
+from stratoscope.domain.intake import decide, place_id
 from stratoscope.domain.records import (
     Batch,
     EventIn,
@@ -119,13 +119,15 @@ class Gathering:
         causes: list[tuple[str, UUID]] = []
         for message in messages:
             head = self._heads[message.timeline]
-            for record in message.records:
-                if record.id is not None:
-                    # A timeline without a record of a kind needs no look for its ids.
-                    if head.next_event:
-                        events.append((head.agent_id, record.id))
-                    if head.snapshots:
-                        snapshots.append((head.agent_id, record.id))
+            for ordinal, record in enumerate(message.records):
+                # Looked up too where it is made from the place: anybody may have sent it before.
+                id_ = record.id or place_id(self._stream, message.stream_seq, ordinal)
+                record.id = id_
+                # A timeline without a record of a kind needs no look for its ids.
+                if head.next_event:
+                    events.append((head.agent_id, id_))
+                if head.snapshots:
+                    snapshots.append((head.agent_id, id_))
                 if isinstance(record, EventIn) and record.causes:
                     causes.extend((message.space, cause) for cause in record.causes)
         known = Known(complete=self._complete)
