@@ -6,7 +6,8 @@ cannot stop a timeline. What nearly all messages look like takes a shorter way (
 same result.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,8 @@ from stratoscope_contracts.subjects import Kind, Stored, SubjectError, parse
 # The rules that a message is judged by; a dead letter keeps the version of its verdict.
 RULE_VERSION = 1
 
+_TRACEPARENT = re.compile(r"[!-~]{1,256}\Z").match
+
 _PARSERS: dict[Kind, Callable[[bytes], Sequence[EventRecord | SnapshotRecord]]] = {
     "event": lambda body: (EventRecord.model_validate_json(body),),
     "snapshot": lambda body: (SnapshotRecord.model_validate_json(body),),
@@ -49,7 +52,6 @@ def decode(message: Delivered) -> Message | Rejection:
         return Rejection(message.stream_seq, None, error.reason, error.detail)
     except ValidationError as error:
         return _misshapen(message.stream_seq, error)
-    trace = message.headers.get(words.HEADER_TRACEPARENT) if message.headers else None
     return Message(
         message.stream_seq,
         message.recorded_at,
@@ -57,7 +59,7 @@ def decode(message: Delivered) -> Message | Rejection:
         subject.agent,
         subject.partition,
         records,
-        trace,
+        _traceparent(message.headers) if message.headers else None,
     )
 
 
@@ -67,6 +69,12 @@ def _stored(subject: str) -> Stored:
     if not isinstance(parsed, Stored):
         raise SubjectError("not a stored record")
     return parsed
+
+
+def _traceparent(headers: Mapping[str, str]) -> str | None:
+    """The trace of a message; one that Postgres can't hold, or that is none, costs no record."""
+    trace = headers.get(words.HEADER_TRACEPARENT)
+    return trace if trace and _TRACEPARENT(trace) else None
 
 
 def _modelled(kind: Kind, body: bytes) -> list[EventIn | SnapshotIn]:
