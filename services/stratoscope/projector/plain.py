@@ -22,7 +22,7 @@ _BATCH_KEYS: Final = _KEYS | {"kind"}
 _TYPE: Final = re.compile(words.TYPE_PATTERN[:-1] + r"\Z").match
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z").match
 _TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.([0-9]{3}|[0-9]{6}))?Z\Z"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(\.([0-9]{3}|[0-9]{6}))?Z\Z"
 ).match
 
 
