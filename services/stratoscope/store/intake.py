@@ -91,6 +91,8 @@ class IntakeReader:
         rows = await self._pool.fetch(
             _SQL["chain"], head.agent_id, [start + slot for slot in slots]
         )
+        if len(rows) != len(slots):
+            raise delta.DamagedChain(f"agent {head.agent_id} lacks states that its newest needs")
         raws = delta.unfold([row["blob"] for row in rows], [row["size"] for row in rows])
         delta.verified(raws[-1], rows[-1]["digest"])
         return delta.Group(slots, raws)
