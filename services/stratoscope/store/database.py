@@ -23,6 +23,9 @@ def settings(schema: str, application: str) -> dict[str, str]:
         # A plan kept from when a table was small is kept until the table is analysed: looking up
         # causes then took a second a batch where it takes two milliseconds.
         "plan_cache_mode": "force_custom_plan",
+        # Before a table's first analysis a page of a list would be sorted out of a bitmap of the
+        # whole timeline, although the index has it in order.
+        "enable_bitmapscan": "off",
         # A peer that vanished without a word is noticed within seconds, not hours.
         "tcp_keepalives_idle": "5",
         "tcp_keepalives_interval": "2",

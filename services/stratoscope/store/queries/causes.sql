@@ -3,13 +3,14 @@
 -- name: ancestors
 -- An event and everything that led to it, late causes too; of several events with one id in the
 -- space the lowest place is meant. A set, so a cycle ends the walk; read no further than the limit.
+-- `offset 0` has ids looked up first, whatever the planner believes of the space.
 with recursive ancestor as (
     (
         select event.id, event.agent_id, event.event_index, event.stream_seq, event.ordinal,
                event.depth, event.causes
-        from event
+        from (select * from event where id = $2 offset 0) as event
         join agent using (agent_id)
-        where event.id = $2 and agent.space = $1
+        where agent.space = $1
         order by event.stream_seq, event.ordinal
         limit 1
     )
@@ -20,9 +21,9 @@ with recursive ancestor as (
     cross join lateral (
         select event.id, event.agent_id, event.event_index, event.stream_seq, event.ordinal,
                event.depth, event.causes
-        from event
+        from (select * from event where id = named.id offset 0) as event
         join agent using (agent_id)
-        where event.id = named.id and agent.space = $1
+        where agent.space = $1
         order by event.stream_seq, event.ordinal
         limit 1
     ) as cause

@@ -143,19 +143,18 @@ join event_type using (type_id)
 order by asked.line
 
 -- name: events_forward
--- With their sizes, so that a page may be cut before it is fetched.
+-- With their sizes, so that a page may be cut before it is fetched. Indexes have no gaps, so the
+-- limit is a bound.
 select event_index, octet_length(data::text) as size
 from event
-where agent_id = $1 and event_index > $2 and event_index <= $3
+where agent_id = $1 and event_index > $2 and event_index <= least($3, $2 + $4::bigint)
 order by event_index
-limit $4
 
 -- name: events_backward
 select event_index, octet_length(data::text) as size
 from event
-where agent_id = $1 and event_index > $2 and event_index <= $3
+where agent_id = $1 and event_index > greatest($2, $3::bigint - $4::bigint) and event_index <= $3
 order by event_index desc
-limit $4
 
 -- name: events_of_types_forward
 -- Each type by its own index, as far as a page needs.
@@ -189,20 +188,21 @@ order by found.event_index desc
 limit $4
 
 -- name: place_of_event
--- Of several events with one id in the space the one with the lowest place is meant.
+-- Of several events with one id in the space the one with the lowest place is meant. `offset 0`
+-- has the id looked up first: without statistics each agent of the space would be asked for it.
 select event.agent_id, event.event_index
-from event
+from (select * from event where id = $2 offset 0) as event
 join agent using (agent_id)
-where event.id = $2 and agent.space = $1 and ($3::text is null or agent.name = $3)
+where agent.space = $1 and ($3::text is null or agent.name = $3)
 order by event.stream_seq, event.ordinal
 limit 1
 
 -- name: place_of_snapshot
 select version.agent_id, version.version, version.event_index, version.stream_seq,
        agent.name as agent
-from state_version as version
+from (select * from state_version where snapshot_id = $2 offset 0) as version
 join agent using (agent_id)
-where version.snapshot_id = $2 and agent.space = $1
+where agent.space = $1
 order by version.stream_seq, version.ordinal
 limit 1
 
