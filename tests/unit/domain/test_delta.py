@@ -1,0 +1,166 @@
+"""Any state comes back from at most nine blobs, byte for byte, or is called damaged."""
+
+import tracemalloc
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratoscope.domain.canonical import canonical, digest
+from stratoscope.domain.delta import (
+    GROUP,
+    DamagedChain,
+    Group,
+    append,
+    chain,
+    parent,
+    unfold,
+    verified,
+)
+
+values = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=6)
+keys = st.text(st.characters(exclude_categories=("Cs",)), max_size=4)
+states = st.dictionaries(keys, values | st.lists(values, max_size=5), max_size=6).map(canonical)
+tiny = st.sampled_from([b"{}", b'{"a":1}', b'{"a":2}'])
+large = st.integers(0, 3_000).map(lambda n: canonical({"log": [f"line {i}" for i in range(n)]}))
+documents = st.lists(states | tiny | large, min_size=1, max_size=24)
+
+
+class Stored:
+    """Versions as the table has them: slot, blob and size, in the order in which they came."""
+
+    def __init__(self, raws: list[bytes]) -> None:
+        self.raws = raws
+        self.group = Group()
+        self.rows: list[tuple[int, bytes, int]] = []
+        for raw in raws:
+            self.group, slot, blob = append(self.group, raw)
+            self.rows.append((slot, blob, len(raw)))
+
+    def chain(self, version: int) -> tuple[list[bytes], list[int]]:
+        slot = self.rows[version][0]
+        rows = [self.rows[version - slot + each] for each in chain(slot)]
+        return [row[1] for row in rows], [row[2] for row in rows]
+
+    def rebuilt(self, version: int) -> bytes:
+        blobs, sizes = self.chain(version)
+        assert len(blobs) <= 9
+        return unfold(blobs, sizes)[-1]
+
+
+@given(documents)
+@settings(max_examples=60)
+def test_every_version_is_rebuilt_from_its_chain(raws: list[bytes]):
+    stored = Stored(raws)
+    assert [stored.rebuilt(version) for version in range(len(raws))] == raws
+
+
+@given(states, st.integers(0, 255), st.integers(1, 7))
+@settings(max_examples=5, deadline=None)
+def test_three_hundred_versions_cross_a_group(raw: bytes, seed: int, step: int):
+    """Growing, shrinking, empty and repeated states, over the end of a group."""
+    raws = [
+        (raw, b"{}", canonical({"n": list(range(n * step % 97 + seed))}))[n % 3] for n in range(300)
+    ]
+    stored = Stored(raws)
+    assert [stored.rebuilt(version) for version in range(len(raws))] == raws
+    assert [row[0] for row in stored.rows] == [*range(GROUP), *range(300 - GROUP)]
+
+
+@given(documents)
+@settings(max_examples=30)
+def test_a_group_read_back_from_its_chain_is_appended_to_as_if_it_had_stayed_open(
+    raws: list[bytes],
+):
+    stored = Stored(raws)
+    last = len(raws) - 1
+    reopened = Group(chain(stored.rows[last][0]), unfold(*stored.chain(last)))
+    assert reopened == stored.group
+    assert append(reopened, b'{"next":1}') == append(stored.group, b'{"next":1}')
+
+
+@pytest.mark.parametrize("slot", range(GROUP))
+def test_a_chain_starts_at_the_keyframe_and_each_slot_is_the_next_ones_parent(slot: int):
+    slots = chain(slot)
+    assert slots[0] == 0
+    assert slots[-1] == slot
+    assert [parent(each) for each in slots[1:]] == list(slots[:-1])
+    assert len(slots) == slot.bit_count() + 1 <= 9
+
+
+def test_a_group_knows_its_newest_state_and_what_it_holds():
+    assert Group().newest is None
+    assert Group().size == 0
+    group = append(append(Group(), b"{}")[0], b'{"a":1}')[0]
+    assert group.newest == b'{"a":1}'
+    assert group.size == 9
+
+
+@given(documents, st.data())
+@settings(max_examples=150)
+def test_a_damaged_blob_is_never_taken_for_a_state(raws: list[bytes], data: st.DataObject):
+    stored = Stored(raws)
+    version = data.draw(st.integers(0, len(raws) - 1))
+    blobs, sizes = stored.chain(version)
+    index = data.draw(st.integers(0, len(blobs) - 1))
+    blobs[index] = data.draw(damaged(blobs[index]))
+    try:
+        rebuilt = unfold(blobs, sizes)[-1]
+        assert len(rebuilt) == sizes[-1]
+        verified(rebuilt, digest(raws[version]))
+    except DamagedChain:
+        return
+    assert rebuilt == raws[version]
+
+
+@st.composite
+def damaged(draw: st.DrawFn, blob: bytes) -> bytes:
+    """A blob with a byte changed, cut off, with more behind it, or any bytes at all."""
+    place = draw(st.integers(0, len(blob) - 1))
+    match draw(st.sampled_from(["flip", "cut", "more", "any"])):
+        case "flip":
+            return (
+                blob[:place] + bytes([blob[place] ^ draw(st.integers(1, 255))]) + blob[place + 1 :]
+            )
+        case "cut":
+            return blob[:place]
+        case "more":
+            return blob + draw(st.binary(min_size=1))
+        case _:
+            return draw(st.binary())
+
+
+@given(documents, st.data())
+@settings(max_examples=50)
+def test_a_damaged_size_is_found_out(raws: list[bytes], data: st.DataObject):
+    stored = Stored(raws)
+    blobs, sizes = stored.chain(len(raws) - 1)
+    index = data.draw(st.integers(0, len(sizes) - 1))
+    right = sizes[index]
+    sizes[index] = data.draw(st.integers(-10, 2 * right + 10).filter(lambda size: size != right))
+    with pytest.raises(DamagedChain):
+        unfold(blobs, sizes)
+
+
+@pytest.mark.parametrize("names_its_size", [False, True])
+def test_no_more_is_unpacked_than_was_stored(names_its_size: bool):
+    """A frame of some hundred bytes that would give 64 MB, whether or not it says so itself."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        3, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=names_its_size
+    )
+    bomb = zstandard.ZstdCompressor(compression_params=parameters).compress(b"a" * (64 << 20))
+    assert len(bomb) < 10_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(DamagedChain):
+            unfold([bomb], [100])
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_state_with_another_hash_is_refused():
+    assert verified(b"{}", digest(b"{}")) == b"{}"
+    with pytest.raises(DamagedChain, match="hash"):
+        verified(b"{}", digest(b"[]"))
