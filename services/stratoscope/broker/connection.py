@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Final
 
 from nats.aio.client import DEFAULT_INBOX_PREFIX, Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
@@ -30,6 +32,7 @@ PING_INTERVAL: Final = 10
 RECONNECT_WAIT: Final = 0.25
 # Room for two whole messages between the client and its socket.
 PENDING_BYTES: Final = 20 * MIB
+_ODD_BYTE: Final = re.compile("[\udc80-\udcff]")
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +107,7 @@ async def connect(
     `on_closed` is called once if the connection ends for good without `close`; a service ends its
     process by it. Raises BrokerUnreachable after `timeout` seconds, naming the last trouble.
     """
-    client = Client()
+    client = _Client()
     connection = Connection(client, client.jetstream())
     watch = _Watch(connection, on_closed)
     login = login or Login()
@@ -127,6 +130,29 @@ async def connect(
     await _within(timeout, attempt, connection, url)
     connection.connected.set()
     return connection
+
+
+class _Client(Client):
+    """nats-py, for subjects that are no UTF-8 as well.
+
+    The server passes them on, and the library's read loop would end without a word at the first:
+    whoever may publish could blind every service with one message.
+    """
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        try:
+            built: Msg = super()._build_message(sid, subject, reply, data, headers)
+        except UnicodeDecodeError:
+            texts = _readable(subject), _readable(reply)
+            built = super()._build_message(sid, *texts, data, headers)
+        return built
+
+
+def _readable(raw: bytes) -> bytes:
+    """Each byte that is no UTF-8 replaced by itself, as the server does in what it says of it."""
+    return _ODD_BYTE.sub("\ufffd", raw.decode(errors="surrogateescape")).encode()
 
 
 @dataclass(frozen=True, slots=True)

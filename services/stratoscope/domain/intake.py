@@ -33,6 +33,7 @@ from stratoscope.domain.records import (
     Timeline,
 )
 from stratoscope.domain.timeline import Place, tick
+from stratoscope_contracts import words
 
 # Names of records that came without an id are made under this one.
 PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
@@ -198,7 +199,10 @@ class _Fold:
             return
         occurred = self._tick(head, snapshot.occurred_at, message)
         head.snapshots += 1
-        head.memory_usage += snapshot.memory_usage or 0
+        # Capped, or two snapshots that claim the most would be a sum that no column can hold.
+        head.memory_usage = min(
+            head.memory_usage + (snapshot.memory_usage or 0), words.MAX_MEMORY_USAGE
+        )
         head.state = snapshot.state
         described = (snapshot.memory_usage, snapshot.metadata, snapshot.label)
         self._version(head, message, ordinal, snapshot.raw, (id_, occurred, *described))

@@ -6,11 +6,13 @@ process in between publishes it at the next start; the broker drops the copy by 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import orjson
 from nats.aio.client import Client
 
+from stratoscope.broker.publishing import message_size
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.records import Rejection
 from stratoscope.projector.decode import RULE_VERSION
@@ -20,6 +22,11 @@ from stratoscope_contracts import words
 
 _SQL = queries("intake")
 _PAGE = 100
+# Postgres keeps no NUL in a text, and a subject may hold one.
+_NUL_SHOWN = "\N{REPLACEMENT CHARACTER}"
+# For the header with the stream's name, which the client adds.
+_MARGIN = 256
+_OMITTED = "Strato-Body-Omitted"
 
 
 def buried(delivered: Sequence[Delivered], rejections: Sequence[Rejection]) -> list[DeadLetter]:
@@ -31,17 +38,19 @@ def buried(delivered: Sequence[Delivered], rejections: Sequence[Rejection]) -> l
 
 
 def _letter(message: Delivered, rejection: Rejection) -> DeadLetter:
-    # strato.<space>.part.<n>.<agent>.<kind>: the stream takes nothing with fewer tokens.
-    tokens = message.subject.split(".")
+    # strato.<space>.part.<n>.<agent>.<kind>; one with a wildcard in it stays as it was published,
+    # strato.<space>.rec.<agent>.<kind>.
+    subject = message.subject.replace("\0", _NUL_SHOWN)
+    tokens = subject.split(".")
     return DeadLetter(
         stream_seq=message.stream_seq,
         ordinal=rejection.ordinal,
         rule_version=RULE_VERSION,
         space=tokens[1],
-        agent=tokens[4],
-        subject=message.subject,
+        agent=tokens[-2],
+        subject=subject,
         reason=rejection.reason,
-        detail=rejection.detail[:1000].replace("\0", ""),
+        detail=rejection.detail[:1000].replace("\0", _NUL_SHOWN),
         headers=orjson.dumps(message.headers or {}).decode(),
         body=message.data,
         recorded_at=message.recorded_at,
@@ -51,7 +60,10 @@ def _letter(message: Delivered, rejection: Rejection) -> DeadLetter:
 def headers_of(row: Mapping[str, object]) -> dict[str, str]:
     """What a published letter says about itself, beside the headers that it came with."""
     came: dict[str, str] = orjson.loads(str(row["headers"]))
-    return came | {
+    # The broker's own words were meant for another stream: an expected sequence would be refused
+    # here for ever, and every letter behind this one would wait.
+    kept = {name: value for name, value in came.items() if not name.lower().startswith("nats-")}
+    return kept | {
         words.HEADER_REASON: str(row["reason"]),
         words.HEADER_STREAM_SEQ: str(row["stream_seq"]),
         words.HEADER_MESSAGE_ID: f"dlq.{row['stream_seq']}",
@@ -62,6 +74,7 @@ class Undertaker:
     """Publishes what is in the table and was not published yet."""
 
     def __init__(self, client: Client, pool: asyncpg.Pool) -> None:
+        self._client = client
         self._stream = client.jetstream()
         self._pool = pool
         self.work = asyncio.Event()
@@ -80,14 +93,23 @@ class Undertaker:
         async with self._pool.acquire() as session, session.transaction():
             rows = await session.fetch(_SQL["unpublished_dead_letters"], _PAGE)
             for row in rows:
-                # Not the contract's builder: these names may be the very reason.
-                await self._stream.publish(
-                    f"strato.{row['space']}.dlq.{row['agent']}",
-                    row["body"],
-                    headers=headers_of(row),
-                    stream=words.STREAM_DLQ,
-                )
+                await self._publish(row)
             await session.execute(
                 _SQL["dead_letters_published"], [row["stream_seq"] for row in rows]
             )
         return len(rows)
+
+    async def _publish(self, row: Mapping[str, Any]) -> None:
+        headers, body = headers_of(row), row["body"]
+        if message_size(body, headers) > self._client.max_payload - _MARGIN:
+            # What just fitted does no longer with the reason beside it, and a message over the
+            # limit closes the connection for good. The table has it whole.
+            headers |= {_OMITTED: str(len(body))}
+            body = b""
+        # Not the contract's builder: these names may be the very reason.
+        await self._stream.publish(
+            f"strato.{row['space']}.dlq.{row['agent']}",
+            body,
+            headers=headers,
+            stream=words.STREAM_DLQ,
+        )
