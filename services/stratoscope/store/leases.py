@@ -47,7 +47,8 @@ class Leases:
 
     async def share(self) -> int:
         """How many partitions are this projector's, of those alive now."""
-        others: int = await self._pool.fetchval(_SQL["alive"], self._owner, self._lasting)
+        pid = self._session.get_server_pid()
+        others: int = await self._pool.fetchval(_SQL["alive"], self._owner, self._lasting, pid)
         return -(-self._partitions // (others + 1))
 
     async def claim(self, share: int) -> bool:

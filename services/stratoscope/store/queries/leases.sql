@@ -1,13 +1,21 @@
 -- Who projects which partition.
 
 -- name: alive
--- Says that this projector lives and forgets those that do not; gives how many there are.
-with gone as (delete from projector where alive_until < now() and owner <> $1),
+-- Says that this projector lives and forgets those that do not; gives how many others there are.
+-- One whose session has ended is not waited for: else who follows it takes half for a while.
+with gone as (
+         delete from projector
+         where owner <> $1 and (alive_until < now() or is_gone(pid, since))
+     ),
      here as (
-         insert into projector (owner, alive_until) values ($1, now() + $2::interval)
+         insert into projector (owner, pid, since, alive_until)
+         select $1, $3::integer,
+                (select backend_start from pg_stat_activity as session where session.pid = $3),
+                now() + $2::interval
          on conflict (owner) do update set alive_until = excluded.alive_until
      )
-select count(*) from projector where owner <> $1 and alive_until >= now()
+select count(*) from projector
+where owner <> $1 and alive_until >= now() and not is_gone(pid, since)
 
 -- name: leave
 delete from projector where owner = $1

@@ -25,20 +25,27 @@ create table partition (
 comment on table partition is 'The only checkpoint: all of a partition up to stream_seq is in the tables. The owner holds a lease, the epoch fences one who lost it.';
 comment on column partition.probe_seq is 'The last message that was taken in, with its digest: a log that no longer has it was replaced or rolled back.';
 
+create function is_gone(backend integer, since timestamptz) returns boolean
+language sql stable
+return not exists (
+    select from pg_stat_activity as session
+    where session.pid = backend
+      -- Null where this role may not see it: then only time tells.
+      and (session.backend_start is null or session.backend_start = since)
+);
+comment on function is_gone is 'Whether a session has ended; a later one may have its number, but not its start.';
+
 create function is_free(held partition) returns boolean
 language sql stable
 return held.owner is null
     or held.lease_until < now()
-    or not exists (
-        select from pg_stat_activity as session
-        where session.pid = held.owner_pid
-          -- Null where this role may not see it: then only time tells.
-          and (session.backend_start is null or session.backend_start = held.owner_since)
-    );
+    or is_gone(held.owner_pid, held.owner_since);
 comment on function is_free is 'Nobody holds it, the lease ran out, or the holder''s session has ended: a killed process is followed at once.';
 
 create table projector (
     owner text primary key,
+    pid integer not null,
+    since timestamptz,
     alive_until timestamptz not null
 );
 comment on table projector is 'Who is alive, so that partitions are shared out evenly.';
