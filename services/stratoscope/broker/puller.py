@@ -64,6 +64,7 @@ class Puller:
         self._batch = batch
         self._max_bytes = max_bytes
         self._buffer: deque[Msg] = deque()
+        self._buffered_bytes = 0
         self._arrived = asyncio.Event()
         self._doubt: str | None = None
         self._asked = 0
@@ -126,6 +127,7 @@ class Puller:
         while self._buffer and len(taken) < limit and size < max_bytes:
             taken.append(self._accept(self._buffer.popleft()))
             size += len(taken[-1].data)
+        self._buffered_bytes -= size
         await self._renew()
         return taken
 
@@ -178,6 +180,7 @@ class Puller:
         if msg.reply:
             self._asked -= 1
             self._buffer.append(msg)
+            self._buffered_bytes += len(msg.data)
         else:
             self._status(msg.headers or {})
         self._arrived.set()
@@ -197,8 +200,15 @@ class Puller:
         self._asked -= int(headers.get("Nats-Pending-Messages", 0))
 
     async def _renew(self) -> None:
-        """Keep up to two batches on their way or waiting here."""
-        while self._asked + len(self._buffer) <= self._batch:
+        """Keep up to two batches on their way or waiting here, and no more while it is heavy.
+
+        Each pull is bounded in bytes, but pulls of few large messages end early: without a look
+        at what waits here they would be renewed until `batch` of the largest messages did.
+        """
+        while (
+            self._asked + len(self._buffer) <= self._batch
+            and self._buffered_bytes < self._max_bytes
+        ):
             self._asked += self._batch
             self._pulls += 1
             await self._client.publish(

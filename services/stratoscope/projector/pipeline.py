@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import Protocol
 
-from stratoscope.broker.puller import Delivered
+from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.puller import Delivered, Doubt
 from stratoscope.domain.records import Batch
 from stratoscope.projector.dead_letters import buried
 from stratoscope.projector.gathering import Gathered, Gathering
@@ -68,7 +69,8 @@ class Pipeline:
             await self._settle()
         finally:
             if self._commit is not None:
-                self._commit.cancel()
+                # Waited for: the session must not be closed under it.
+                await end_tasks([self._commit])
 
     async def _turn(self) -> None:
         # With a commit on its way there is something to wait for besides new messages.
@@ -108,6 +110,9 @@ class Pipeline:
         """Move the watermark past messages of other partitions, so that nobody waits for ever."""
         # The order matters: what is stored between the two questions is then still pending.
         last = await self._last_seq()
+        if any(held.stream_seq > last for held in self._leases.held):
+            # Cut off or made anew under us; what a new term finds out before it takes a message.
+            raise Doubt(f"the stream ends at {last}, before what was projected")
         behind = any(held.stream_seq < last for held in self._leases.held)
         if behind and await self._source.drained():
             progress = Progress(last)

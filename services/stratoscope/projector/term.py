@@ -75,7 +75,10 @@ class Term:
                 partitions=PARTITIONS,
             )
             holding = self._hold(leases, IntakeWriter(session, wiring.reached))
-            await _accompanied(holding, self._tend(leases), self._stop())
+            try:
+                await _accompanied(holding, self._tend(leases), self._stop())
+            finally:
+                self.holding = 0
             await leases.leave()
 
     async def _hold(self, leases: Leases, writer: IntakeWriter) -> None:
@@ -90,7 +93,6 @@ class Term:
                 await self._project(leases, writer)
             else:
                 await self._turn.wait()
-        self.holding = 0
 
     async def _project(self, leases: Leases, writer: IntakeWriter) -> None:
         wiring = self._wiring
