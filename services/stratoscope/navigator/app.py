@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import sys
 from datetime import UTC, datetime
@@ -54,25 +55,34 @@ async def run(settings: NavigatorSettings) -> int:
                 size=settings.navigator_pool,
             )
         )
-        metrics = Metrics(sorted(SERVED))
         waiting = Waiting(Watermarks(sessions).read)
         await stack.enter_async_context(listening(connection, migrated.serving, waiting))
-        answers = Answering(
-            Dispatch(sessions, waiting, _log_end(connection), settings.navigator_request_seconds),
-            ObjectSpills(connection.jetstream),
-            metrics,
-            connection.message_limit,
-        )
-        discovery = Discovery(connection.client.new_inbox()[7:], datetime.now(UTC), metrics.tallies)
-        await stack.enter_async_context(
-            answering(connection, answers, discovery, workers=settings.navigator_workers)
-        )
+        metrics = await _answer(stack, settings, connection, sessions, waiting)
         app = service_app(_readiness(connection, sessions), metrics.registry)
         port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
         log.info("answering", http=f"http://{settings.http_host}:{port}")
         await stopping.wait()
         waiting.give_up()
         return 1 if connection.closed.is_set() else 0
+
+
+async def _answer(
+    stack: contextlib.AsyncExitStack,
+    settings: NavigatorSettings,
+    connection: Connection,
+    sessions: asyncpg.Pool,
+    waiting: Waiting,
+) -> Metrics:
+    """Answer requests as long as the stack lasts; what counts them."""
+    metrics = Metrics(sorted(SERVED))
+    dispatch = Dispatch(sessions, waiting, _log_end(connection), settings.navigator_request_seconds)
+    spills = ObjectSpills(connection.jetstream)
+    answers = Answering(dispatch, spills, metrics, connection.message_limit)
+    discovery = Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies)
+    await stack.enter_async_context(
+        answering(connection, answers, discovery, workers=settings.navigator_workers)
+    )
+    return metrics
 
 
 def _log_end(connection: Connection) -> LogEnd:

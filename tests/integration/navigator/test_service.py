@@ -306,3 +306,21 @@ async def test_it_does_not_start_without_its_servers(nats_url, postgres_dsn, tmp
         assert said in str(ended.value)
         assert "secret" not in str(ended.value)
         assert "Traceback" not in str(ended.value)
+
+
+async def test_a_replica_that_stops_loses_no_request(
+    client, navigator, nats_url, postgres_dsn, tmp_path
+):
+    async with service("navigator", nats_url, postgres_dsn, tmp_path):
+
+        async def keep_asking() -> int:
+            asked = 0
+            while navigator.process.returncode is None:
+                assert json.loads((await ask(client, "state.at", STATE_AT)).data)["exact"] is False
+                asked += 1
+            return asked
+
+        asking = [asyncio.create_task(keep_asking()) for _ in range(16)]
+        await ask(client, "stats")
+        assert await navigator.stop() == 0
+        assert min(await asyncio.gather(*asking)) > 0
