@@ -13,12 +13,13 @@ were, becomes a dead letter and taints its agent's state.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 from uuid import UUID, uuid5
 
 from stratoscope.domain import delta
 from stratoscope.domain.canonical import canonical, decoded, digest
 from stratoscope.domain.depth import depth_of
+from stratoscope.domain.fields import changed_paths, numbered
 from stratoscope.domain.patch import PatchConflict, apply_to_state
 from stratoscope.domain.records import (
     Batch,
@@ -58,6 +59,16 @@ def decide(
 ) -> Batch:
     """Fold messages into rows. `heads` is left as it was; `known` grows by what was taken."""
     return _Fold(heads, types, known, stream, limits or Limits()).over(messages)
+
+
+class Marks(NamedTuple):
+    """How long each table's rows were."""
+
+    events: int
+    versions: int
+    edges: int
+    paths: int
+    changes: int
 
 
 class _Fold:
@@ -101,7 +112,7 @@ class _Fold:
         patched = any(isinstance(one, EventIn) and one.patch for one in message.records)
         before = replace(head) if patched else head
         batch = self._batch
-        marks = len(batch.events), len(batch.versions), len(batch.edges)
+        marks = _marks(batch)
         for ordinal, record in enumerate(message.records):
             try:
                 match record:
@@ -112,23 +123,26 @@ class _Fold:
                     case _:
                         assert_never(record)
             except (PatchConflict, StateRefused) as error:
-                self._take_back(marks, head.agent_id, message)
+                self._take_back(marks, head, message)
                 batch.heads[message.timeline] = before
                 self._refuse(before, message, ordinal, error)
                 return
 
-    def _take_back(self, marks: tuple[int, int, int], agent_id: int, message: Message) -> None:
+    def _take_back(self, marks: Marks, head: Head, message: Message) -> None:
         """Forget what a refused message had added."""
-        events, versions, edges = marks
-        ids = {row[9] for row in self._batch.events[events:]}
+        batch, known = self._batch, self._known
+        ids = {row[9] for row in batch.events[marks.events :]}
         for key in ((message.space, id_) for id_ in ids):
-            if self._known.new_causes[key].place.stream_seq == message.stream_seq:
-                del self._known.new_causes[key]
-        for id_ in ids | {row[11] for row in self._batch.versions[versions:] if row[11]}:
-            self._known.new_ids.discard((agent_id, id_))
-        del self._batch.events[events:]
-        del self._batch.versions[versions:]
-        del self._batch.edges[edges:]
+            if known.new_causes[key].place.stream_seq == message.stream_seq:
+                del known.new_causes[key]
+        for id_ in ids | {row[11] for row in batch.versions[marks.versions :] if row[11]}:
+            known.new_ids.discard((head.agent_id, id_))
+        for _, _, path in batch.paths[marks.paths :]:
+            # The only part of a head that is changed in place.
+            assert head.paths is not None
+            del head.paths[path]
+        for rows, mark in zip(_tables(batch), marks, strict=True):
+            del rows[mark:]
 
     def _refuse(
         self, head: Head, message: Message, ordinal: int, error: PatchConflict | StateRefused
@@ -203,6 +217,8 @@ class _Fold:
         head.memory_usage = min(
             head.memory_usage + (snapshot.memory_usage or 0), words.MAX_MEMORY_USAGE
         )
+        head.last_snapshot = head.next_version
+        self._index(head, snapshot.state)
         head.state = snapshot.state
         described = (snapshot.memory_usage, snapshot.metadata, snapshot.label)
         self._version(head, message, ordinal, snapshot.raw, (id_, occurred, *described))
@@ -210,17 +226,28 @@ class _Fold:
     def _fold_patch(
         self, head: Head, message: Message, ordinal: int, patch: Sequence[Mapping[str, Any]]
     ) -> None:
-        if head.state is None:
-            head.state = decoded(_group(head).newest or b"{}")
-        state = apply_to_state(head.state, patch)
+        state = apply_to_state(_state(head), patch)
         raw = canonical(state)
         if len(raw) > self._limits.state_bytes:
             raise StateRefused(
                 f"the patched state has {len(raw)} bytes, more than {self._limits.state_bytes}"
             )
-        head.state = state
         head.patches += 1
+        self._index(head, state)
+        head.state = state
         self._version(head, message, ordinal, raw, (None, None, None, None, None))
+
+    def _index(self, head: Head, state: Any) -> None:
+        """Add to the field index what the version that comes next changes."""
+        if not self._limits.field_index:
+            head.indexed_from = head.next_version + 1
+            return
+        if head.paths is None:
+            head.paths = {}
+        found = numbered(changed_paths(_state(head), state), head.paths)
+        agent_id, version = head.agent_id, head.next_version
+        self._batch.paths.extend((agent_id, number, path) for number, path in found.new)
+        self._batch.changes.extend((agent_id, number, version) for number in found.numbers)
 
     def _version(
         self,
@@ -257,8 +284,24 @@ class _Fold:
                 metadata,
                 label,
                 message.traceparent,
+                None if head.last_snapshot is None else version - head.last_snapshot,
             )
         )
+
+
+def _tables(batch: Batch) -> tuple[list[Any], ...]:
+    return batch.events, batch.versions, batch.edges, batch.paths, batch.changes
+
+
+def _marks(batch: Batch) -> Marks:
+    return Marks(*map(len, _tables(batch)))
+
+
+def _state(head: Head) -> Any:
+    """The newest state, decoded and kept."""
+    if head.state is None:
+        head.state = decoded(_group(head).newest or b"{}")
+    return head.state
 
 
 def _group(head: Head) -> delta.Group:

@@ -125,8 +125,13 @@ class Head:
     next_slot: int = 0
     # The chain of the newest state; None until somebody needs it.
     group: delta.Group | None = None
-    # The newest state, decoded; only there while patches come in.
+    # The newest state, decoded; None until somebody needs it.
     state: Any = None
+    # The version of the newest snapshot; None before the first.
+    last_snapshot: int | None = None
+    # The field index: its paths by text (None until needed), and the first version that is in it.
+    paths: dict[str, int] | None = None
+    indexed_from: int = 0
     clock: datetime | None = None
     recorded_at: datetime | None = None
     first_at: datetime | None = None
@@ -144,6 +149,8 @@ class Limits:
     """Settings that intake holds records to."""
 
     state_bytes: int = 32 << 20
+    # Whether the fields that a version changes are indexed.
+    field_index: bool = False
 
 
 @dataclass(slots=True)
@@ -155,6 +162,8 @@ class Batch:
     versions: list[tuple[Any, ...]] = field(default_factory=list)
     edges: list[tuple[UUID, int, int]] = field(default_factory=list)
     taints: list[tuple[int, int, int, int]] = field(default_factory=list)
+    paths: list[tuple[int, int, str]] = field(default_factory=list)
+    changes: list[tuple[int, int, int]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
 
 
@@ -165,7 +174,9 @@ EVENT_COLUMNS = (
 VERSION_COLUMNS = (
     *("version", "event_index", "stream_seq", "clock", "recorded_at", "occurred_at"),
     *("memory_usage", "agent_id", "size", "ordinal", "slot", "snapshot_id", "digest", "blob"),
-    *("metadata", "label", "traceparent"),
+    *("metadata", "label", "traceparent", "since_snapshot"),
 )
 EDGE_COLUMNS = ("cause", "agent_id", "event_index")
+PATH_COLUMNS = ("agent_id", "path_no", "path")
+CHANGE_COLUMNS = ("agent_id", "path_no", "version")
 TAINT_COLUMNS = ("agent_id", "stream_seq", "ordinal", "event_index")

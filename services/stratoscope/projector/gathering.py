@@ -16,6 +16,7 @@ from stratoscope.domain.records import (
     EventIn,
     Head,
     Known,
+    Limits,
     Message,
     Rejection,
     SnapshotIn,
@@ -27,6 +28,9 @@ from stratoscope.store.intake import IntakeReader
 # A batch's probe may run while the batch before it is on its way to the database; one more is
 # kept for safety's sake.
 _IN_FLIGHT = 2
+# A decoded document takes some times the memory of its text, a numbered path some 200 bytes.
+_DECODED = 5
+_PATH_BYTES = 200
 
 
 @dataclass(slots=True)
@@ -49,15 +53,18 @@ class Gathering:
         complete: bool,
         cache_bytes: int,
         passed: Mapping[int, int],
+        field_index: bool = True,
     ) -> None:
         self._reader = reader
         self._stream = stream
         self._complete = complete
         self._cache_bytes = cache_bytes
         self._passed = passed
+        self._limits = Limits(field_index=field_index)
         self._furthest = max(passed.values())
         self._types: dict[str, int] = {}
         self._heads: OrderedDict[Timeline, Head] = OrderedDict()
+        self._sizes: dict[Timeline, int] = {}
         self._state_bytes = 0
         self._recent: deque[tuple[Known, frozenset[Timeline]]] = deque(maxlen=_IN_FLIGHT)
 
@@ -73,7 +80,9 @@ class Gathering:
         """Fold a gathered batch, and remember what it took for those that follow."""
         known = gathered.known
         known.follow([earlier for earlier, _ in self._recent])
-        batch = decide(gathered.messages, self._heads, self._types, known, self._stream)
+        batch = decide(
+            gathered.messages, self._heads, self._types, known, self._stream, self._limits
+        )
         for timeline, head in batch.heads.items():
             self._remember(timeline, head)
         self._recent.append((known, frozenset(batch.heads)))
@@ -116,7 +125,8 @@ class Gathering:
             head = self._heads[timeline]
             if head.group is None:
                 head.group = await self._reader.open_group(head)
-                self._state_bytes += head.group.size
+                head.paths = await self._reader.paths(head) if head.next_version else {}
+                self._count(timeline, head)
 
     async def _probe(self, messages: Sequence[Message]) -> Known:
         events: list[tuple[int, UUID]] = []
@@ -141,9 +151,15 @@ class Gathering:
         return known
 
     def _remember(self, timeline: Timeline, head: Head) -> None:
-        before = self._heads.pop(timeline)
-        self._state_bytes += _size(head) - _size(before)
+        del self._heads[timeline]
         self._heads[timeline] = head
+        self._count(timeline, head)
+
+    def _count(self, timeline: Timeline, head: Head) -> None:
+        before, now = self._sizes.get(timeline, 0), _size(head)
+        if now != before:
+            self._sizes[timeline] = now
+            self._state_bytes += now - before
 
     def _shrink(self) -> None:
         """Drop the states that were not needed for longest, none of a batch still in flight."""
@@ -154,8 +170,8 @@ class Gathering:
             if self._state_bytes <= self._cache_bytes:
                 return
             if head.group is not None and timeline not in in_flight:
-                self._state_bytes -= head.group.size
-                head.group = head.state = None
+                head.group = head.state = head.paths = None
+                self._count(timeline, head)
 
 
 def _sets_state(message: Message) -> bool:
@@ -163,4 +179,8 @@ def _sets_state(message: Message) -> bool:
 
 
 def _size(head: Head) -> int:
-    return head.group.size if head.group else 0
+    """About how much memory a head's states and paths take."""
+    if head.group is None:
+        return 0
+    newest = len(head.group.newest or b"")
+    return head.group.size + newest * _DECODED + len(head.paths or ()) * _PATH_BYTES

@@ -20,6 +20,9 @@ class ProjectorSettings(BaseSettings):
     state_cache_bytes: int = Field(
         256 << 20, ge=0, description="Memory for the newest states, so that deltas need no reads."
     )
+    field_index: bool = Field(
+        True, description="Keep which fields each state changes, for history and last write."
+    )
     stream_replicas: int = Field(1, ge=1, le=5, description="Copies of a stream that is made.")
     stream_max_bytes: int = Field(-1, ge=-1, description="Size of the log; -1 has no limit.")
     stream_max_age: float | None = Field(None, gt=0, description="Seconds that the log keeps.")

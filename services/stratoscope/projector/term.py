@@ -113,6 +113,7 @@ class Term:
             complete=complete,
             cache_bytes=wiring.settings.state_cache_bytes,
             passed={one.partition: one.stream_seq for one in held},
+            field_index=wiring.settings.field_index,
         )
         async with puller:
             pipeline = Pipeline(

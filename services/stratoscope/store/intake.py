@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from stratoscope.domain import delta
 from stratoscope.domain.records import (
+    CHANGE_COLUMNS,
     EDGE_COLUMNS,
     EVENT_COLUMNS,
+    PATH_COLUMNS,
     TAINT_COLUMNS,
     VERSION_COLUMNS,
     Batch,
@@ -97,6 +100,11 @@ class IntakeReader:
         delta.verified(raws[-1], rows[-1]["digest"])
         return delta.Group(slots, raws)
 
+    async def paths(self, head: Head) -> dict[str, int]:
+        """The numbers of the paths in an agent's field index."""
+        rows = await self._pool.fetch(_SQL["paths"], head.agent_id)
+        return {row["path"]: row["path_no"] for row in rows}
+
     async def known_ids(
         self, events: Sequence[tuple[int, UUID]], snapshots: Sequence[tuple[int, UUID]]
     ) -> set[tuple[int, UUID]]:
@@ -155,11 +163,13 @@ class IntakeWriter:
             raise FenceLost(f"of {len(held)} checkpoints: {moved}")
 
     async def _copy(self, batch: Batch) -> None:
-        tables = (
+        tables: tuple[tuple[str, tuple[str, ...], Sequence[tuple[Any, ...]]], ...] = (
             ("event", EVENT_COLUMNS, batch.events),
             ("state_version", VERSION_COLUMNS, batch.versions),
             ("edge", EDGE_COLUMNS, batch.edges),
             ("taint", TAINT_COLUMNS, batch.taints),
+            ("path", PATH_COLUMNS, batch.paths),
+            ("field_change", CHANGE_COLUMNS, batch.changes),
         )
         for table, columns, rows in tables:
             if rows:
@@ -186,6 +196,8 @@ def _head(row: asyncpg.Record) -> Head:
         memory_usage=row["memory_usage"],
         raw_bytes=row["raw_bytes"],
         stored_bytes=row["stored_bytes"],
+        last_snapshot=row["last_snapshot"],
+        indexed_from=row["indexed_from"],
     )
 
 
@@ -203,6 +215,8 @@ def _head_columns(batch: Batch) -> list[list[object]]:
             head.memory_usage,
             head.raw_bytes,
             head.stored_bytes,
+            head.last_snapshot,
+            head.indexed_from,
             head.first_at,
             head.clock,
             head.recorded_at,

@@ -18,7 +18,8 @@ select type_id, name from event_type where name = any($1::text[])
 
 -- name: heads
 select agent_id, space, name, next_event, next_version, next_slot, snapshots, patches, keyframes,
-       duplicates, memory_usage, raw_bytes, stored_bytes, first_at, clock, recorded_at
+       duplicates, memory_usage, raw_bytes, stored_bytes, last_snapshot, indexed_from, first_at,
+       clock, recorded_at
 from agent
 join unnest($1::text[], $2::text[]) as named(space, name) using (space, name)
 
@@ -28,6 +29,9 @@ select slot, size, digest, blob
 from state_version
 where agent_id = $1 and version = any($2::bigint[])
 order by version
+
+-- name: paths
+select path_no, path from path where agent_id = $1
 
 -- name: known_events
 select event.agent_id, event.id
@@ -62,15 +66,16 @@ update agent
 set next_event = head.next_event, next_version = head.next_version, next_slot = head.next_slot,
     snapshots = head.snapshots, patches = head.patches, keyframes = head.keyframes,
     duplicates = head.duplicates, memory_usage = head.memory_usage, raw_bytes = head.raw_bytes,
-    stored_bytes = head.stored_bytes, first_at = head.first_at, clock = head.clock,
+    stored_bytes = head.stored_bytes, last_snapshot = head.last_snapshot,
+    indexed_from = head.indexed_from, first_at = head.first_at, clock = head.clock,
     recorded_at = head.recorded_at
 from unnest(
     $1::integer[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
-    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::timestamptz[],
-    $13::timestamptz[], $14::timestamptz[]
+    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+    $13::bigint[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[]
 ) as head(
     agent_id, next_event, next_version, next_slot, snapshots, patches, keyframes, duplicates,
-    memory_usage, raw_bytes, stored_bytes, first_at, clock, recorded_at
+    memory_usage, raw_bytes, stored_bytes, last_snapshot, indexed_from, first_at, clock, recorded_at
 )
 where agent.agent_id = head.agent_id
 

@@ -65,6 +65,8 @@ create table agent (
     memory_usage bigint not null default 0,
     raw_bytes bigint not null default 0,
     stored_bytes bigint not null default 0,
+    last_snapshot bigint,
+    indexed_from bigint not null default 0,
     first_at timestamptz,
     clock timestamptz,
     recorded_at timestamptz,
@@ -121,6 +123,7 @@ create table state_version (
     agent_id integer not null,
     size integer not null,
     ordinal integer not null,
+    since_snapshot integer,
     slot smallint not null,
     snapshot_id uuid,
     digest bytea not null,
@@ -130,6 +133,7 @@ create table state_version (
     traceparent text,
     primary key (agent_id, version)
 );
+comment on column state_version.since_snapshot is 'How many versions ago the newest snapshot was; null where there was none.';
 comment on table state_version is 'Every state an agent was in, as a delta against version - slot + (slot & (slot - 1)); slot 0 is a keyframe. Without a snapshot_id it came from an event''s patch.';
 -- Half the size of a btree; ids are random, and only ever looked up whole.
 create index state_version_snapshot on state_version using hash (snapshot_id);
@@ -138,6 +142,24 @@ create index state_version_of_snapshots on state_version (agent_id, version)
     where snapshot_id is not null;
 -- Blobs are zstd already: compressing them again only costs time.
 alter table state_version alter column blob set storage external;
+
+create table path (
+    agent_id integer not null,
+    path_no integer not null,
+    path text collate "C" not null,
+    primary key (agent_id, path_no)
+);
+comment on table path is 'The paths of an agent''s field index as numbers.';
+-- In byte order, so that all that lies below a path is one stretch of it.
+create unique index path_by_text on path (agent_id, path);
+
+create table field_change (
+    agent_id integer not null,
+    path_no integer not null,
+    version bigint not null,
+    primary key (agent_id, path_no, version)
+);
+comment on table field_change is 'The field index: at or below this path the version differs from the one before. Complete from agent.indexed_from on.';
 
 create table taint (
     agent_id integer not null,
