@@ -71,18 +71,35 @@ from state_version
 where snapshot_id = $2 and agent_id = $1
 
 -- name: next_snapshot
-select version, event_index, stream_seq
-from state_version
-where agent_id = $1 and version > $2 and snapshot_id is not null
-order by version
-limit 1
+-- The first snapshot behind a version. Each version knows how far back its newest snapshot is, and
+-- that never goes back: the first one that has a newer one than $2 is that snapshot.
+with recursive search(low, high) as (
+    select $2::bigint, next_version from agent where agent_id = $1
+    union all
+    select case when probe.before then middle else low end,
+           case when probe.before then high else middle end
+    from search
+    cross join lateral (select (low + high) / 2) as halving(middle)
+    cross join lateral (
+        select coalesce(version.version - version.since_snapshot, -1) <= $2
+        from state_version as version
+        where version.agent_id = $1 and version.version = middle
+    ) as probe(before)
+    where high - low > 1
+)
+select version.version, version.event_index, version.stream_seq
+from search
+join state_version as version on version.agent_id = $1 and version.version = search.high
+where high - low <= 1
 
 -- name: previous_snapshot
-select version, event_index, stream_seq
-from state_version
-where agent_id = $1 and version < $2 and snapshot_id is not null
-order by version desc
-limit 1
+-- The last snapshot before a version.
+select snapshot.version, snapshot.event_index, snapshot.stream_seq
+from state_version as before
+join state_version as snapshot
+    on snapshot.agent_id = before.agent_id
+    and snapshot.version = before.version - before.since_snapshot
+where before.agent_id = $1 and before.version = $2 - 1
 
 -- name: standings
 -- What stands around: the event passed last, the state version in force, the newest snapshot.
@@ -114,14 +131,9 @@ left join event as next_event
     on next_event.agent_id = $1 and next_event.event_index = stand.event_index + 1
 left join state_version as next_version
     on next_version.agent_id = $1 and next_version.version = stand.version + 1
-left join lateral (
-    select before.snapshot_id, before.stream_seq
-    from state_version as before
-    where before.agent_id = $1 and before.version <= stand.version
-      and before.snapshot_id is not null
-    order by before.version desc
-    limit 1
-) as snapshot on true
+left join state_version as snapshot
+    on snapshot.agent_id = $1
+    and snapshot.version = version.version - version.since_snapshot
 order by stand.line
 
 -- name: chain
