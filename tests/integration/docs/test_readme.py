@@ -76,6 +76,14 @@ async def test_two_lines_record_a_graph(up: Commands) -> None:
     assert found["snapshots"] > 0
 
 
+async def test_the_lines_that_record_takes_are_taken(up: Commands) -> None:
+    (lines,) = blocks("docs/cli.md", "json")
+    done = up.run("record", "-", "--output", "json", "--space", "lines", given=lines)
+    assert json.loads(done.stdout) == {"agents": ["explorer-7"], "events": 1, "snapshots": 1}
+    await up.projected()
+    assert up.json("stats", "--space", "lines")["dead_letters"] == 0
+
+
 async def test_any_nats_client_records_and_asks(up: Commands) -> None:
     (shown,) = [block for block in blocks(README, "sh") if "nats req" in block]
     replies = [await send(up, line) for line in shown.splitlines()]
