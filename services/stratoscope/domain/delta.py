@@ -10,7 +10,7 @@ writing is a stack of at most nine documents.
 Frames are written without zstd's magic number and without sizes, which the row knows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import zstandard
@@ -41,6 +41,16 @@ class Group:
     def size(self) -> int:
         """Bytes held in memory."""
         return sum(map(len, self.raws))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A stored version: its slot, the size and hash of its document, and its blob."""
+
+    slot: int
+    size: int
+    digest: bytes
+    blob: bytes
 
 
 def parent(slot: int) -> int:
@@ -75,6 +85,24 @@ def unfold(blobs: Sequence[bytes], sizes: Sequence[int]) -> tuple[bytes, ...]:
     for blob, size in zip(blobs, sizes, strict=True):
         raws.append(_decompress(blob, size, raws[-1] if raws else None))
     return tuple(raws)
+
+
+def unfold_all(frames: Mapping[int, Frame]) -> dict[int, bytes]:
+    """Rebuild every version of a set that holds the ancestors of each, each of them once.
+
+    Raises DamagedChain where one is damaged, or an ancestor is missing.
+    """
+    raws: dict[int, bytes] = {}
+    for version in sorted(frames):
+        frame = frames[version]
+        ancestor = None
+        if frame.slot:
+            ancestor = raws.get(version - frame.slot + parent(frame.slot))
+            if ancestor is None:
+                raise DamagedChain(f"version {version} has lost its ancestor")
+        raw = _decompress(frame.blob, frame.size, ancestor)
+        raws[version] = verified(raw, frame.digest)
+    return raws
 
 
 def verified(raw: bytes, expected: bytes) -> bytes:

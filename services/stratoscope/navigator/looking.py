@@ -2,23 +2,19 @@
 
 import re
 
-from stratoscope.domain.seek import Stand
 from stratoscope.navigator import cursors, spelling
 from stratoscope.navigator.reading import Reading, part_of, path_of
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.states import SnapshotRow
-from stratoscope.store.timelines import Timeline
 from stratoscope_contracts.errors import BadRequest, EventNotFound, SnapshotNotFound
 from stratoscope_contracts.looking import (
     AgentsListRequest,
     EventsGetRequest,
     EventsListRequest,
-    RangeListRequest,
     SnapshotsGetRequest,
     SnapshotsListRequest,
     StateAtRequest,
 )
-from stratoscope_contracts.words import BEFORE_FIRST
 
 _IN_NAMES = re.compile(r"[A-Za-z0-9_-]*\Z")
 
@@ -53,7 +49,7 @@ async def events_list(reading: Reading, request: EventsListRequest) -> Json:
         raise BadRequest.of_fields(("where", "this navigator does not take conditions yet"))
     key = cursors.number_in(request)
     timeline = await reading.timeline(request.agent)
-    start, end = await _stretch(reading, timeline, request)
+    start, end = await reading.stretch(timeline, request.from_, request.to)
     after, last = start.event_index, end.event_index
     if key is not None and request.direction == "forward":
         after = min(max(after, key), last)
@@ -87,7 +83,7 @@ async def snapshots_list(reading: Reading, request: SnapshotsListRequest) -> Jso
     """An agent's snapshots, without state."""
     key = cursors.number_in(request)
     timeline = await reading.timeline(request.agent)
-    start, end = await _stretch(reading, timeline, request)
+    start, end = await reading.stretch(timeline, request.from_, request.to)
     after = start.version if key is None else min(max(start.version, key), end.version)
     rows = await reading.states.snapshots(timeline.agent_id, after, end.version, request.limit + 1)
     page = rows[: request.limit]
@@ -115,18 +111,6 @@ async def state_at(reading: Reading, request: StateAtRequest) -> Json:
         "exact": standing.state_event_index == standing.event_index,
         "tainted": standing.tainted,
     }
-
-
-async def _stretch(
-    reading: Reading, timeline: Timeline, request: RangeListRequest
-) -> tuple[Stand, Stand]:
-    """After one stand, up to and with another."""
-    start = Stand(BEFORE_FIRST, -1)
-    if request.from_ is not None:
-        start = await reading.stand(timeline, request.from_)
-    if request.to is None:
-        return start, Stand(timeline.extent.last_event, timeline.versions - 1)
-    return start, await reading.stand(timeline, request.to)
 
 
 def _snapshot(row: SnapshotRow, agent: str, position: Json) -> Json:

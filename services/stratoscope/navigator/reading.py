@@ -28,6 +28,7 @@ from stratoscope_contracts.errors import (
     SnapshotNotFound,
 )
 from stratoscope_contracts.views import At
+from stratoscope_contracts.words import BEFORE_FIRST
 
 EMPTY_STATE = b"{}"
 
@@ -85,6 +86,17 @@ class Reading:
                 return found
             case _:
                 assert_never(target)
+
+    async def stretch(
+        self, timeline: Timeline, after: At | None, to: At | None
+    ) -> tuple[Stand, Stand]:
+        """After one stand, up to and with another; by default from before the first to the end."""
+        start = Stand(BEFORE_FIRST, -1)
+        if after is not None:
+            start = await self.stand(timeline, after)
+        if to is None:
+            return start, Stand(timeline.extent.last_event, timeline.versions - 1)
+        return start, await self.stand(timeline, to)
 
     async def standing(self, timeline: Timeline, at: At) -> Standing:
         """What stands around an `At`."""

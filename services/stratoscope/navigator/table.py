@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stratoscope.navigator import causality, comparing, looking, sessions
+from stratoscope.navigator import causality, comparing, fields, looking, sessions
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 
@@ -19,6 +19,8 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "snapshots.get": looking.snapshots_get,
         "snapshots.list": looking.snapshots_list,
         "state.at": looking.state_at,
+        "state.history": fields.state_history,
+        "state.last_write": fields.state_last_write,
         "compare": comparing.compare_states,
         "causality.chain": causality.chain,
         "session.create": sessions.create,
