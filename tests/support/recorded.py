@@ -50,6 +50,7 @@ class Recorded:
         self.pool = sessions
         self.schema = schema
         self.last_seq = 0
+        self.field_index = True
 
     async def add(
         self, agent: str, *records: Json, space: str = "default", at: float | None = None
@@ -92,6 +93,7 @@ class Recorded:
                 complete=True,
                 cache_bytes=1 << 30,
                 passed={one.partition: one.stream_seq for one in held},
+                field_index=self.field_index,
             )
             batch = gathering.decide(await gathering.gather(delivered))
             await IntakeWriter(session).commit(
