@@ -40,6 +40,10 @@ class ServiceProcess:
             raise RuntimeError(f"ended with {self.process.returncode}:\n{self.log.read_text()}")
         return (await self.get("/readyz"))[0] == 200
 
+    async def is_unready(self) -> bool:
+        """Whether it says that it is of no use now."""
+        return (await self.get("/readyz"))[0] == 503
+
     async def stop(self) -> int:
         """Ask it to stop; its exit code."""
         if self.process.returncode is None:

@@ -1,5 +1,6 @@
 """Connections: each sees one projection and the operations schema by its search path."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -59,6 +60,9 @@ async def pool(
     dsn: str, schema: str, application: str, *, size: int
 ) -> AsyncIterator[asyncpg.Pool]:
     """Up to `size` sessions. Raises DatabaseUnreachable."""
+    # It fills itself up again once a second, with a stack trace each time that it can't; those who
+    # ask it for a session say in a line what has happened.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     try:
         sessions = await asyncpg.create_pool(
             dsn,
