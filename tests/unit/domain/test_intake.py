@@ -1,0 +1,207 @@
+"""A batch's rows are those of a plain fold of the log, wherever the log is cut into batches."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stratoscope.domain.canonical import canonical
+from stratoscope.domain.intake import decide, place_id
+from stratoscope.domain.records import (
+    Batch,
+    EventIn,
+    Head,
+    Known,
+    Limits,
+    Message,
+    Rejection,
+    SnapshotIn,
+)
+from stratoscope.projector.decode import decode
+from support.drawn_logs import START, STREAM, Drawn, drawn_logs, split
+from support.naive_fold import fold
+from support.past import Past
+
+LIMITS = Limits(state_bytes=100, field_index=True)
+Json = dict[str, Any]
+
+
+def decided(batches: list[list[Drawn]]) -> Json:
+    """What the fold makes of a log that comes in batches, each decided beside the last commit."""
+    past = Past()
+    heads: dict[tuple[str, str], Head] = {}
+    types = {
+        name: number for number, name in enumerate(["decision_made", "state_change", "my.own"])
+    }
+    past.types = types
+    recent: list[Known] = []
+    for batch in batches:
+        messages = [decode(one.delivered) for one in batch]
+        for message in messages:
+            if isinstance(message, Message) and message.timeline not in heads:
+                past.intern(message.timeline)
+                heads[message.timeline] = past.heads_now[message.timeline]
+        known = past.known()
+        known.follow(recent[-2:])
+        found = decide(messages, heads, types, known, STREAM, LIMITS)
+        heads |= found.heads
+        recent.append(known)
+        past.write(found)
+    return past.told()
+
+
+@given(drawn_logs())
+@settings(max_examples=200, deadline=None)
+def test_a_log_is_decided_as_a_plain_fold_decides_it(log: list[Drawn]):
+    assert decided([log]) == fold(log, LIMITS.state_bytes)
+
+
+@given(drawn_logs(), st.data())
+@settings(max_examples=200, deadline=None)
+def test_where_batches_begin_and_end_does_not_matter(log: list[Drawn], data: st.DataObject):
+    assert decided(data.draw(split(log))) == fold(log, LIMITS.state_bytes)
+
+
+@given(drawn_logs(most=12))
+@settings(max_examples=40, deadline=None)
+def test_a_message_a_batch_is_no_exception(log: list[Drawn]):
+    assert decided([[message] for message in log]) == decided([log])
+
+
+@pytest.fixture
+def heads() -> dict[tuple[str, str], Head]:
+    return {("default", "a"): Head(1), ("default", "b"): Head(2)}
+
+
+@pytest.fixture
+def run(heads: dict[tuple[str, str], Head]) -> Callable[..., tuple[Batch, Known]]:
+    """Decide messages of agent a over heads that go on with each call."""
+
+    def decide_on(*messages: Message | Rejection, known: Known | None = None):
+        known = known or Known()
+        batch = decide(messages, heads, {"tried": 1}, known, STREAM, LIMITS)
+        heads.update(batch.heads)
+        return batch, known
+
+    return decide_on
+
+
+def event(id_: int | None = None, *, patch: list[Json] | None = None, causes: list[int] = ()):
+    named = None if id_ is None else UUID(int=id_)
+    caused = [UUID(int=one) for one in causes]
+    return EventIn(named, "tried", None, "{}", None, caused, patch, "[]" if patch else None)
+
+
+def snapshot(state: Json, id_: int | None = None) -> SnapshotIn:
+    named = None if id_ is None else UUID(int=id_)
+    return SnapshotIn(named, None, state, canonical(state), None, None, None)
+
+
+def message(seq: int, *records: EventIn | SnapshotIn, agent: str = "a") -> Message:
+    return Message(seq, START, "default", agent, 0, records)
+
+
+SET = [{"op": "add", "path": "/n", "value": 1}]
+CONFLICT = [{"op": "remove", "path": "/missing"}]
+
+
+def test_a_refused_message_leaves_everything_as_it_was(run, heads):
+    run(message(1, event(1, patch=SET)))
+    kept = deepcopy(heads[("default", "a")])
+    refused = message(
+        2,
+        event(2, causes=[1]),
+        event(1),
+        snapshot({"new": 1}, 3),
+        event(4, patch=CONFLICT),
+        event(5),
+    )
+    batch, known = run(refused)
+    assert heads[("default", "a")] == kept
+    assert batch == Batch(batch.heads, taints=batch.taints, rejections=batch.rejections)
+    assert known == Known()
+
+
+def test_the_taint_stands_where_the_record_would_have_stood(run):
+    run(message(1, event(1), event(2)))
+    batch, _ = run(message(2, event(3), event(4, patch=CONFLICT)))
+    assert batch.taints == [(1, 2, 1, 1)]
+    assert [(one.stream_seq, one.ordinal, one.reason) for one in batch.rejections] == [
+        (2, 1, "patch_conflict")
+    ]
+
+
+def test_a_refused_messages_ids_are_free_again(run):
+    batch, known = run(message(1, event(1), event(2, patch=CONFLICT)), message(2, event(1)))
+    assert [row[1] for row in batch.events] == [2]
+    assert known.cause(("default", UUID(int=1))).place == (2, 0)
+
+
+def test_a_refused_message_takes_nothing_from_another_agent(run):
+    """The other agent's event stands first with that id, and keeps its place among the causes."""
+    _, known = run(message(1, event(1), agent="b"), message(2, event(1), event(2, patch=CONFLICT)))
+    assert known.cause(("default", UUID(int=1))).place == (1, 0)
+    assert known.has((2, UUID(int=1)))
+    assert not known.has((1, UUID(int=1)))
+
+
+def test_a_message_that_can_be_refused_is_still_counted_from_the_one_before(run):
+    batch, _ = run(
+        message(1, event(1, patch=SET)), message(2, event(2, patch=CONFLICT)), message(3, event(3))
+    )
+    assert [(row[0], row[1]) for row in batch.events] == [(0, 1), (1, 3)]
+
+
+def test_a_patched_state_over_the_limit_is_refused(run):
+    large = [{"op": "add", "path": "/text", "value": "x" * LIMITS.state_bytes}]
+    batch, _ = run(message(1, event(1, patch=large)))
+    assert [one.reason for one in batch.rejections] == ["state_over_limit"]
+    assert batch.taints == [(1, 1, 0, -1)]
+
+
+def test_a_rejection_passes_through_and_touches_no_timeline(run):
+    rejection = Rejection(1, None, "not_json", "no")
+    batch, _ = run(rejection)
+    assert batch == Batch(rejections=[rejection])
+
+
+def test_a_duplicate_is_counted_and_moves_nothing_else(run, heads):
+    run(message(1, event(1), snapshot({"n": 1}, 2)))
+    clock = heads[("default", "a")].clock
+    batch, _ = run(
+        message(2, event(1), event(2), snapshot({}, 1)),
+        known=Known(ids={(1, UUID(int=1)), (1, UUID(int=2))}),
+    )
+    assert batch == Batch(batch.heads)
+    head = heads[("default", "a")]
+    assert (head.duplicates, head.next_event, head.next_version) == (3, 1, 1)
+    assert head.clock == clock
+
+
+def test_a_record_without_an_id_is_named_after_its_place(run):
+    first, _ = run(message(7, event(), event()))
+    assert [row[9] for row in first.events] == [place_id(STREAM, 7, 0), place_id(STREAM, 7, 1)]
+    assert place_id(STREAM, 7, 0) != place_id("ANOTHER", 7, 0)
+    assert place_id(STREAM, 7, 0).version == 5
+
+
+def test_a_state_that_was_not_loaded_is_an_error_and_not_an_empty_one(run, heads):
+    heads[("default", "a")].next_version = 3
+    with pytest.raises(LookupError, match="agent 1"):
+        run(message(1, event(1, patch=SET)))
+
+
+def test_without_a_field_index_the_head_says_from_where_one_would_be_complete(heads):
+    batch = decide([message(1, snapshot({"n": 1}), snapshot({"n": 2}))], heads, {}, Known(), STREAM)
+    assert not batch.changes
+    assert batch.heads[("default", "a")].indexed_from == 2
+
+
+def test_the_heads_before_are_left_as_they_were(heads):
+    before = dict(heads)
+    decide([message(1, event(1), snapshot({}))], heads, {"tried": 1}, Known(), STREAM)
+    assert heads == before == {("default", "a"): Head(1), ("default", "b"): Head(2)}
