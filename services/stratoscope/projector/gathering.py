@@ -93,12 +93,12 @@ class Gathering:
         """Whether a message is past its partition's checkpoint: they need not start as one."""
         if message.stream_seq > self._furthest:
             return True
-        token = message.subject.split(".")[3]
-        if not token.isdecimal():
+        _, _, room, number, *_ = message.subject.split(".")
+        if room != "part":
             # A wildcard stands where a name should: the stream keeps it as it came, in no
             # partition. Buried already it is buried again, which changes nothing.
             return True
-        return message.stream_seq > self._passed[int(token)]
+        return message.stream_seq > self._passed[int(number)]
 
     async def _number(self, messages: Sequence[Message]) -> None:
         """Intern the names that are new here, and load the heads of their timelines."""
