@@ -1,0 +1,1 @@
+"""Expressions evaluated in processes of their own, which can be killed."""

@@ -1,0 +1,177 @@
+"""Evaluating expressions over documents, without this process ever waiting for one of them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Final, Self
+
+import orjson
+import structlog
+
+from stratoscope.domain.expressions.refusal import ExpressionRefused
+from stratoscope.domain.expressions.rules import Expression, KeyPath, checked
+from stratoscope.navigator.expressions.process import Worker, WorkerLost
+from stratoscope_contracts.errors import InvalidExpression
+
+CHECK_SECONDS: Final = 1.0
+# What a worker may be late with its last document, or with being scheduled at all.
+_GRACE_SECONDS: Final = 0.25
+_KNOWN: Final = 1024
+log = structlog.get_logger(__name__)
+
+
+class Verdict(StrEnum):
+    """What became of an expression over a document; the values are the worker's."""
+
+    HOLDS = "1"
+    # False, or no match: a missing key, types that don't fit, a result that is no truth value.
+    FAILS = "0"
+    # It took too long, too much memory, or a macro would have run over more than 1,000 elements.
+    STOPPED = "s"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What an expression may see: an event as JSON can spell it, a state as canonical JSON."""
+
+    event: object = None
+    state: bytes | None = None
+
+
+class Expressions:
+    """Expressions, checked and evaluated by a few processes that are killed where need be."""
+
+    def __init__(self, workers: int = 2) -> None:
+        self._workers = [Worker() for _ in range(workers)]
+        self._free: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+        self._known: OrderedDict[str, Expression] = OrderedDict()
+        for worker in self._workers:
+            self._free.put_nowait(worker)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self._workers:
+            await worker.kill()
+
+    async def check(self, source: str, field: str = "where") -> Expression:
+        """An expression that may be evaluated; InvalidExpression says what is wrong and where."""
+        known = self._known.get(source)
+        if known is not None:
+            self._known.move_to_end(source)
+            return known
+        try:
+            expression = checked(source)
+            await self._compile(expression)
+        except ExpressionRefused as refused:
+            raise _invalid(refused, field) from refused
+        self._known[source] = expression
+        if len(self._known) > _KNOWN:
+            self._known.popitem(last=False)
+        return expression
+
+    async def evaluate(
+        self, expression: Expression, documents: Sequence[Document], seconds: float
+    ) -> list[Verdict]:
+        """A verdict on each document, as far as `seconds` go, but on one at least.
+
+        The one on which a worker had to be killed is STOPPED, and is the last.
+        """
+        found: list[Verdict] = []
+        async with self._worker() as worker:
+            try:
+                async with asyncio.timeout(seconds + _GRACE_SECONDS):
+                    await _collect(worker, _frame(expression, documents, seconds), found)
+            except (TimeoutError, WorkerLost) as error:
+                await worker.kill()
+                log.warning("an expression was stopped", lost=isinstance(error, WorkerLost))
+                if len(found) < len(documents):
+                    found.append(Verdict.STOPPED)
+        return found
+
+    async def _compile(self, expression: Expression) -> None:
+        async with self._worker() as worker:
+            try:
+                async with asyncio.timeout(CHECK_SECONDS + _GRACE_SECONDS):
+                    await _collect(worker, _frame(expression, (), CHECK_SECONDS), [])
+            except (TimeoutError, WorkerLost) as error:
+                await worker.kill()
+                raise ExpressionRefused(0, "it takes too long to be read") from error
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[Worker]:
+        worker = await self._free.get()
+        try:
+            yield worker
+        except ExpressionRefused:
+            raise
+        except BaseException:
+            # It would answer the next one with what this one asked.
+            await worker.kill()
+            raise
+        finally:
+            self._free.put_nowait(worker)
+
+
+async def _collect(worker: Worker, asked: bytes, found: list[Verdict]) -> None:
+    """The verdicts of a frame into `found`, as they come. Raises ExpressionRefused, WorkerLost."""
+    async with aclosing(worker.answers(asked)) as answers:
+        refused = (await anext(answers))["refused"]
+        if refused is not None:
+            raise ExpressionRefused(refused, "this is no CEL")
+        async for answer in answers:
+            found.extend(Verdict(letter) for letter in answer["verdicts"])
+            if answer["last"]:
+                return
+
+
+def _frame(expression: Expression, documents: Sequence[Document], seconds: float) -> bytes:
+    """What a worker is asked; a state that documents share is sent once."""
+    states: list[bytes] = []
+    rows: list[tuple[object, int | None]] = []
+    event, state = ("event" in expression.variables, "state" in expression.variables)
+    for document in documents:
+        if state and document.state is not None and not (states and states[-1] is document.state):
+            states.append(document.state)
+        number = len(states) - 1 if state and document.state is not None else None
+        rows.append((document.event if event else None, number))
+    return orjson.dumps(
+        {
+            "source": expression.source,
+            "tree": _tree(expression.paths),
+            "ranges": expression.ranges,
+            "seconds": seconds,
+            "states": [orjson.Fragment(one) for one in states],
+            "documents": rows,
+        }
+    )
+
+
+def _tree(paths: Sequence[KeyPath]) -> dict[str, Any]:
+    """Paths as nested objects; what stands at the end of one is wanted whole."""
+    tree: dict[str, Any] = {}
+    for path in sorted(paths, key=len):
+        below: dict[str, Any] | None = tree
+        for key in path[:-1]:
+            below = below.setdefault(key, {}) if below is not None else None
+        if below is not None:
+            below[path[-1]] = None
+    return tree
+
+
+def _invalid(refused: ExpressionRefused, field: str) -> InvalidExpression:
+    said = {"field": field, "message": f"{refused.reason}, at character {refused.position + 1}"}
+    return InvalidExpression(
+        f"the expression is not taken: {refused.reason}, at character {refused.position + 1}",
+        {"position": refused.position, "errors": [said]},
+    )
