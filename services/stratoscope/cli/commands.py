@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from stratoscope.cli import comparing, looking, moving, recording, running
+from stratoscope.cli import comparing, fields, looking, moving, recording, running
 from stratoscope.cli.faults import Exit, Fault, UsageFault, exit_code
 from stratoscope.cli.screen import tell_error, tell_fault
 from stratoscope_contracts.errors import StratoError
@@ -29,7 +29,15 @@ _RECORD = "Record"
 
 for group, commands in {
     _RUN: (running.up, running.demo, running.projector, running.navigator),
-    _LOOK: (looking.agents, looking.events, looking.state, moving.step, comparing.why),
+    _LOOK: (
+        looking.agents,
+        looking.events,
+        looking.state,
+        fields.history,
+        fields.blame,
+        moving.step,
+        comparing.why,
+    ),
 }.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)

@@ -44,11 +44,12 @@ def changes(found: Sequence[Change], summary: CompareSummary, width: int) -> Ren
     """The changes, and their count."""
     if not found:
         return Text("  nothing changed", style=DIM)
-    lines = [line for change in found for line in _change(change, width)]
+    lines = [line for change in found for line in change_lines(change, width)]
     return Group(*lines, _count(summary))
 
 
-def _change(change: Change, width: int) -> Iterator[Text]:
+def change_lines(change: Change, width: int) -> Iterator[Text]:
+    """One change: on a line where it fits, as a block where it does not."""
     sign, colour = _SIGNS[change.op]
     path = harmless(change.path) or "(the root)"
     title = Text.assemble("  ", (f"{sign} ", colour), (path, "bold"), "  ")

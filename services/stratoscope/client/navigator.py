@@ -102,6 +102,14 @@ class Navigator:
     ) -> looking.StateAtReply: ...
     @overload
     async def request(
+        self, verb: Literal["state.history"], body: looking.StateHistoryRequest
+    ) -> looking.StateHistoryReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["state.last_write"], body: looking.StateLastWriteRequest
+    ) -> looking.StateLastWriteReply: ...
+    @overload
+    async def request(
         self, verb: Literal["stats"], body: looking.StatsRequest
     ) -> looking.StatsReply: ...
     @overload
@@ -169,6 +177,14 @@ class Navigator:
         *,
         at_most: int | None = ...,
     ) -> AsyncIterator[looking.SnapshotsListReply]: ...
+    @overload
+    def pages(
+        self,
+        verb: Literal["state.history"],
+        body: looking.StateHistoryRequest,
+        *,
+        at_most: int | None = ...,
+    ) -> AsyncIterator[looking.StateHistoryReply]: ...
 
     async def pages(
         self, verb: str, body: ListRequest, *, at_most: int | None = None

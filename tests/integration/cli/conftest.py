@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from stratoscope.embedded.ports import free_port
 from support.commands import PROGRAM, Commands, Explorer, history
 from support.leaks import MARK
 
@@ -25,7 +26,8 @@ def commands() -> Iterator[Commands]:
     alone = {key: value for key, value in os.environ.items() if not key.startswith("STRATO_")}
     alone[MARK] = os.environ[MARK]
     up = subprocess.Popen(
-        [*PROGRAM, "up", "--json", "--data", str(data)],
+        # Not the well-known port, which somebody else's broker may want meanwhile.
+        [*PROGRAM, "up", "--json", "--data", str(data), "--nats-port", str(free_port())],
         stdout=subprocess.PIPE,
         text=True,
         env=alone,
