@@ -98,7 +98,6 @@ class Term:
         wiring = self._wiring
         held = leases.held
         complete = len(held) == PARTITIONS
-        await check_log(wiring.broker.jetstream, wiring.pool, STREAM_RECORD, held)
         puller = Puller(
             wiring.broker.client,
             STREAM_RECORD,
@@ -116,6 +115,8 @@ class Term:
             field_index=wiring.settings.field_index,
         )
         async with puller:
+            # Only now: a consumer ends with its stream, so what is checked is what is read.
+            await check_log(wiring.broker.jetstream, wiring.pool, STREAM_RECORD, held)
             pipeline = Pipeline(
                 puller,
                 gathering,
