@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.demo
 DEV_STAMP := $(VENV)/.dev
 
-.PHONY: demo test lint types imports pytest coverage contracts bench clean help
+.PHONY: demo test lint types imports unit integration contracts clean help
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,7 +26,7 @@ $(DEV_STAMP): $(BIN)/python pyproject.toml
 demo: $(DEMO_STAMP)  ## a real agent's run, recorded and travelled through
 	@$(BIN)/stratoscope demo
 
-test: lint types imports coverage pytest  ## everything that must be green
+test: lint types imports unit integration  ## everything that must be green
 
 lint: $(DEV_STAMP)  ## ruff, check and format
 	$(BIN)/ruff check .
@@ -38,12 +38,11 @@ types: $(DEV_STAMP)  ## mypy, strict
 imports: $(DEV_STAMP)  ## who may import whom
 	$(BIN)/lint-imports
 
-coverage: $(DEV_STAMP)  ## the pure parts, branch coverage of 100 %
-	$(BIN)/coverage run -m pytest -q tests/unit tests/contract
-	$(BIN)/coverage report
+unit: $(DEV_STAMP)  ## the pure parts, with a branch coverage of 100 %
+	$(BIN)/python -m pytest -n 2 -q --cov --cov-report=term tests/unit tests/contract
 
-pytest: $(DEV_STAMP)  ## what needs a broker and a database
-	$(BIN)/python -m pytest -n 2 tests/integration tests/faults
+integration: $(DEV_STAMP)  ## what needs a broker and a database
+	$(BIN)/python -m pytest -n 2 -q tests/integration tests/faults
 
 contracts: $(DEV_STAMP)  ## write contracts/schemas and contracts/asyncapi.yaml from the models
 	$(BIN)/python -m stratoscope_contracts.generate contracts
