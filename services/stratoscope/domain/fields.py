@@ -4,7 +4,8 @@ A row says: at or below this path, something differs from the version before. So
 row at F or below it is a change of F for certain, one above it (`inventory` for `inventory[3]`)
 may be one and has to be looked at. That leaves room to be brief: where a version changes more
 paths than a bound, the deepest are cut to the parents they share, at worst to the root; where an
-agent has had more different paths than a bound, new ones are counted to the nearest known parent.
+agent has had more different paths than a bound, new ones are counted to the nearest known parent;
+one whose text is over a bound (keys may be of any length) to the nearest that is not.
 The index is then coarser and its answers stay right.
 """
 
@@ -18,6 +19,8 @@ from stratoscope.domain.paths import Segments, format
 MAX_PATHS_A_VERSION = 32
 # Different paths an agent has at most; a list that grows for ever would else fill the index.
 MAX_PATHS_AN_AGENT = 4096
+# Bytes of a path's text at most: the database's index takes no entry over some 2,700.
+MAX_PATH_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,22 @@ def numbered(
     """
     found: dict[int, None] = {}
     new: list[tuple[int, str]] = []
-    for path in paths:
-        text = format(path)
+    for whole in paths:
+        path, text = _fitting(whole)
         if text not in numbers and len(numbers) < limit:
             number = numbers[text] = len(numbers)
             new.append((number, text))
         found[_nearest(path, text, numbers, new)] = None
     return Numbered(tuple(found), tuple(new))
+
+
+def _fitting(path: Segments) -> tuple[Segments, str]:
+    """The path, or its nearest parent whose text is not over the bound; with that text."""
+    text = format(path)
+    while len(text.encode()) > MAX_PATH_BYTES:
+        path = path[:-1]
+        text = format(path)
+    return path, text
 
 
 def _nearest(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stratoscope.domain.equality import equal
 from stratoscope.domain.fields import (
+    MAX_PATH_BYTES,
     MAX_PATHS_A_VERSION,
     changed_paths,
     numbered,
@@ -96,6 +97,16 @@ def test_past_the_bound_a_path_without_a_known_parent_counts_as_the_root() -> No
     assert found.numbers == (1,)
     assert found.new == ((1, ""),)
     assert numbered([("z", "z")], numbers, limit=1).numbers == (1,)
+
+
+def test_a_path_with_a_text_over_the_bound_counts_as_its_nearest_parent_below_it() -> None:
+    """Two paths may then be one; a key of any length is still found, at worst at the root."""
+    long = "ü" * (MAX_PATH_BYTES // 2 + 1)
+    numbers: dict[str, int] = {}
+    found = numbered([("a", long), ("a", long, "b"), ("a", "x"), (long,)], numbers)
+    assert found.new == ((0, "a"), (1, "a.x"), (2, ""))
+    assert found.numbers == (0, 1, 2)
+    assert all(len(text.encode()) <= MAX_PATH_BYTES for text in numbers)
 
 
 def test_the_parents_of_a_path_begin_with_the_root() -> None:
