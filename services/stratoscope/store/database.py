@@ -39,7 +39,7 @@ async def connection(dsn: str, schema: str, application: str) -> AsyncIterator[a
     """One session of its own. Raises DatabaseUnreachable."""
     try:
         session = await asyncpg.connect(dsn, server_settings=settings(schema, application))
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
         raise unreachable(error) from error
     try:
         yield session
@@ -70,7 +70,7 @@ async def pool(
             max_size=size,
             server_settings=settings(schema, application),
         )
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
         raise unreachable(error) from error
     try:
         yield sessions
@@ -80,7 +80,9 @@ async def pool(
 
 def unreachable(error: BaseException) -> DatabaseUnreachable:
     """Say that Postgres can't be used, without the DSN's password."""
+    # Of a DSN that can't be read the library quotes a part, which may be of the password.
+    reason = "not an address" if isinstance(error, ValueError) else error or type(error).__name__
     return DatabaseUnreachable(
-        f"Postgres can't be used ({error or type(error).__name__}): check STRATO_POSTGRES_DSN and"
+        f"Postgres can't be used ({reason}): check STRATO_POSTGRES_DSN and"
         " that the server runs"
     )
