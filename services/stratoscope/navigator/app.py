@@ -27,6 +27,7 @@ from stratoscope.store.migration import migrate
 from stratoscope.store.watermarks import Watermarks
 from stratoscope.telemetry.http import Readiness, serve, service_app
 from stratoscope.telemetry.logs import configure_logs
+from stratoscope.telemetry.settings import read_settings
 from stratoscope_contracts.words import STREAM_RECORD
 
 log = structlog.get_logger(__name__)
@@ -113,7 +114,7 @@ async def _answers(sessions: asyncpg.Pool) -> bool:
 
 def main() -> None:
     """Run the process; ends it with an exit code."""
-    settings = NavigatorSettings()
+    settings = read_settings(NavigatorSettings, "navigator")
     configure_logs("navigator", settings.log_level)
     try:
         code = uvloop.run(run(settings))

@@ -20,6 +20,7 @@ from stratoscope.store.intake import Checkpoints
 from stratoscope.store.migration import migrate
 from stratoscope.telemetry.http import serve, service_app
 from stratoscope.telemetry.logs import configure_logs
+from stratoscope.telemetry.settings import read_settings
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +89,7 @@ def _calm_the_collector() -> None:
 
 def main(reached: Checkpoints | None = None) -> None:
     """Run the process; ends it with an exit code."""
-    settings = ProjectorSettings()
+    settings = read_settings(ProjectorSettings, "projector")
     configure_logs("projector", settings.log_level)
     _calm_the_collector()
     try:
