@@ -16,6 +16,7 @@ from stratoscope.broker.connection import BrokerError, Connection, connect
 from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import SERVED, Dispatch
+from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.service import answering, listening
 from stratoscope.navigator.settings import NavigatorSettings
@@ -76,7 +77,16 @@ async def _answer(
 ) -> Metrics:
     """Answer requests as long as the stack lasts; what counts them."""
     metrics = Metrics(sorted(SERVED))
-    dispatch = Dispatch(sessions, waiting, _log_end(connection), settings.navigator_request_seconds)
+    expressions = await stack.enter_async_context(
+        Expressions(settings.navigator_expression_workers)
+    )
+    dispatch = Dispatch(
+        sessions,
+        waiting,
+        _log_end(connection),
+        expressions,
+        settings.navigator_request_seconds,
+    )
     spills = ObjectSpills(connection.jetstream)
     answers = Answering(dispatch, spills, metrics, connection.message_limit)
     discovery = Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies)

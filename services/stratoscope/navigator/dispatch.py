@@ -11,6 +11,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from stratoscope.navigator import spelling
+from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
@@ -42,6 +43,7 @@ class Dispatch:
     pool: asyncpg.Pool
     waiting: Waiting
     log_end: LogEnd
+    expressions: Expressions
     seconds: float = 30.0
     now: Callable[[], datetime] = field(default=_now)
 
@@ -58,7 +60,7 @@ class Dispatch:
         projected = await Watermarks(self.pool).read() if verb == STATS else {}
         log_end = await self.log_end() if verb == STATS else 0
         async with self.pool.acquire() as session:
-            reading = Reading(space, session, self.now())
+            reading = Reading(space, session, self.now(), self.expressions)
             if verb == STATS:
                 return await stats(reading, projected, log_end)
             return await ANSWERS[verb](reading, request)

@@ -6,11 +6,10 @@ from stratoscope.navigator import cursors, spelling
 from stratoscope.navigator.reading import Reading, part_of, path_of
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.states import SnapshotRow
-from stratoscope_contracts.errors import BadRequest, EventNotFound, SnapshotNotFound
+from stratoscope_contracts.errors import EventNotFound, SnapshotNotFound
 from stratoscope_contracts.looking import (
     AgentsListRequest,
     EventsGetRequest,
-    EventsListRequest,
     SnapshotsGetRequest,
     SnapshotsListRequest,
     StateAtRequest,
@@ -41,27 +40,6 @@ async def events_get(reading: Reading, request: EventsGetRequest) -> Json:
     if row is None:
         raise EventNotFound("there is no event with this id")
     return {"event": spelling.event(row)}
-
-
-async def events_list(reading: Reading, request: EventsListRequest) -> Json:
-    """A stretch of an agent's timeline."""
-    if request.where is not None:
-        raise BadRequest.of_fields(("where", "this navigator does not take conditions yet"))
-    key = cursors.number_in(request)
-    timeline = await reading.timeline(request.agent)
-    start, end = await reading.stretch(timeline, request.from_, request.to)
-    after, last = start.event_index, end.event_index
-    if key is not None and request.direction == "forward":
-        after = min(max(after, key), last)
-    elif key is not None:
-        last = max(min(last, key - 1), after)
-    page, more = await reading.timelines.page_between(
-        timeline, after, last, request.types, request.direction, request.limit
-    )
-    return {
-        "events": [spelling.event(row) for row in page],
-        "cursor": cursors.spell(request, page[-1].event_index) if more else None,
-    }
 
 
 async def snapshots_get(reading: Reading, request: SnapshotsGetRequest) -> Json:

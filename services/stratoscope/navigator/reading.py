@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 import asyncpg
 
@@ -17,6 +17,7 @@ from stratoscope.domain.seek import (
     UpTo,
     plan,
 )
+from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.threads import work_on
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.states import Standing, States
@@ -35,11 +36,12 @@ EMPTY_STATE = b"{}"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A space, a database session, and the time at which the request came."""
+    """A space, a database session, the time of the request, and who evaluates expressions."""
 
     space: str
     session: asyncpg.Connection
     now: datetime
+    expressions: Expressions
 
     @property
     def timelines(self) -> Timelines:
@@ -118,9 +120,16 @@ class Reading:
 async def part_of(state: bytes, path: str) -> tuple[bytes, bool]:
     """The canonical JSON at a path, and whether anything stands there (null where not)."""
     segments = path_of(path)
+    found = await work_on(len(state) if segments else 0, value_at, state, segments)
+    return (b"null", False) if found is None else (found, True)
+
+
+def value_at(state: bytes, segments: paths.Segments) -> bytes | None:
+    """The canonical JSON at a path, None where nothing stands there."""
     if not segments:
-        return state, True
-    return await work_on(len(state), _part, state, segments)
+        return state
+    value = paths.get(decoded(state), segments)
+    return None if value is paths.MISSING else canonical(value)
 
 
 def path_of(path: str) -> paths.Segments:
@@ -130,8 +139,3 @@ def path_of(path: str) -> paths.Segments:
     except paths.PathSyntaxError as error:
         reason = f"{error.reason} at character {error.position}"
         raise BadRequest.of_fields(("path", reason)) from error
-
-
-def _part(state: bytes, segments: paths.Segments) -> tuple[bytes, bool]:
-    value: Any = paths.get(decoded(state), segments)
-    return (b"null", False) if value is paths.MISSING else (canonical(value), True)

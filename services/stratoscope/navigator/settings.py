@@ -23,3 +23,6 @@ class NavigatorSettings(BaseSettings):
     navigator_request_seconds: float = Field(
         30.0, gt=0, description="After this long a request that waits for the database is given up."
     )
+    navigator_expression_workers: int = Field(
+        2, ge=1, description="Processes at most in which expressions are evaluated."
+    )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stratoscope.navigator import causality, comparing, fields, looking, sessions
+from stratoscope.navigator import causality, comparing, cutting, fields, listing, looking, sessions
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 
@@ -15,10 +15,11 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
     {
         "agents.list": looking.agents_list,
         "events.get": looking.events_get,
-        "events.list": looking.events_list,
+        "events.list": listing.events_list,
         "snapshots.get": looking.snapshots_get,
         "snapshots.list": looking.snapshots_list,
         "state.at": looking.state_at,
+        "state.cut": cutting.state_cut,
         "state.history": fields.state_history,
         "state.last_write": fields.state_last_write,
         "compare": comparing.compare_states,

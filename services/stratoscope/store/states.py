@@ -57,6 +57,8 @@ class Standing:
     version_snapshot_id: UUID | None
     snapshot_id: UUID | None
     tainted: bool
+    # Of the state, in bytes.
+    size: int = 0
 
     @property
     def last(self) -> Passed | None:
@@ -110,12 +112,16 @@ class States:
 
     async def standings(self, agent_id: int, stands: Sequence[Stand]) -> list[Standing]:
         """What stands around each of these places of a timeline."""
+        return await self.standings_of([(agent_id, stand) for stand in stands])
+
+    async def standings_of(self, places: Sequence[tuple[int, Stand]]) -> list[Standing]:
+        """What stands around places in the timelines of many agents."""
         rows = await self._session.fetch(
             _SQL["standings"],
-            agent_id,
-            [stand.event_index for stand in stands],
-            [stand.version for stand in stands],
-            [stand.until for stand in stands],
+            [agent_id for agent_id, _ in places],
+            [stand.event_index for _, stand in places],
+            [stand.version for _, stand in places],
+            [stand.until for _, stand in places],
         )
         return [_standing(row) for row in rows]
 
@@ -183,6 +189,7 @@ def _standing(row: asyncpg.Record) -> Standing:
         version_snapshot_id=row["version_snapshot_id"],
         snapshot_id=row["snapshot_id"],
         tainted=row["tainted"],
+        size=row["size"] or 0,
     )
 
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from stratoscope.navigator.dispatch import Dispatch
+from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.watermarks import Watermarks
 from stratoscope_contracts.errors import StratoError
@@ -57,5 +58,6 @@ async def ask(recorded: Recorded) -> AsyncIterator[Asker]:
         return recorded.last_seq
 
     waiting = Waiting(Watermarks(recorded.pool).read, every=0.02)
-    yield Asker(recorded, Dispatch(recorded.pool, waiting, log_end), waiting)
+    async with Expressions(workers=1) as expressions:
+        yield Asker(recorded, Dispatch(recorded.pool, waiting, log_end, expressions), waiting)
     await waiting.close()

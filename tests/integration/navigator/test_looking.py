@@ -181,12 +181,6 @@ async def test_a_page_of_large_events_ends_early(ask, recorded):
     assert [len(page) for page in found] == [3, 2]
 
 
-async def test_conditions_are_refused_and_not_passed_over(ask, ten):
-    with pytest.raises(BadRequest) as refused:
-        await indexes(ask, where="event.type == 'x'")
-    assert refused.value.details["errors"][0]["field"] == "where"
-
-
 async def test_a_cursor_belongs_to_its_request(ask, ten):
     cursor = (await ask("events.list", agent="walker", limit=2))["cursor"]
     again = await ask("events.list", agent="walker", limit=5, cursor=cursor, wait_ms=0)

@@ -26,7 +26,7 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "looking.version_of_snapshot": ("{agent}", "{snapshot}"),
     "looking.next_snapshot": ("{agent}", "100"),
     "looking.previous_snapshot": ("{agent}", "100"),
-    "looking.standings": ("{agent}", "{{500,700}}", "{{100,-1}}", "{{9,null}}"),
+    "looking.standings": ("{{{agent},{agent}}}", "{{500,700}}", "{{100,-1}}", "{{9,null}}"),
     "looking.chain": ("{agent}", "{{0,64,96}}"),
     "looking.events": ("{{{agent},{agent}}}", "{{5,900}}"),
     "looking.events_forward": ("{agent}", "100", "900", "101"),
@@ -39,6 +39,12 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "looking.stats": ("default",),
     "looking.dead_letters": ("default",),
     "looking.watermarks": (),
+    "seeks.seek_events": ("{{{agent},{agent}}}", "{{1000,1000}}", None, None, "{{5,9}}", "{{1,1}}"),
+    "seeks.seek_versions": ("{{{agent}}}", "{{300}}", "2026-11-23 08:10:00Z", None, None, None),
+    "seeks.named_timelines": ("default", "{{agent-7,agent-8}}"),
+    "seeks.newest_of": ("{{{agent},{agent}}}", "{{5,900}}", "{{3,-1}}"),
+    "seeks.horizon": (),
+    "seeks.chains": ("{{0,0}}", "{{{agent},{agent}}}", "{{0,64}}"),
     "causes.ancestors": ("default", "{event}", "1000"),
 }
 
@@ -74,7 +80,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def test_every_query_is_held_to_this():
-    asked = {f"{file}.{name}" for file in ("looking", "causes") for name in queries(file)}
+    asked = {f"{file}.{name}" for file in ("looking", "causes", "seeks") for name in queries(file)}
     assert asked == ARGUMENTS.keys()
 
 

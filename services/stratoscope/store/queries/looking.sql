@@ -103,7 +103,7 @@ where before.agent_id = $1 and before.version = $2 - 1
 
 -- name: standings
 -- What stands around: the event passed last, the state version in force, the newest snapshot.
--- Tainted where a refused patch lies between that snapshot and the next record (or $4, if sooner).
+-- Tainted where a refused patch lies between that snapshot and the next record, or `until`.
 select stand.event_index, stand.version,
        event.id as event_id, event.stream_seq as event_seq, event.ordinal as event_ordinal,
        event.clock as event_clock, event.recorded_at as event_recorded_at,
@@ -116,23 +116,25 @@ select stand.event_index, stand.version,
        snapshot.snapshot_id,
        exists (
            select from taint
-           where taint.agent_id = $1
+           where taint.agent_id = stand.agent_id
              and taint.stream_seq > coalesce(snapshot.stream_seq, 0)
              and taint.stream_seq < coalesce(
                  least(next_event.stream_seq, next_version.stream_seq, stand.until + 1),
                  9223372036854775807
              )
        ) as tainted
-from unnest($2::bigint[], $3::bigint[], $4::bigint[])
-    with ordinality as stand(event_index, version, until, line)
-left join event on event.agent_id = $1 and event.event_index = stand.event_index
-left join state_version as version on version.agent_id = $1 and version.version = stand.version
+from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[])
+    with ordinality as stand(agent_id, event_index, version, until, line)
+left join event
+    on event.agent_id = stand.agent_id and event.event_index = stand.event_index
+left join state_version as version
+    on version.agent_id = stand.agent_id and version.version = stand.version
 left join event as next_event
-    on next_event.agent_id = $1 and next_event.event_index = stand.event_index + 1
+    on next_event.agent_id = stand.agent_id and next_event.event_index = stand.event_index + 1
 left join state_version as next_version
-    on next_version.agent_id = $1 and next_version.version = stand.version + 1
+    on next_version.agent_id = stand.agent_id and next_version.version = stand.version + 1
 left join state_version as snapshot
-    on snapshot.agent_id = $1
+    on snapshot.agent_id = stand.agent_id
     and snapshot.version = version.version - version.since_snapshot
 order by stand.line
 
