@@ -24,6 +24,9 @@ _SQL = queries("intake")
 _PAGE = 100
 # Postgres keeps no NUL in a text, and a subject may hold one.
 _NUL_SHOWN = "\N{REPLACEMENT CHARACTER}"
+# Names may be as long as a subject may, and an index takes no entry over some 2,700 bytes. What is
+# cut is no name of the contract's; the subject is kept whole.
+_NAME_LENGTH = 200
 # For the header with the stream's name, which the client adds.
 _MARGIN = 256
 _OMITTED = "Strato-Body-Omitted"
@@ -46,8 +49,8 @@ def _letter(message: Delivered, rejection: Rejection) -> DeadLetter:
         stream_seq=message.stream_seq,
         ordinal=rejection.ordinal,
         rule_version=RULE_VERSION,
-        space=tokens[1],
-        agent=tokens[-2],
+        space=tokens[1][:_NAME_LENGTH],
+        agent=tokens[-2][:_NAME_LENGTH],
         subject=subject,
         reason=rejection.reason,
         detail=rejection.detail[:1000].replace("\0", _NUL_SHOWN),
