@@ -3,18 +3,16 @@
 import asyncio
 import signal
 import time
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from support.eventually import eventually
 from support.load import load, settled
-from support.projecting import Projecting
+from support.projecting import ARMED, Projecting
 
 pytestmark = pytest.mark.faults
 
-ARMED = str(Path(__file__).with_name("armed_projector.py"))
 KILLS = 5
 # A lease lasts ten seconds: who follows a dead process does not wait for its end.
 AT_ONCE = 5.0

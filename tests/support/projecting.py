@@ -15,6 +15,8 @@ from support.eventually import eventually
 from support.service import ServiceProcess
 
 PROJECTOR = ("-m", "stratoscope.projector")
+# With a point and a number behind it: kills itself there, that manieth time.
+ARMED = str(Path(__file__).parents[1] / "faults" / "armed_projector.py")
 
 
 class Projecting:

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 
 OPERATIONS = "strato"
+_PLAN_SECONDS = 1
 
 
 class DatabaseUnreachable(Exception):
@@ -78,11 +80,32 @@ async def pool(
         sessions.terminate()
 
 
+def _changing(schema: str, application: str) -> dict[str, Any]:
+    return {"server_settings": settings(schema, application)}
+
+
+def _looking(schema: str, application: str) -> dict[str, Any]:
+    """Options of sessions that ask the same few questions all the time."""
+    return {
+        # Planning a look takes three times as long as the look. A plan is kept for so short that
+        # no table outgrows it.
+        "server_settings": settings(schema, application)
+        | {"plan_cache_mode": "force_generic_plan"},
+        "max_cached_statement_lifetime": _PLAN_SECONDS,
+        # Nothing is set or held in such a session, so giving it back needs no round trip. An open
+        # transaction is rolled back all the same.
+        "reset": _as_it_is,
+    }
+
+
+async def _as_it_is(_: asyncpg.Connection) -> None:
+    """Leave a session as it was used."""
+
+
 def unreachable(error: BaseException) -> DatabaseUnreachable:
     """Say that Postgres can't be used, without the DSN's password."""
     # Of a DSN that can't be read the library quotes a part, which may be of the password.
     reason = "not an address" if isinstance(error, ValueError) else error or type(error).__name__
     return DatabaseUnreachable(
-        f"Postgres can't be used ({reason}): check STRATO_POSTGRES_DSN and"
-        " that the server runs"
+        f"Postgres can't be used ({reason}): check STRATO_POSTGRES_DSN and that the server runs"
     )
