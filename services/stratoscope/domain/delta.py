@@ -7,11 +7,17 @@ set bits, plus the keyframe. To append version j + 1 only the ancestors of versi
 since each is an ancestor of, or equal to, what j + 1 has for a parent: a group that is open for
 writing is a stack of at most nine documents.
 
+Retention drops whole groups, so a group also closes before it spans more than a share of what a
+limit keeps; and where a delta is hardly smaller than the document, a keyframe takes its place,
+since all versions behind it are then nearer to what they are compressed with.
+
 Frames are written without zstd's magic number and without sizes, which the row knows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import zstandard
 
@@ -19,10 +25,60 @@ from stratoscope.domain.canonical import digest
 
 GROUP = 256
 LEVEL = 3
+# Below this a delta is small whatever it is compared with.
+_SMALL = 512
 
 
 class DamagedChain(ValueError):
     """A chain of blobs did not give the document that was stored."""
+
+
+class Mark(NamedTuple):
+    """Where a version stands, as far as groups close by it."""
+
+    event_index: int
+    recorded_at: datetime
+    is_snapshot: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """When a group is closed, and how its versions are compressed.
+
+    `threshold` is the share of the whole that a delta may take; `events` and `age` are what a
+    group may span, the others what it may hold.
+    """
+
+    versions: int = GROUP
+    blob_bytes: int = 16 << 20
+    threshold: float = 0.5
+    level: int = LEVEL
+    snapshots: int | None = None
+    events: int | None = None
+    age: timedelta | None = None
+
+    def ends(self, span: "Span", slot: int, mark: Mark | None) -> bool:
+        """Whether a version that would take a slot has to start the next group."""
+        if slot >= self.versions or span.blob_bytes >= self.blob_bytes:
+            return True
+        if span.start is None or mark is None:
+            return False
+        events = mark.event_index - span.start.event_index
+        return (
+            (self.events is not None and events >= self.events)
+            or (self.age is not None and mark.recorded_at - span.start.recorded_at >= self.age)
+            or (self.snapshots is not None and span.snapshots + mark.is_snapshot > self.snapshots)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a group holds: where its keyframe stands, and what has come in since."""
+
+    start: Mark | None = None
+    snapshots: int = 0
+    blob_bytes: int = 0
+    keyframe_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +87,7 @@ class Group:
 
     slots: tuple[int, ...] = ()
     raws: tuple[bytes, ...] = ()
+    span: Span = field(default=Span(), compare=False)
 
     @property
     def newest(self) -> bytes | None:
@@ -66,14 +123,36 @@ def chain(slot: int) -> tuple[int, ...]:
     return tuple(reversed(slots))
 
 
-def append(group: Group, raw: bytes) -> tuple[Group, int, bytes]:
+def append(
+    group: Group, raw: bytes, closing: Closing = Closing(), mark: Mark | None = None
+) -> tuple[Group, int, bytes]:
     """Add a version: the group after it, its slot, its blob."""
     slot = group.slots[-1] + 1 if group.slots else 0
-    if slot in (0, GROUP):
-        return Group((0,), (raw,)), 0, _compress(raw, None)
+    if slot == 0 or closing.ends(group.span, slot, mark):
+        return _opened(raw, closing, mark)
     kept = group.slots.index(parent(slot)) + 1
-    blob = _compress(raw, group.raws[kept - 1])
-    return Group((*group.slots[:kept], slot), (*group.raws[:kept], raw)), slot, blob
+    blob = _compress(raw, group.raws[kept - 1], closing.level)
+    if len(blob) > max(_SMALL, closing.threshold * _expected(group, raw)):
+        opened = _opened(raw, closing, mark)
+        if len(blob) > closing.threshold * len(opened[2]):
+            return opened
+    grown = replace(
+        group.span,
+        snapshots=group.span.snapshots + (mark is not None and mark.is_snapshot),
+        blob_bytes=group.span.blob_bytes + len(blob),
+    )
+    return Group((*group.slots[:kept], slot), (*group.raws[:kept], raw), grown), slot, blob
+
+
+def _opened(raw: bytes, closing: Closing, mark: Mark | None) -> tuple[Group, int, bytes]:
+    blob = _compress(raw, None, closing.level)
+    snapshots = int(mark is not None and mark.is_snapshot)
+    return Group((0,), (raw,), Span(mark, snapshots, len(blob), len(blob))), 0, blob
+
+
+def _expected(group: Group, raw: bytes) -> float:
+    """About what a keyframe of this document would take: as its group's own did."""
+    return group.span.keyframe_bytes * len(raw) / len(group.raws[0])
 
 
 def unfold(blobs: Sequence[bytes], sizes: Sequence[int]) -> tuple[bytes, ...]:
@@ -116,9 +195,9 @@ def _dictionary(raw: bytes) -> zstandard.ZstdCompressionDict:
     return zstandard.ZstdCompressionDict(raw, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
-def _compress(raw: bytes, ancestor: bytes | None) -> bytes:
+def _compress(raw: bytes, ancestor: bytes | None, level: int) -> bytes:
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        LEVEL,
+        level,
         source_size=len(raw),
         dict_size=len(ancestor) if ancestor else 0,
         format=zstandard.FORMAT_ZSTD1_MAGICLESS,
