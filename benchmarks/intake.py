@@ -1,9 +1,11 @@
 """How fast the projector takes in what was published beforehand, beside the machine's limit.
 
-    python benchmarks/intake.py [--events 100000] [--agents 100] [--causes] [--rounds 3]
+    python benchmarks/intake.py [--events 100000] [--agents 100] [--batch 1] [--causes]
+        [--rounds 3]
 
-Starts a broker and a database of its own. Each round publishes single-event messages, runs the
-bare loop of `limit.py` and then a projector process over them, and prints both and their ratio.
+Starts a broker and a database of its own. Each round publishes messages (of one event, or of a
+batch of them, as the recorder sends), runs the bare loop of `limit.py` over as many single events
+and then a projector process over the messages, and prints both rates and their ratio.
 The projector's clock runs from its first checkpoint to its last, its start not counted.
 """
 
@@ -16,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -30,22 +33,48 @@ from stratoscope_contracts import subjects
 from stratoscope_contracts.words import DEFAULT_SPACE, STREAM_RECORD
 
 
-async def prepare(url: str, events: int, agents: int, *, causes: bool) -> None:
-    """Publish the events of this round."""
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is published: events, of how many agents, so many a message, with a cause or without."""
+
+    events: int
+    agents: int
+    batch: int
+    causes: bool
+
+    @property
+    def messages(self) -> int:
+        return self.events // self.batch
+
+    def bodies(self) -> Iterator[bytes]:
+        """The bodies of all messages in order; each event names the one before, if they do."""
+        before: str | None = None
+        for _ in range(self.messages):
+            records = []
+            for _ in range(self.batch):
+                record = orjson.loads(event_body())
+                if self.causes and before:
+                    record["causes"] = [before]
+                before = record["id"]
+                records.append(record)
+            if self.batch == 1:
+                yield orjson.dumps(records[0])
+            else:
+                yield orjson.dumps({"records": [{"kind": "event", **one} for one in records]})
+
+
+async def prepare(url: str, load: Load) -> None:
+    """Publish the messages of this round."""
     broker = await connect(url, name="benchmark")
     await ensure_streams(broker.jetstream, StreamSettings())
-    before: str | None = None
-    for number in range(events):
-        body = orjson.loads(event_body())
-        if causes and before:
-            body["causes"] = [before]
-        before = body["id"]
-        subject = subjects.record(DEFAULT_SPACE, f"agent-{number % agents}", "event")
-        await broker.client.publish(subject, orjson.dumps(body))
-        if number % 1000 == 0:
+    kind: subjects.Kind = "event" if load.batch == 1 else "batch"
+    for number, body in enumerate(load.bodies()):
+        subject = subjects.record(DEFAULT_SPACE, f"agent-{number % load.agents}", kind)
+        await broker.client.publish(subject, body)
+        if number % 100 == 0:
             await broker.client.flush()
     await broker.client.flush()
-    await stored(broker.client, STREAM_RECORD, events)
+    await stored(broker.client, STREAM_RECORD, load.messages)
     await broker.close()
 
 
@@ -107,32 +136,33 @@ async def bytes_an_event(dsn: str, events: int) -> float:
         await database.close()
 
 
-async def one_round(options: argparse.Namespace, folder: Path) -> float:
+async def one_round(load: Load, folder: Path) -> None:
     """One round on new servers: the limit, then the projector; their ratio."""
     with servers(folder) as (url, dsn):
-        limit = await measure(url, dsn, options.events)
-        await prepare(url, options.events, options.agents, causes=options.causes)
+        limit = await measure(url, dsn, load.events)
+        await prepare(url, load)
         with projector(url, dsn) as process:
-            rate = await projected(dsn, options.events, process)
-        size = await bytes_an_event(dsn, options.events)
+            rate = await projected(dsn, load.messages, process) * load.batch
+        size = await bytes_an_event(dsn, load.events)
     print(
         f"limit {limit:9,.0f}/s   projector {rate:9,.0f}/s   ratio {rate / limit:.2f}"
         f"   {size:.0f} B an event",
         flush=True,
     )
-    return rate / limit
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--agents", type=int, default=100)
+    parser.add_argument("--batch", type=int, default=1, help="events a message")
     parser.add_argument("--causes", action="store_true", help="each event names the one before")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    load = Load(options.events, options.agents, options.batch, options.causes)
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            await one_round(options, Path(folder))
+            await one_round(load, Path(folder))
 
 
 if __name__ == "__main__":
