@@ -55,6 +55,7 @@ async def run(settings: NavigatorSettings) -> int:
                 migrated.serving,
                 "stratoscope navigator",
                 size=settings.navigator_pool,
+                looking=True,
             )
         )
         waiting = Waiting(Watermarks(sessions).read)

@@ -59,18 +59,19 @@ async def close(session: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def pool(
-    dsn: str, schema: str, application: str, *, size: int
+    dsn: str, schema: str, application: str, *, size: int, looking: bool = False
 ) -> AsyncIterator[asyncpg.Pool]:
-    """Up to `size` sessions. Raises DatabaseUnreachable."""
+    """Up to `size` sessions, `looking` for who does little else. Raises DatabaseUnreachable."""
     # It fills itself up again once a second, with a stack trace each time that it can't; those who
     # ask it for a session say in a line what has happened.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
+    options = (_looking if looking else _changing)(schema, application)
     try:
         sessions = await asyncpg.create_pool(
             dsn,
             min_size=min(2, size),
             max_size=size,
-            server_settings=settings(schema, application),
+            **options,
         )
     except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
         raise unreachable(error) from error
