@@ -39,7 +39,7 @@ imports: $(DEV_STAMP)  ## who may import whom
 	$(BIN)/lint-imports
 
 unit: $(DEV_STAMP)  ## the pure parts, with a branch coverage of 100 %
-	$(BIN)/python -m pytest -n 2 -q --cov --cov-report=term tests/unit tests/contract
+	$(BIN)/python -m pytest -n 2 -q --cov --cov-report=term tests/unit tests/contract tests/golden
 
 integration: $(DEV_STAMP)  ## what needs a broker and a database
 	$(BIN)/python -m pytest -n 2 -q tests/integration tests/faults
