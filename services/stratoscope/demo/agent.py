@@ -6,8 +6,8 @@ is a checkpoint; one tool call is one task):
 
      step -1, 0   the question comes in
      step  1, 2   the model plans; `read_config` reads the tariff and the limit of an invoice
-     step  3, 4   the model has both meters read, at once. The north meter counts kWh; the south
-                  meter counts Wh, its file's header says so, and the reading keeps that unit
+     step  3, 4   the model has both meters read, one after the other. The south meter counts Wh,
+                  its file's header says so, and the reading keeps that unit; the north one kWh
      step  5, 6   the model calls `store_usage` with the south meter's 403852 as if they were kWh.
                   THE MISTAKE: from here usage.south.kwh is a thousand times too large, and so is
                   usage.json on the disk; nobody notices, the tool answers "stored"
@@ -20,7 +20,8 @@ is a checkpoint; one tool call is one task):
 The failure names the invoice; its cause lies ten events before it, in the decision to store the
 usage, where usage.south was written for the first and last time. The state holds the plan,
 readings, usage, costs, budget, findings and health beside the messages. Recorded, it is 24 events
-and 11 snapshots; the two meters are read side by side, so their results come in either order.
+and 11 snapshots. Of two causes equally far from the beginning a chain takes the earlier one, so
+the south meter is read first: why the invoice failed leads through it, in every run.
 """
 
 from __future__ import annotations
@@ -143,7 +144,8 @@ def _question() -> State:
 
 
 def _config(thread: str) -> RunnableConfig:
-    return {"configurable": {"thread_id": thread}}
+    # One tool after the other, or threads would decide in which order the meters answer.
+    return {"configurable": {"thread_id": thread}, "max_concurrency": 1}
 
 
 # Nodes are Any: LangGraph's types ask for a parameter's name, which a Callable has none of.

@@ -21,13 +21,13 @@ SCRIPT: Final = (
         calls=(("read_config", {"path": "config.json"}),),
     ),
     Turn(
-        says="Two meters are billed: north and south. I will read both.",
+        says="Two meters are billed: south and north. I will read one after the other.",
         doing="read the meters",
         calls=(
-            ("read_meter", {"meter": "north", "path": "meters/north.csv"}),
             ("read_meter", {"meter": "south", "path": "meters/south.csv"}),
+            ("read_meter", {"meter": "north", "path": "meters/north.csv"}),
         ),
-        finding="the contract covers the meters north and south at 0.31 EUR a kWh",
+        finding="the contract covers the meters south and north at 0.31 EUR a kWh",
     ),
     Turn(
         says="Both meters cover all 14 days. I will store their usage for the billing.",

@@ -1,7 +1,7 @@
 """The stops of the tour, as values: what is told, and which commands show it.
 
-The numbers of events are found in what was recorded, since two meters that are read side by side
-answer in either order.
+The numbers of events are found in what was recorded, so that the agent's script may change without
+the tour telling of the wrong ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -120,7 +120,8 @@ def _causes(at: Landmarks) -> Stop:
         "5  Why it failed",
         (
             Shown(
-                "The events that caused the failure, from the question that began the run:",
+                "The events that caused the failure, from the question that began the run. They"
+                f" lead through event {at.wh_read}, where the south meter was read:",
                 ("why", f"{at.agent}:{at.failure}"),
             ),
             Shown(

@@ -31,7 +31,14 @@ def test_the_tour_shows_every_stop_and_leaves_nothing(scratch: Path) -> None:
         *("2  The state at an event", "--path budget", '"planned_eur"'),
         *("3  Steps, both ways", '+ usage  {"north"', "--back", '- usage  {"north"'),
         *("4  What changed between two moments", "~ budget.left_eur  900.0 → -124488.15"),
-        *("5  Why it failed", "┌─", "└▶", "error.message", '"unit": "Wh"'),
+        *(
+            "5  Why it failed",
+            "┌─",
+            "read_meter · meter south",
+            "└▶",
+            "error.message",
+            '"unit": "Wh"',
+        ),
         *("Go on", "stratoscope up"),
     )
     place = 0

@@ -9,6 +9,7 @@ import pytest
 from stratoscope.adapters.langgraph import record
 from stratoscope.demo.agent import THREAD, arun, build, run
 from stratoscope.demo.tools import InvoiceRejected, read_meter
+from stratoscope.domain.causality import Node, longest_chain
 from support.listing import AsyncListing, Listed, Listing
 
 
@@ -44,9 +45,34 @@ def test_each_run_is_the_same(tmp_path: Path) -> None:
     def told(folder: str) -> list[tuple[Any, Any]]:
         listing = Listing()
         run(record(build(tmp_path / folder), listing))
-        return [(each.type, each.data.get("name")) for each in listing.records]
+        return [(each.type, meter_read(each) or each.data.get("name")) for each in listing.records]
 
     assert told("one") == told("two")
+
+
+async def test_why_it_failed_leads_through_the_meter_that_was_misread_in_every_run(
+    tmp_path: Path,
+) -> None:
+    for number in range(5):
+        listing = AsyncListing()
+        await arun(record(build(tmp_path / str(number)), listing))
+        (failed,) = listing.events("error_occurred")
+        chain = [event for event in why(failed, listing.events()) if meter_read(event)]
+        assert [meter_read(event) for event in chain] == ["south"]
+
+
+def why(event: Listed, timeline: list[Listed]) -> list[Listed]:
+    by_id = {each.id: each for each in timeline}
+    nodes = {each.id: Node(each.id, (place, 0), each.causes) for place, each in enumerate(timeline)}
+    return [by_id[id] for id in longest_chain(nodes, event.id)]
+
+
+def meter_read(event: Listed) -> str | None:
+    """The meter whose reading this event is the result of."""
+    if event.type != "state_change" or event.data.get("name") != "read_meter":
+        return None
+    (meter,) = event.data["result"]["readings"]
+    return str(meter)
 
 
 def test_the_mistake_is_written_once_and_ten_events_before_the_failure(recorded: Listing) -> None:
