@@ -1,0 +1,106 @@
+"""No query of intake reads a table of records from end to end."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+import pytest_asyncio
+
+from stratoscope.store.database import pool
+from stratoscope.store.migration import migrate
+from stratoscope.store.sql import queries
+from support import stack
+
+RECORDS = {"event", "state_version", "agent", "edge", "path", "field_change"}
+AGENTS, EVENTS = 20_000, 60_000
+
+# Rows straight into the tables: what counts here is how many there are.
+FILLED = (
+    "insert into agent (partition, space, name, next_event)"
+    f" select 0, 'default', 'agent-' || n, 20 from generate_series(1, {AGENTS}) as n",
+    "insert into event_type (name) values ('tried')",
+    "insert into event (event_index, stream_seq, clock, recorded_at, agent_id, type_id, ordinal,"
+    " depth, id, data)"
+    f" select n / {AGENTS}, n, now(), now(), n % {AGENTS} + 1, 1, 0,"
+    "  case when n % 1000 = 0 then null else 1 end, lpad(to_hex(n), 32, '0')::uuid, '{}'"
+    f" from generate_series(0, {EVENTS - 1}) as n",
+    "insert into state_version (version, event_index, stream_seq, clock, recorded_at, agent_id,"
+    " size, ordinal, slot, snapshot_id, digest, blob)"
+    f" select n / {AGENTS}, 0, n, now(), now(), n % {AGENTS} + 1, 2, 0, n / {AGENTS},"
+    "  lpad(to_hex(n), 32, '0')::uuid, 'digest', repeat('x', 100)::bytea"
+    f" from generate_series(0, {EVENTS - 1}) as n",
+    f"insert into path select n, 0, 'health' from generate_series(1, {AGENTS}) as n",
+    f"update partition set stream_seq = {EVENTS}",
+)
+ids = [UUID(int=n) for n in range(0, EVENTS, EVENTS // 100)]
+numbers = list(range(1, 101))
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "heads": (["default"] * 100, [f"agent-{n}" for n in numbers]),
+    "chain": (7, [0, 2]),
+    "paths": (7,),
+    "known_events": (numbers, ids),
+    "known_snapshots": (numbers, ids),
+    "known_causes": (["default"] * 100, ids),
+    "unresolved": (1000,),
+    "resolve": (numbers, [3] * 100, [2] * 100),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["analysed", "never analysed"])
+async def full(
+    request: pytest.FixtureRequest, shared_postgres: stack.PostgresServer
+) -> AsyncIterator[asyncpg.Pool]:
+    with stack.new_database(shared_postgres) as dsn:
+        serving = (await migrate(dsn)).serving
+        async with pool(dsn, serving, "test", size=2) as sessions:
+            for table in sorted(RECORDS):
+                await sessions.execute(f"alter table {table} set (autovacuum_enabled = false)")
+            for statement in FILLED:
+                await sessions.execute(statement)
+            if request.param == "analysed":
+                await sessions.execute("analyze")
+            yield sessions
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("query", ARGUMENTS)
+async def test_records_are_found_by_an_index(full: asyncpg.Pool, query: str):
+    """With the settings of every session of ours, and arguments of a batch of a hundred."""
+    found = await full.fetchval(
+        f"explain (format json) {queries('intake')[query]}", *ARGUMENTS[query]
+    )
+    scanned = [
+        node["Relation Name"]
+        for node in nodes(orjson.loads(found)[0]["Plan"])
+        if node["Node Type"] == "Seq Scan"
+    ]
+    assert not RECORDS.intersection(scanned)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_query_that_reads_records_is_held_to_this():
+    reads = {
+        name
+        for name, text in queries("intake").items()
+        if any(
+            f"{word} {table}\n" in f"{text}\n" or f"{word} {table} " in text
+            for word in ("from", "join", "update")
+            for table in RECORDS
+        )
+    }
+    assert reads - {"move_heads"} == ARGUMENTS.keys()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_queries_that_are_explained_find_something(full: asyncpg.Pool):
+    for query in ARGUMENTS.keys() - {"resolve"}:
+        assert await full.fetch(queries("intake")[query], *ARGUMENTS[query]), query
