@@ -3,15 +3,15 @@
 By events it counts indexes; by a snapshot it goes to the next one, or back to the one before the
 last record passed; by seconds it moves the session's *clock*, which runs on where nothing was
 recorded, so that many small steps cross a gap. Forward never goes past the last record (or, on the
-clock, past its time); backward stops at -1, and from there nowhere.
+clock, past its time); backward stops at the first position that is kept, -1 as long as nothing was
+dropped, and from there nowhere.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from stratoscope.domain.seek import Extent, Target, UpTo, after_index
-from stratoscope.domain.timeline import BEFORE_FIRST
+from stratoscope.domain.seek import Extent, Target, UpTo, after_index, outside
 from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.looking import Direction
 from stratoscope_contracts.sessions import EventsSize, SecondsSize, StepSize
@@ -47,7 +47,7 @@ class NextSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class PreviousSnapshot:
-    """The last snapshot before a version; where there is none, -1."""
+    """The last snapshot before a version; where there is none, the first position."""
 
     before_version: int
 
@@ -77,16 +77,17 @@ def step(direction: Direction, size: StepSize, footing: Footing, span: Span) -> 
 
 def out_of_bounds(index: int, extent: Extent) -> NavigationOutOfBounds:
     """The error for a step that would leave the timeline."""
-    return NavigationOutOfBounds.at(index, BEFORE_FIRST, extent.last_event)
+    return outside("index", index, extent)
 
 
 def _by_events(direction: Direction, count: int, footing: Footing, span: Span) -> Move:
     index = footing.event_index
     if direction == "forward":
         return Move(after_index(index + count, span.extent))
-    if index == BEFORE_FIRST:
+    first = span.extent.first
+    if index <= first:
         raise out_of_bounds(index - count, span.extent)
-    return Move(after_index(max(index - count, BEFORE_FIRST), span.extent))
+    return Move(after_index(max(index - count, first), span.extent))
 
 
 def _by_snapshot(direction: Direction, footing: Footing) -> Move:
@@ -103,9 +104,12 @@ def _by_seconds(direction: Direction, seconds: float, footing: Footing, span: Sp
         if target is None or target > span.last_at:
             raise out_of_bounds(span.extent.events, span.extent)
         return Move(UpTo(clock=target), target)
-    if footing.event_index == BEFORE_FIRST:
-        raise out_of_bounds(BEFORE_FIRST - 1, span.extent)
+    extent = span.extent
+    if footing.event_index <= extent.first:
+        raise out_of_bounds(extent.first - 1, extent)
     target = _moved(clock, -seconds) or _EARLIEST
+    if extent.horizon is not None and target < extent.horizon.clock:
+        return Move(after_index(extent.first, extent), extent.horizon.clock)
     return Move(UpTo(clock=target), target)
 
 
