@@ -39,6 +39,11 @@ from stratoscope_contracts import words
 # Names of records that came without an id are made under this one.
 PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
 
+PATCH_CONFLICT = "patch_conflict"
+STATE_OVER_LIMIT = "state_over_limit"
+# What a message is refused for that should have changed the state: without it that is in doubt.
+TAINTING = frozenset({PATCH_CONFLICT, STATE_OVER_LIMIT})
+
 
 class StateRefused(ValueError):
     """A patch gave a state that is over a limit."""
@@ -93,7 +98,10 @@ class _Fold:
         for message in messages:
             match message:
                 case Message():
-                    self._message(message)
+                    if message.refused:
+                        self._repeat(message, message.refused)
+                    else:
+                        self._message(message)
                 case Rejection():
                     self._batch.rejections.append(message)
                 case _:
@@ -108,25 +116,35 @@ class _Fold:
 
     def _message(self, message: Message) -> None:
         head = self._head(message.timeline)
-        # Only a patch can be refused from here on, so only then there is a way back to keep.
-        patched = any(isinstance(one, EventIn) and one.patch for one in message.records)
-        before = replace(head) if patched else head
-        batch = self._batch
-        marks = _marks(batch)
+        if _may_be_refused(message):
+            self._attempt(head, message)
+            return
+        for ordinal, record in enumerate(message.records):
+            self._record(head, message, ordinal, record)
+
+    def _attempt(self, head: Head, message: Message) -> None:
+        """Take a message, or leave everything as it was."""
+        before = replace(head)
+        marks = _marks(self._batch)
         for ordinal, record in enumerate(message.records):
             try:
-                match record:
-                    case EventIn():
-                        self._event(head, message, ordinal, record)
-                    case SnapshotIn():
-                        self._snapshot(head, message, ordinal, record)
-                    case _:
-                        assert_never(record)
+                self._record(head, message, ordinal, record)
             except (PatchConflict, StateRefused) as error:
                 self._take_back(marks, head, message)
-                batch.heads[message.timeline] = before
+                self._batch.heads[message.timeline] = before
                 self._refuse(before, message, ordinal, error)
                 return
+
+    def _record(
+        self, head: Head, message: Message, ordinal: int, record: EventIn | SnapshotIn
+    ) -> None:
+        match record:
+            case EventIn():
+                self._event(head, message, ordinal, record)
+            case SnapshotIn():
+                self._snapshot(head, message, ordinal, record)
+            case _:
+                assert_never(record)
 
     def _take_back(self, marks: Marks, head: Head, message: Message) -> None:
         """Forget what a refused message had added."""
@@ -144,12 +162,22 @@ class _Fold:
         for rows, mark in zip(_tables(batch), marks, strict=True):
             del rows[mark:]
 
+    def _repeat(self, message: Message, verdict: Rejection) -> None:
+        """Refuse what an earlier projection refused, with the same mark on the timeline."""
+        self._batch.rejections.append(verdict)
+        if verdict.reason in TAINTING and verdict.ordinal is not None:
+            head = self._head(message.timeline)
+            self._taint(head, message.stream_seq, verdict.ordinal)
+
+    def _taint(self, head: Head, stream_seq: int, ordinal: int) -> None:
+        self._batch.taints.append((head.agent_id, stream_seq, ordinal, head.next_event - 1))
+
     def _refuse(
         self, head: Head, message: Message, ordinal: int, error: PatchConflict | StateRefused
     ) -> None:
-        reason = "patch_conflict" if isinstance(error, PatchConflict) else "state_over_limit"
+        reason = PATCH_CONFLICT if isinstance(error, PatchConflict) else STATE_OVER_LIMIT
         self._batch.rejections.append(Rejection(message.stream_seq, ordinal, reason, str(error)))
-        self._batch.taints.append((head.agent_id, message.stream_seq, ordinal, head.next_event - 1))
+        self._taint(head, message.stream_seq, ordinal)
 
     def _id(self, head: Head, message: Message, ordinal: int, id_: UUID | None) -> UUID | None:
         """The record's id, made from its place where it has none; None where it is taken."""
@@ -287,6 +315,15 @@ class _Fold:
                 None if head.last_snapshot is None else version - head.last_snapshot,
             )
         )
+
+
+def _may_be_refused(message: Message) -> bool:
+    """Whether it holds a patch: nothing else can fail any more, and need a way back."""
+    # A loop, since this is asked of every message: a generator costs three times as much.
+    for record in message.records:  # noqa: SIM110
+        if isinstance(record, EventIn) and record.patch:
+            return True
+    return False
 
 
 def _tables(batch: Batch) -> tuple[list[Any], ...]:

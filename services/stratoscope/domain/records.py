@@ -55,6 +55,8 @@ class Message:
     partition: int
     records: Sequence[EventIn | SnapshotIn]
     traceparent: str | None = None
+    # What an earlier projection refused it for: that stands, whatever the rules say today.
+    refused: "Rejection | None" = None
 
     @property
     def timeline(self) -> Timeline:

@@ -11,11 +11,12 @@ import uvloop
 
 from stratoscope.broker.connection import BrokerError, Connection, connect
 from stratoscope.broker.streams import StreamSettings, ensure_streams
+from stratoscope.projector.following import Serving
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.term import Wiring
-from stratoscope.store.database import DatabaseUnreachable, pool
+from stratoscope.store.database import OPERATIONS, DatabaseUnreachable, pool
 from stratoscope.store.intake import Checkpoints
 from stratoscope.store.migration import migrate
 from stratoscope.telemetry.http import serve, service_app
@@ -24,8 +25,8 @@ from stratoscope.telemetry.settings import read_settings
 
 log = structlog.get_logger(__name__)
 
-# The pool is for look-ups, leases and the dead letters' outbox; writing has a session of its own.
-_POOL = 6
+# For the dead letters' outbox, and to see which projection serves.
+_POOL = 2
 
 
 async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -> int:
@@ -45,11 +46,11 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         stack.push_async_callback(broker.close)
         await _prepare_streams(broker, settings)
         sessions = await stack.enter_async_context(
-            pool(settings.postgres_dsn, migrated.serving, "stratoscope projector", size=_POOL)
+            pool(settings.postgres_dsn, OPERATIONS, "stratoscope projector", size=_POOL)
         )
         metrics = Metrics()
         projector = Projector(
-            Wiring(settings, migrated.serving, broker, sessions, metrics, stopping, reached)
+            Wiring(settings, Serving(sessions), broker, sessions, metrics, stopping, reached)
         )
 
         def ready() -> dict[str, bool]:

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from stratoscope.broker.publishing import message_size
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.records import Rejection
-from stratoscope.projector.decode import RULE_VERSION
+from stratoscope.domain.rules import RULE_VERSION
 from stratoscope.store.intake import DeadLetter
 from stratoscope.store.sql import queries
 from stratoscope_contracts import words

@@ -27,9 +27,6 @@ from stratoscope_contracts.records import (
 )
 from stratoscope_contracts.subjects import Kind, Stored, SubjectError, parse
 
-# The rules that a message is judged by; a dead letter keeps the version of its verdict.
-RULE_VERSION = 1
-
 _TRACEPARENT = re.compile(r"[!-~]{1,256}\Z").match
 
 _PARSERS: dict[Kind, Callable[[bytes], Sequence[EventRecord | SnapshotRecord]]] = {

@@ -66,12 +66,15 @@ class Gathering:
         self._heads: OrderedDict[Timeline, Head] = OrderedDict()
         self._sizes: dict[Timeline, int] = {}
         self._state_bytes = 0
+        self._judged_through: int | None = None
         self._recent: deque[tuple[Known, frozenset[Timeline]]] = deque(maxlen=_IN_FLIGHT)
 
     async def gather(self, delivered: Sequence[Delivered]) -> Gathered:
         """Read messages and look up what the fold must know."""
         decoded = [decode(message) for message in delivered if self._is_due(message)]
-        readable = [message for message in decoded if isinstance(message, Message)]
+        if decoded:
+            decoded = await self._judged(decoded)
+        readable = [one for one in decoded if isinstance(one, Message)]
         await self._number(readable)
         await self._load_states(readable)
         return Gathered(delivered[-1].stream_seq, decoded, await self._probe(readable))
@@ -88,6 +91,23 @@ class Gathering:
         self._recent.append((known, frozenset(batch.heads)))
         self._shrink()
         return batch
+
+    async def _judged(self, decoded: list[Message | Rejection]) -> list[Message | Rejection]:
+        """The same, with what an earlier projection of this log refused marked as refused."""
+        if self._judged_through is None:
+            # What is refused from here on is refused by us, or by the same rules.
+            self._judged_through = await self._reader.last_verdict()
+        first, last = decoded[0].stream_seq, decoded[-1].stream_seq
+        if first > self._judged_through:
+            return decoded
+        verdicts = await self._reader.verdicts(first, last)
+        for message in decoded:
+            if isinstance(message, Message):
+                message.refused = verdicts.get(message.stream_seq)
+        return [
+            message if isinstance(message, Message) else verdicts.get(message.stream_seq, message)
+            for message in decoded
+        ]
 
     def _is_due(self, message: Delivered) -> bool:
         """Whether a message is past its partition's checkpoint: they need not start as one."""

@@ -91,9 +91,9 @@ class Metrics:
         """Count a new start from the checkpoints."""
         self._restarts.labels(reason).inc()
 
-    def halted(self) -> None:
-        """The projector stands still until somebody looks."""
-        self._halted.set(1)
+    def halted(self, halted: bool) -> None:
+        """The projector stands still until somebody looks, or goes on."""
+        self._halted.set(halted)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 from nats.errors import Error as NatsError
 
+from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Doubt
 from stratoscope.domain.delta import DamagedChain
 from stratoscope.projector.dead_letters import Undertaker
@@ -23,6 +24,8 @@ from stratoscope.store.intake import FenceLost
 log = structlog.get_logger(__name__)
 
 _PASSING = (
+    # What asyncpg says where the server died between two steps of a question.
+    asyncpg.InternalClientError,
     *(Doubt, FenceLost, DatabaseUnreachable, asyncpg.PostgresError, asyncpg.InterfaceError),
     *(NatsError, OSError, TimeoutError),
 )
@@ -31,12 +34,13 @@ _MAX_BACKOFF = 5.0
 
 
 class Projector:
-    """One process's projecting."""
+    """One process's projecting; without `publishes` dead letters wait for another's."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, *, publishes: bool = True) -> None:
         self._wiring = wiring
         self._stopping = wiring.stopping
         self._undertaker = Undertaker(wiring.broker.client, wiring.pool)
+        self._publishes = publishes
         self._term: Term | None = None
         self.halted: str | None = None
 
@@ -47,6 +51,8 @@ class Projector:
 
     async def run(self) -> None:
         """Project until stopped."""
+        if not self._publishes:
+            return await self._terms()
         publishing = asyncio.create_task(self._publish_dead_letters(), name="dead letters")
         try:
             await self._terms()
@@ -57,23 +63,45 @@ class Projector:
     async def _terms(self) -> None:
         backoff = _BACKOFF
         while not self._stopping.is_set():
-            self._term = Term(self._wiring, self._undertaker.work)
+            term: Term | None = None
             try:
-                await self._term.run()
+                schema = await self._wiring.following.schema()
+                term = self._term = Term(self._wiring, schema, self._undertaker.work)
+                log.info("projecting into", schema=schema)
+                await term.run()
             except (LogReplaced, DamagedChain) as error:
-                await self._halt(str(error))
+                await self._halt(str(error), schema)
             except _PASSING as error:
                 self._wiring.metrics.restarted(type(error).__name__)
                 log.warning("starting again from the checkpoints", error=describe(error))
                 # A term that got somewhere was no part of a row of failures.
-                backoff = _BACKOFF if self._term.progressed else min(backoff * 2, _MAX_BACKOFF)
+                progressed = term is not None and term.progressed
+                backoff = _BACKOFF if progressed else min(backoff * 2, _MAX_BACKOFF)
                 await self._rest(backoff)
 
-    async def _halt(self, reason: str) -> None:
+    async def _halt(self, reason: str, schema: str) -> None:
+        """Stand still until stopped, or until a rebuild has put another projection in place."""
         self.halted = reason
-        self._wiring.metrics.halted()
+        self._wiring.metrics.halted(True)
         log.error("halted: nothing is projected until this is mended", reason=reason)
-        await self._stopping.wait()
+        waiting = [
+            asyncio.create_task(self._stopping.wait()),
+            asyncio.create_task(self._moved(schema)),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end_tasks(waiting)
+        if not self._stopping.is_set():
+            self.halted = None
+            self._wiring.metrics.halted(False)
+
+    async def _moved(self, schema: str) -> None:
+        while True:
+            try:
+                return await self._wiring.following.moved(schema)
+            except _PASSING:
+                await asyncio.sleep(_MAX_BACKOFF)
 
     async def _publish_dead_letters(self) -> None:
         while True:

@@ -17,15 +17,17 @@ import structlog
 
 from stratoscope.broker import feed
 from stratoscope.broker.connection import Connection
+from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Puller
 from stratoscope.domain.records import Batch
+from stratoscope.projector.following import Following
 from stratoscope.projector.gathering import Gathering
 from stratoscope.projector.log_check import check_log
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.pipeline import BATCH, Pipeline
 from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
 from stratoscope.projector.settings import ProjectorSettings
-from stratoscope.store.database import connection
+from stratoscope.store.database import connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeReader, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
 from stratoscope_contracts.subjects import stored_partition
@@ -34,6 +36,10 @@ from stratoscope_contracts.words import PARTITIONS, STREAM_RECORD
 log = structlog.get_logger(__name__)
 
 _RESOLVE_EVERY = 0.1
+_LOOK_EVERY = 0.2
+# For look-ups and leases; writing has a session of its own.
+_POOL = 6
+_APPLICATION = "stratoscope projector"
 
 
 @dataclass(slots=True)
@@ -41,48 +47,57 @@ class Wiring:
     """What a projector works with, put together by `app`."""
 
     settings: ProjectorSettings
-    schema: str
+    following: Following
     broker: Connection
+    # For what operators see; a term has sessions of its own for the projection.
     pool: asyncpg.Pool
     metrics: Metrics
     stopping: asyncio.Event
     reached: Checkpoints | None = None
+    # A rebuild tells nobody what it projects until that serves.
+    quiet: bool = False
 
 
 class Term:
-    """Projecting over one writer's session."""
+    """Projecting one schema over one writer's session."""
 
-    def __init__(self, wiring: Wiring, dead_letters: asyncio.Event) -> None:
+    def __init__(self, wiring: Wiring, schema: str, dead_letters: asyncio.Event) -> None:
         self._wiring = wiring
+        self._schema = schema
         self._dead_letters = dead_letters
         self._lasting = timedelta(seconds=wiring.settings.lease_seconds)
         self._turn = asyncio.Event()
+        self._ending = asyncio.Event()
         self.holding = 0
         self.progressed = False
 
     async def run(self) -> None:
-        """Hold partitions and project them until stopping. Raises whatever ends the term."""
-        wiring = self._wiring
-        async with connection(
-            wiring.settings.postgres_dsn, wiring.schema, "stratoscope projector"
-        ) as session:
+        """Hold partitions and project them until stopping, or until another schema's turn has come.
+
+        Raises whatever else ends the term.
+        """
+        dsn, schema = self._wiring.settings.postgres_dsn, self._schema
+        async with (
+            pool(dsn, schema, _APPLICATION, size=_POOL) as sessions,
+            connection(dsn, schema, _APPLICATION) as session,
+        ):
             leases = Leases(
                 session,
-                wiring.pool,
+                sessions,
                 # A name of this term: a lease from an earlier one is not this one's.
-                owner=f"{socket.gethostname()}/{os.getpid()}/{session.get_server_pid()}",
+                owner=f"{process_name()}{session.get_server_pid()}",
                 lasting=self._lasting,
                 partitions=PARTITIONS,
             )
-            holding = self._hold(leases, IntakeWriter(session, wiring.reached))
+            holding = self._hold(leases, sessions, IntakeWriter(session, self._wiring.reached))
             try:
-                await _accompanied(holding, self._tend(leases), self._stop())
+                await _accompanied(holding, self._tend(leases), self._look(leases), self._stop())
             finally:
                 self.holding = 0
             await leases.leave()
 
-    async def _hold(self, leases: Leases, writer: IntakeWriter) -> None:
-        while not self._wiring.stopping.is_set():
+    async def _hold(self, leases: Leases, sessions: asyncpg.Pool, writer: IntakeWriter) -> None:
+        while not self._ending.is_set():
             self._turn.clear()
             share = await leases.share()
             if surplus := len(leases.held) - share:
@@ -90,14 +105,16 @@ class Term:
             self.holding = len(leases.held)
             log.info("holding partitions", partitions=[held.partition for held in leases.held])
             if leases.held:
-                await self._project(leases, writer)
+                await self._project(leases, sessions, writer)
             else:
                 await self._turn.wait()
 
-    async def _project(self, leases: Leases, writer: IntakeWriter) -> None:
+    async def _project(self, leases: Leases, sessions: asyncpg.Pool, writer: IntakeWriter) -> None:
         wiring = self._wiring
         held = leases.held
         complete = len(held) == PARTITIONS
+        # Who had these partitions before may have left letters that nobody has published.
+        self._dead_letters.set()
         puller = Puller(
             wiring.broker.client,
             STREAM_RECORD,
@@ -105,7 +122,7 @@ class Term:
             subjects=() if complete else [stored_partition(one.partition) for one in held],
             batch=BATCH,
         )
-        reader = IntakeReader(wiring.pool)
+        reader = IntakeReader(sessions)
         gathering = Gathering(
             reader,
             STREAM_RECORD,
@@ -116,7 +133,7 @@ class Term:
         )
         async with puller:
             # Only now: a consumer ends with its stream, so what is checked is what is read.
-            await check_log(wiring.broker.jetstream, wiring.pool, STREAM_RECORD, held)
+            await check_log(wiring.broker.jetstream, sessions, STREAM_RECORD, held)
             pipeline = Pipeline(
                 puller,
                 gathering,
@@ -126,7 +143,7 @@ class Term:
                 told=self._told,
                 metrics=wiring.metrics,
             )
-            await _accompanied(pipeline.run(self._turn), self._resolve(reader, held))
+            await _accompanied(pipeline.run(self._turn), self._resolve(sessions, reader, held))
 
     async def _tend(self, leases: Leases) -> None:
         """Renew the leases, and ask for a new turn where partitions are to be had or given."""
@@ -138,16 +155,33 @@ class Term:
             if wanted < 0 or (wanted > 0 and await leases.free()):
                 self._turn.set()
 
+    async def _look(self, leases: Leases) -> None:
+        """Whoever holds nothing takes over at once what a rebuild, or one that stops, gives up."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            if not leases.held and await leases.free():
+                self._turn.set()
+
     async def _stop(self) -> None:
-        await self._wiring.stopping.wait()
+        moved = asyncio.create_task(self._wiring.following.moved(self._schema))
+        stopping = asyncio.create_task(self._wiring.stopping.wait())
+        try:
+            await asyncio.wait((moved, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if moved.done():
+                moved.result()
+        finally:
+            await end_tasks((moved, stopping))
+        self._ending.set()
         self._turn.set()
         await asyncio.Event().wait()
 
-    async def _resolve(self, reader: IntakeReader, held: Sequence[Held]) -> None:
+    async def _resolve(
+        self, sessions: asyncpg.Pool, reader: IntakeReader, held: Sequence[Held]
+    ) -> None:
         if not any(one.partition == RESOLVING_PARTITION for one in held):
             await asyncio.Event().wait()
         while True:
-            while await resolve_page(self._wiring.pool, reader):
+            while await resolve_page(sessions, reader):
                 pass
             await asyncio.sleep(_RESOLVE_EVERY)
 
@@ -158,12 +192,19 @@ class Term:
     async def _told(self, batch: Batch | None, progress: Progress, held: Sequence[Held]) -> None:
         """After a commit: tell the navigators, and who publishes dead letters."""
         self.progressed = True
+        if self._wiring.quiet:
+            return
         if batch is not None and batch.rejections:
             self._dead_letters.set()
         projected = feed.Projected(
-            self._wiring.schema, progress.stream_seq, tuple(one.partition for one in held)
+            self._schema, progress.stream_seq, tuple(one.partition for one in held)
         )
         await self._wiring.broker.client.publish(feed.PROJECTED, feed.encode(projected))
+
+
+def process_name() -> str:
+    """What the names of all terms of this process begin with."""
+    return f"{socket.gethostname()}/{os.getpid()}/"
 
 
 async def _accompanied(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:

@@ -20,8 +20,10 @@ from stratoscope.domain.records import (
     Cause,
     Head,
     Known,
+    Rejection,
     Timeline,
 )
+from stratoscope.domain.rules import RULE_VERSION
 from stratoscope.domain.timeline import Place
 from stratoscope.store.leases import Held
 from stratoscope.store.sql import queries
@@ -104,6 +106,16 @@ class IntakeReader:
         """The numbers of the paths in an agent's field index."""
         rows = await self._pool.fetch(_SQL["paths"], head.agent_id)
         return {row["path"]: row["path_no"] for row in rows}
+
+    async def verdicts(self, first: int, last: int) -> dict[int, Rejection]:
+        """What was refused among these messages by rules that are not newer, by stream_seq."""
+        rows = await self._pool.fetch(_SQL["verdicts"], first, last, RULE_VERSION)
+        return {row["stream_seq"]: Rejection(*row) for row in rows}
+
+    async def last_verdict(self) -> int:
+        """The last message that was ever refused, 0 where none was."""
+        last: int = await self._pool.fetchval(_SQL["last_verdict"])
+        return last
 
     async def known_ids(
         self, events: Sequence[tuple[int, UUID]], snapshots: Sequence[tuple[int, UUID]]

@@ -79,9 +79,9 @@ class Leases:
             del self._held[held.partition]
 
     async def leave(self) -> None:
-        """Give everything back and say goodbye."""
-        await self.release(len(self._held))
+        """Say goodbye and give everything back, so that who takes it does not share with us."""
         await self._pool.execute(_SQL["leave"], self._owner)
+        await self.release(len(self._held))
 
     def moved(self, stream_seq: int, probe_seq: int | None, probe_digest: bytes | None) -> None:
         """Every checkpoint was moved."""

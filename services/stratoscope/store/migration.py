@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from stratoscope.domain.rules import RULE_VERSION
 from stratoscope.store.database import OPERATIONS, connection
-from stratoscope.store.sql import migrations
+from stratoscope.store.sql import migrations, queries
 from stratoscope_contracts.words import PARTITIONS
 
+_SQL = queries("projections")
 FIRST_PROJECTION = "strato_p1"
 _LOCK = 0x57_52_41_54  # any number will do, as long as it is always this one
 
@@ -29,20 +31,24 @@ async def migrate(dsn: str) -> Migrated:
     async with connection(dsn, OPERATIONS, "stratoscope migrate") as session, session.transaction():
         await session.execute("select pg_advisory_xact_lock($1)", _LOCK)
         applied = await _apply(session, OPERATIONS, "operations")
-        serving = await session.fetchval("select schema_name from projection where serving")
+        serving = await session.fetchval(_SQL["serving"])
         if serving is None:
             serving = FIRST_PROJECTION
-            await session.execute(
-                "insert into projection (schema_name, serving) values ($1, true)", serving
-            )
-        applied += await _apply(session, serving, "projection")
-        await session.execute(f"set local search_path to {serving}")
-        await session.execute(
-            "insert into partition (partition) select generate_series(0, $1::int - 1)"
-            " on conflict do nothing",
-            PARTITIONS,
-        )
+            await session.execute(_SQL["add"], serving, True, RULE_VERSION)
+        applied += await apply_projection(session, serving)
     return Migrated(serving, tuple(applied))
+
+
+async def apply_projection(session: asyncpg.Connection, schema: str) -> list[str]:
+    """Make a projection's schema, or bring it up to date, in the caller's transaction."""
+    applied = await _apply(session, schema, "projection")
+    await session.execute(f"set local search_path to {schema}, {OPERATIONS}")
+    await session.execute(
+        "insert into partition (partition) select generate_series(0, $1::int - 1)"
+        " on conflict do nothing",
+        PARTITIONS,
+    )
+    return applied
 
 
 async def _apply(session: asyncpg.Connection, schema: str, room: str) -> list[str]:

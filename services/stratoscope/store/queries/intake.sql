@@ -77,7 +77,8 @@ set next_event = head.next_event, next_version = head.next_version, next_slot = 
     snapshots = head.snapshots, patches = head.patches, keyframes = head.keyframes,
     duplicates = head.duplicates, memory_usage = head.memory_usage, raw_bytes = head.raw_bytes,
     stored_bytes = head.stored_bytes, last_snapshot = head.last_snapshot,
-    indexed_from = head.indexed_from, first_at = head.first_at, clock = head.clock,
+    indexed_from = head.indexed_from, first_at = coalesce(agent.first_at, head.first_at),
+    clock = head.clock,
     recorded_at = head.recorded_at
 from unnest(
     $1::integer[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
@@ -98,6 +99,15 @@ select * from unnest(
     $8::text[], $9::json[], $10::bytea[], $11::timestamptz[]
 )
 on conflict do nothing
+
+-- name: verdicts
+-- The operators' table, also where a projection that is being filled has one of its own.
+select stream_seq, ordinal, reason, detail
+from strato.dead_letter
+where stream_seq between $1 and $2 and rule_version <= $3
+
+-- name: last_verdict
+select coalesce(max(stream_seq), 0) from strato.dead_letter
 
 -- name: unpublished_dead_letters
 select stream_seq, space, agent, reason, headers, body

@@ -4,9 +4,15 @@
 create table projection (
     schema_name text primary key,
     serving boolean not null,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    rule_version integer not null default 1,
+    served_at timestamptz,
+    kept boolean not null default false
 );
 comment on table projection is 'The projections there are; the serving one answers.';
+comment on column projection.rule_version is 'The rules of intake that it was begun with.';
+comment on column projection.served_at is 'When it began to answer; null while a rebuild fills it.';
+comment on column projection.kept is 'It answered once, and is not to be dropped.';
 create unique index one_projection_serves on projection (serving) where serving;
 
 create table dead_letter (

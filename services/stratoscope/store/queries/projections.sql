@@ -1,0 +1,71 @@
+-- The projections there are, and which one answers.
+
+-- name: serving
+select schema_name from strato.projection where serving
+
+-- name: all
+select schema_name, serving, rule_version, served_at, kept
+from strato.projection
+order by created_at, schema_name
+
+-- name: taken
+-- Schemas that look like a projection, whether they are known as one or not.
+select nspname::text from pg_namespace where nspname ~ '^strato_p[0-9]+$'
+
+-- name: add
+insert into strato.projection (schema_name, serving, rule_version, served_at)
+values ($1, $2, $3, case when $2 then now() end)
+
+-- name: forget
+delete from strato.projection where schema_name = $1 and not serving
+
+-- name: keep
+update strato.projection set kept = true where schema_name = $1
+
+-- name: hold_still
+-- No batch is committed while this is held: a commit moves these rows.
+select partition, stream_seq from partition order by partition for update
+
+-- name: checkpoints
+select partition, stream_seq from partition order by partition
+
+-- name: fence
+-- Who projects this finds its lease lost, and looks which projection serves.
+update partition
+set epoch = epoch + 1, owner = null, owner_pid = null, owner_since = null, lease_until = null
+
+-- name: alive
+-- How many projectors there are beside those of this process.
+select count(*) from projector
+where alive_until >= now() and not is_gone(pid, since) and owner not like $1 || '%'
+
+-- name: hand_down
+-- The verdicts of a rebuild, which it kept to itself. What live intake had passed is not news to
+-- anybody: such a letter is not published.
+insert into strato.dead_letter
+    (stream_seq, ordinal, rule_version, space, agent, subject, reason, detail, headers, body,
+     recorded_at, published_at)
+select stream_seq, ordinal, rule_version, space, agent, subject, reason, detail, headers, body,
+       recorded_at, case when stream_seq <= $1 then now() end
+from dead_letter
+order by stream_seq
+on conflict do nothing
+
+-- name: retire
+update strato.projection set serving = false where serving
+
+-- name: serve
+update strato.projection set serving = true, served_at = now() where schema_name = $1
+
+-- name: try_lock
+select pg_try_advisory_lock($1)
+
+-- name: unresolved
+select exists (select from event where depth is null)
+
+-- name: log
+select stream, created_at from log
+
+-- name: records
+select coalesce(sum(next_event), 0)::bigint as events, coalesce(sum(next_version), 0)::bigint as versions
+from agent
