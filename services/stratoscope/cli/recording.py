@@ -49,6 +49,8 @@ class Sent:
     events: int = 0
     snapshots: int = 0
     agents: set[str] = field(default_factory=set)
+    stream_seq: int | None = None
+    """The last message of the stream that holds some of it."""
 
     @property
     def records(self) -> int:
@@ -65,13 +67,19 @@ class Sent:
 
     def document(self) -> dict[str, object]:
         """As JSON."""
-        return {"events": self.events, "snapshots": self.snapshots, "agents": sorted(self.agents)}
+        return {
+            "events": self.events,
+            "snapshots": self.snapshots,
+            "agents": sorted(self.agents),
+            "stream_seq": self.stream_seq,
+        }
 
     def rendered(self) -> Text:
         """As a sentence."""
         return Text(
             f"recorded {_counted(self.events, 'event')} and"
             f" {_counted(self.snapshots, 'snapshot')} of {_counted(len(self.agents), 'agent')}"
+            + ("" if self.stream_seq is None else f", the last at seq:{self.stream_seq}")
         )
 
 
@@ -164,7 +172,7 @@ async def _send_all(
         if sent.records % _RECORDS_AT_A_TIME == 0 or line.end - stored >= _BYTES_AT_A_TIME:
             await _stored(recorder, patience)
             stored = line.end
-    await _stored(recorder, patience)
+    sent.stream_seq = await _stored(recorder, patience)
 
 
 async def _send_one(recorder: Recorder, line: Line) -> None:
@@ -178,13 +186,12 @@ async def _send_one(recorder: Recorder, line: Line) -> None:
         raise BadLine(f"line {line.number}: {error.message}") from error
 
 
-async def _stored(recorder: Recorder, patience: float) -> None:
-    """Return once all is stored; NotStored where nothing more was for so long."""
+async def _stored(recorder: Recorder, patience: float) -> int | None:
+    """Up to which message, once all is stored; NotStored where nothing more was for so long."""
     while True:
         before = recorder.stats.acknowledged
         try:
-            await recorder.flush(patience)
-            return
+            return await recorder.flush(patience)
         except TimeoutError as error:
             if recorder.stats.acknowledged == before:
                 raise NotStored(

@@ -14,13 +14,12 @@ from typing import Final, Protocol
 
 import stratoscope
 from stratoscope.adapters.langgraph import record
-from stratoscope.broker.connection import connect
 from stratoscope.client import Navigator
 from stratoscope.demo import agent
 from stratoscope.demo.stops import Landmarks, landmarks, stops
 from stratoscope.embedded.stack import Wanted, running_stack
 from stratoscope_contracts.looking import EventsListRequest
-from stratoscope_contracts.words import MAX_LIMIT, MAX_WAIT_MS, STREAM_RECORD
+from stratoscope_contracts.words import MAX_LIMIT, MAX_WAIT_MS
 
 _WELCOME: Final = """\
 An agent is to bill a customer for energy: a LangGraph graph, its tools at work on real files, its
@@ -81,26 +80,27 @@ async def take_tour(guide: Guide, keep: Path | None) -> None:
             with guide.working("starting broker, database and services") as work:
                 stack = await cleanup.enter_async_context(running_stack(Wanted(data=data)))
                 work.done("ready")
-            await _record(guide, stack.nats_url)
-            found = await _landmarks(guide, stack.nats_url)
+            last = await _record(guide, stack.nats_url)
+            found = await _landmarks(guide, stack.nats_url, last)
             await _walk(guide, found, ("--server", stack.nats_url))
     _farewell(guide, keep)
 
 
-async def _record(guide: Guide, url: str) -> None:
+async def _record(guide: Guide, url: str) -> int | None:
+    """Run the agent; the last message of the stream that holds some of it."""
     with tempfile.TemporaryDirectory(prefix="stratoscope-agent-") as folder:
         graph = agent.build(Path(folder))
         with guide.working("the agent runs, and is recorded") as work:
             async with stratoscope.connect(url, name="stratoscope-demo") as strato:
                 failure = await agent.arun(record(graph, strato))
-                await strato.flush()
+                last = await strato.flush()
                 work.done(f"{strato.stats.acknowledged} records")
     guide.say(f"It failed: {failure}." if failure else "It did not fail, against its script.")
+    return last
 
 
-async def _landmarks(guide: Guide, url: str) -> Landmarks:
+async def _landmarks(guide: Guide, url: str, last: int | None) -> Landmarks:
     with guide.working("what it did is projected into Postgres") as work:
-        last = await _last_message(url)
         async with Navigator.connect(url, timeout=_PATIENCE) as nav:
             body = EventsListRequest(
                 agent=agent.THREAD, limit=MAX_LIMIT, wait_for=last, wait_ms=MAX_WAIT_MS
@@ -108,15 +108,6 @@ async def _landmarks(guide: Guide, url: str) -> Landmarks:
             events = (await nav.request("events.list", body)).events
         work.done(f"{len(events)} events")
     return landmarks(agent.THREAD, events)
-
-
-async def _last_message(url: str) -> int:
-    """The end of the log: once it is projected, all of the run can be looked at."""
-    connection = await connect(url, name="stratoscope-demo")
-    try:
-        return (await connection.jetstream.stream_info(STREAM_RECORD)).state.last_seq
-    finally:
-        await connection.close()
 
 
 async def _walk(guide: Guide, found: Landmarks, hidden: Sequence[str]) -> None:

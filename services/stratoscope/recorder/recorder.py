@@ -81,21 +81,23 @@ class Recorder:
     async def flush(
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - it is told in the error, with what is left
-    ) -> None:
+    ) -> int | None:
         """Return once all that was recorded before is stored by the broker.
 
+        Gives the highest sequence of the stream that this recorder's records have, None where it
+        has sent nothing: a question with it as `wait_for` is answered with those records in it.
         Without a timeout it waits for as long as the broker is away; with one it raises
         TimeoutError, naming how many records are still outstanding, which stay buffered.
         """
-        await self.flush_agent(None, timeout)
+        return await self.flush_agent(None, timeout)
 
     async def flush_agent(
         self,
         agent: str | None,
         timeout: float | None,  # noqa: ASYNC109 - as for flush
-    ) -> None:
+    ) -> int | None:
         """`flush` of one agent's records, or of all."""
-        await self._open_parts().sender.flush(agent, timeout)
+        return await self._open_parts().sender.flush(agent, timeout)
 
     def accept(self, agent: str, record: Prepared) -> Offered:
         """Take a record from any thread without waiting; FULL where there is no room to wait for.
@@ -215,9 +217,15 @@ class Agent:
         record = self._recorder.preparer.snapshot(self.name, state, options)
         return await self._record(record)
 
-    async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as Recorder's
-        """Return once all that was recorded of this agent is stored; as `Recorder.flush`."""
-        await self._recorder.flush_agent(self.name, timeout)
+    async def flush(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - as Recorder's
+    ) -> int | None:
+        """Return once all that was recorded of this agent is stored, with its last sequence.
+
+        As `Recorder.flush` otherwise.
+        """
+        return await self._recorder.flush_agent(self.name, timeout)
 
     def causing(self, causes: CauseIds) -> AbstractContextManager[None]:
         """Within it, events of any agent of the space have `causes` unless they name their own.

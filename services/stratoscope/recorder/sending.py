@@ -45,6 +45,7 @@ class Sender:
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._due: dict[Lane, asyncio.Event] = {}
         self._refused: Counter[str] = Counter()
+        self._reached: dict[str, int] = {}
         self._moved = asyncio.Condition()
         self._closed = False
 
@@ -73,10 +74,10 @@ class Sender:
                 await self._moved.wait()
         self.stir(agent)
 
-    async def flush(self, agent: str | None, within: float | None) -> None:
+    async def flush(self, agent: str | None, within: float | None) -> int | None:
         """Return once all that was taken before (of one agent) is acknowledged.
 
-        Raises TimeoutError after `within` seconds, RecordsRefused where some of it never will be,
+        Gives the stream's sequence that was reached by then, None where nothing ever was. Raises TimeoutError after `within` seconds, RecordsRefused where some of it never will be,
         RecorderClosed where it was not in time.
         """
         targets = self._hurry(agent)
@@ -95,6 +96,9 @@ class Sender:
                 f"the broker will never take {refused} of the records: see the log",
                 {"refused": refused},
             )
+        if agent is not None:
+            return self._reached.get(agent)
+        return max(self._reached.values(), default=None)
 
     def abandon(self) -> None:
         """End every lane at once, in a child that goes on in the parent's event loop."""
@@ -150,6 +154,10 @@ class Sender:
             if isinstance(outcome, PubAck):
                 done, rest = _acknowledged(piece, outcome)
                 pieces.extendleft([rest] if rest else [])
+                # An id that was used before is acknowledged with the place it got then.
+                self._reached[lane.agent] = max(
+                    outcome.seq, self._reached.get(lane.agent, outcome.seq)
+                )
                 await self._settle(lane, done, refused=False)
             elif len(piece) > 1:
                 # This broker takes less at a time than we were told.

@@ -69,18 +69,20 @@ class SyncRecorder:
         check_name(self.space, name)
         return SyncAgent(self, name)
 
-    def flush(self, timeout: float | None = None) -> None:
+    def flush(self, timeout: float | None = None) -> int | None:
         """Return once all that was recorded before is stored by the broker.
 
+        Gives the highest sequence of the stream that this recorder's records have, None where it
+        has sent nothing: a question with it as `wait_for` is answered with those records in it.
         Without a timeout it waits for as long as the broker is away; with one it raises
         TimeoutError, naming how many records are still outstanding, which stay buffered.
         """
-        self.flush_agent(None, timeout)
+        return self.flush_agent(None, timeout)
 
-    def flush_agent(self, agent: str | None, timeout: float | None) -> None:
+    def flush_agent(self, agent: str | None, timeout: float | None) -> int | None:
         """`flush` of one agent's records, or of all."""
         engine = self.engine()
-        engine.call(engine.recorder.flush_agent(agent, timeout))
+        return engine.call(engine.recorder.flush_agent(agent, timeout))
 
     def close(self, timeout: float | None = None) -> None:
         """Flush for at most `timeout` seconds (by default the setting), then end; again: nothing.
@@ -148,9 +150,12 @@ class SyncAgent:
         recorder = self._recorder.engine().recorder
         return self._record(recorder.preparer.snapshot(self.name, state, options))
 
-    def flush(self, timeout: float | None = None) -> None:
-        """Return once all that was recorded of this agent is stored; as `SyncRecorder.flush`."""
-        self._recorder.flush_agent(self.name, timeout)
+    def flush(self, timeout: float | None = None) -> int | None:
+        """Return once all that was recorded of this agent is stored, with its last sequence.
+
+        As `SyncRecorder.flush` otherwise.
+        """
+        return self._recorder.flush_agent(self.name, timeout)
 
     def causing(self, causes: CauseIds) -> AbstractContextManager[None]:
         """Within it, events of any agent of the space have `causes` unless they name their own.

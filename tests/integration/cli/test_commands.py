@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from stratoscope.client import Navigator
+from stratoscope_contracts.looking import AgentsListRequest
 from support.commands import BIGGEST, Commands, Explorer
 
 
@@ -164,6 +166,7 @@ def test_without_colour_there_is_no_escape_sequence(commands: Commands, explorer
 
 async def test_records_with_ids_may_be_sent_again(commands: Commands, explorer: Explorer) -> None:
     again = commands.json("record", str(explorer.file))
+    assert again.pop("stream_seq") > 0
     assert again == {"agents": [explorer.name], "events": 4, "snapshots": 2}
     await commands.projected()
     assert len(commands.json("events", explorer.name)["events"]) == 4
@@ -201,7 +204,9 @@ async def test_many_records_keep_their_order(commands: Commands) -> None:
         for number in range(12_000)
     ]
     done = commands.run("record", "-", given="\n".join(lines))
-    assert done.stdout == "recorded 12,000 events and 0 snapshots of 1 agent\n"
-    await commands.projected()
+    said, _, last = done.stdout.rstrip().rpartition(", the last at seq:")
+    assert said == "recorded 12,000 events and 0 snapshots of 1 agent"
+    async with Navigator.connect(commands.url) as nav:
+        await nav.request("agents.list", AgentsListRequest(wait_for=int(last), wait_ms=20_000))
     found = commands.json("events", agent, "--all")["events"]
     assert [event["data"]["n"] for event in found] == list(range(12_000))

@@ -65,6 +65,33 @@ async def test_a_record_alone_goes_as_itself(nats_url: str, log: Log) -> None:
     assert [message.subject.kind for message in await log.messages()] == ["event", "snapshot"]
 
 
+async def test_a_flush_gives_the_sequence_that_its_records_reached(nats_url: str, log: Log) -> None:
+    """Of the agent, or the highest of all; None until something was sent."""
+    async with stratoscope.connect(nats_url) as strato:
+        one, other = strato.agent("one"), strato.agent("other")
+        assert (await one.flush(), await strato.flush()) == (None, None)
+        await one.event("x")
+        await one.event("x")
+        assert await one.flush() == 1
+        await other.event("x")
+        assert await other.flush() == 2
+        assert (await one.flush(), await strato.flush()) == (1, 2)
+        assert strato.stats == stratoscope.Stats(recorded=3, acknowledged=3)
+    assert [message.subject.agent for message in await log.messages()] == ["one", "other"]
+
+
+async def test_a_record_that_is_known_does_not_lower_the_sequence(nats_url: str, log: Log) -> None:
+    """The broker acknowledges it with the place that it got the first time."""
+    known = "0198f0e4-7a52-7c31-9f5e-3d6a1b2c4d5e"
+    async with stratoscope.connect(nats_url) as strato:
+        agent = strato.agent("a")
+        for id in (known, None, known):
+            await agent.event("x", id=id) if id else await agent.event("x")
+            last = await agent.flush()
+    assert last == 2
+    assert len(await log.messages()) == 2
+
+
 async def test_a_batch_goes_out_by_age_without_a_flush(nats_url: str, log: Log) -> None:
     """Whoever watches a live agent does not wait for its end."""
     async with stratoscope.connect(nats_url, batch_age=0.01) as strato:

@@ -31,7 +31,7 @@ async def test_it_records_like_the_other_face(nats_url: str, log: Log) -> None:
             with agent.causing(first):
                 agent.event("decision_made", metadata={"phase": "x"})
             agent.snapshot({"at": [0, 1]}, label="start")
-            agent.flush()
+            assert (agent.flush(), strato.flush()) == (1, 1)
             assert strato.stats == stratoscope.Stats(recorded=3, acknowledged=3)
             assert strato.is_connected
         assert strato.stats.acknowledged == 3
