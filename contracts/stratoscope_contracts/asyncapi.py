@@ -184,12 +184,23 @@ def _header_schemas() -> Document:
         words.HEADER_ERROR: {**text, "minLength": 1},
         words.HEADER_ERROR_NUMBER: {**text, "enum": numbers},
     }
+    request = {
+        words.HEADER_REQUEST: {
+            **text,
+            "description": "names the request, so that it can be stopped",
+        },
+        words.HEADER_FLOW: {
+            **text,
+            "enum": [words.FLOW_ANSWERED],
+            "description": "each message that has a reply subject is answered",
+        },
+    }
     dead = {words.HEADER_REASON: text, words.HEADER_STREAM_SEQ: {**text, "pattern": "^[0-9]+$"}}
     return {
         "recordHeaders": {"type": "object", "properties": record},
         "errorHeaders": {"type": "object", "properties": error, "required": [*error]},
         "deadLetterHeaders": {"type": "object", "properties": dead, "required": [*dead]},
-        "requestHeaders": {"type": "object", "properties": {words.HEADER_REQUEST: text}},
+        "requestHeaders": {"type": "object", "properties": request},
         "replayEndHeaders": {
             "type": "object",
             "properties": {words.HEADER_REPLAY_END: text},

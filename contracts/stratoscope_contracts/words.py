@@ -35,7 +35,10 @@ HEADER_STREAM_SEQ: Final = "Strato-Stream-Seq"
 HEADER_IMPORT: Final = "Strato-Import"
 HEADER_REPLAY_END: Final = "Strato-Replay-End"
 HEADER_REQUEST: Final = "Strato-Request"
+HEADER_FLOW: Final = "Strato-Flow"
 ENCODING_ZSTD: Final = "zstd"
+# The requester answers each message of a replay that has a reply subject.
+FLOW_ANSWERED: Final = "answered"
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -65,6 +68,7 @@ DEDUPLICATION_SECONDS: Final = 2 * 60
 SPILL_KEPT_SECONDS: Final = 60 * 60
 MAX_SESSION_SECONDS: Final = 24 * 60 * 60
 MAX_NAVIGATION_PLACES: Final = 100
+MAX_REPLAY_GAP_SECONDS: Final = 10
 DEFAULT_WAIT_MS: Final = 2_000
 MAX_WAIT_MS: Final = 30_000
 DEFAULT_LIMIT: Final = 100

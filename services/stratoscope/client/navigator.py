@@ -4,33 +4,32 @@
         reply = await nav.request("state.at", StateAtRequest(agent="explorer-7", at=at))
         async for page in nav.pages("events.list", EventsListRequest(agent="explorer-7")):
             ...
+        async for event in nav.replay(ReplayRequest(agent="explorer-7", speed=2.0)):
+            ...
 
 A verb's reply is read with the contract's model for it; whatever else can happen is raised as a
 `StratoError`, the navigator's own with the code that it answered.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, Self, overload
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Final, Literal, Self, overload
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
-from pydantic import ValidationError
 
 from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
-from stratoscope.client.errors import NoAnswerInTime, Unreachable, UnreadableReply
-from stratoscope.client.spill import fetch, spill_in
+from stratoscope.client.errors import NoAnswerInTime, Unreachable
+from stratoscope.client.reading import read, whole
+from stratoscope.client.replaying import replayed
 from stratoscope_contracts import causes, comparing, looking, sessions, subjects
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
-from stratoscope_contracts.errors import BadRequest, StratoError
+from stratoscope_contracts.errors import BadRequest, OverBudget
 from stratoscope_contracts.verbs import VERBS
-from stratoscope_contracts.words import (
-    DEFAULT_SPACE,
-    HEADER_ERROR,
-    HEADER_ERROR_NUMBER,
-)
+from stratoscope_contracts.views import Event
+from stratoscope_contracts.words import DEFAULT_SPACE, MAX_REPLAY_GAP_SECONDS
 
 DEFAULT_URL: Final = "nats://127.0.0.1:4222"
 DEFAULT_TIMEOUT: Final = 5.0
@@ -151,7 +150,7 @@ class Navigator:
         if not isinstance(body, known.request):
             raise BadRequest(f"{verb} takes {known.request.__name__}, not {type(body).__name__}")
         answer = await self._ask(verb, body)
-        return _read(verb, known.reply, await self._whole(answer))
+        return read(verb, known.reply, await whole(self._connection, answer))
 
     @overload
     def pages(
@@ -193,21 +192,48 @@ class Navigator:
         left = at_most
         while left is None or left > 0:
             size = body.limit if left is None else min(left, body.limit)
-            reply = await self.request(verb, body.model_copy(update={"limit": size}))
+            try:
+                reply = await self.request(verb, body.model_copy(update={"limit": size}))
+            except OverBudget as error:
+                if "cursor" not in error.details:
+                    raise
+                # A condition that nothing meets for long: the walk goes on from where it got to.
+                body = body.model_copy(update={"cursor": error.details["cursor"]})
+                continue
             assert isinstance(reply, ListReply)
             yield reply
             if reply.cursor is None:
                 return
             body = body.model_copy(update={"cursor": reply.cursor})
-            left = None if left is None else left - size
+            # A page may be shorter than it was asked to be.
+            left = None if left is None else left - _entries(reply)
 
-    async def _ask(self, verb: str, body: Request) -> Msg:
-        seconds = self._timeout + (body.wait_ms / 1000 if body.wait_for is not None else 0)
+    async def replay(self, body: looking.ReplayRequest) -> AsyncGenerator[Event, None]:
+        """The events of a stretch again, each when it is due and no faster than they are read.
+
+        Leaving early stops the replay once the generator is closed: at once within `aclosing`.
+        """
+        seconds = self._seconds(body) + MAX_REPLAY_GAP_SECONDS
+        payload = self._spelled(body)
+        async with aclosing(replayed(self._connection, self._space, payload, seconds)) as found:
+            async for event in found:
+                yield event
+
+    def _seconds(self, body: Request) -> float:
+        """How long to wait for an answer."""
+        return self._timeout + (body.wait_ms / 1000 if body.wait_for is not None else 0)
+
+    def _spelled(self, body: Request) -> bytes:
         payload = body.model_dump_json(exclude_unset=True).encode()
         if len(payload) > self._connection.message_limit:
             raise BadRequest(
                 f"the request is {len(payload)} bytes, at most {self._connection.message_limit}"
             )
+        return payload
+
+    async def _ask(self, verb: str, body: Request) -> Msg:
+        seconds = self._seconds(body)
+        payload = self._spelled(body)
         try:
             return await self._connection.client.request(
                 _subject(self._space, verb), payload, timeout=seconds
@@ -225,14 +251,6 @@ class Navigator:
         lost = "" if self._connection.connected.is_set() else "; the broker was lost meanwhile"
         return f"no answer to {verb} within {seconds:g} s{lost}"
 
-    async def _whole(self, answer: Msg) -> bytes:
-        if _is_error(answer):
-            raise StratoError.from_reply(answer.data)
-        spill = spill_in(answer.data)
-        if spill is None:
-            return answer.data
-        return await fetch(self._connection.jetstream, spill)
-
 
 def _subject(space: str, verb: str) -> str:
     try:
@@ -241,16 +259,5 @@ def _subject(space: str, verb: str) -> str:
         raise BadRequest(f"{space!r} can't be asked about: {error}") from error
 
 
-def _is_error(answer: Msg) -> bool:
-    headers: dict[str, Any] = answer.headers or {}
-    return HEADER_ERROR in headers or HEADER_ERROR_NUMBER in headers
-
-
-def _read(verb: str, model: type[Reply], body: bytes) -> Reply:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise UnreadableReply(
-            f"the answer to {verb} breaks the contract: is the navigator of another version?",
-            {"errors": error.error_count()},
-        ) from error
+def _entries(page: ListReply) -> int:
+    return sum(len(field) for _, field in page if isinstance(field, list))

@@ -67,15 +67,8 @@ class Answering:
             if not isinstance(named, Nav):
                 raise BadRequest("not a request to the navigator")
             outgoing = await self._answered(named.space, named.verb, body)
-        except SubjectError as unreadable:
-            error = BadRequest(f"the subject can't be read: {unreadable}")
-        except StratoError as told:
-            error = told
         except Exception as unexpected:
-            error = _internal(verb, unexpected)
-        if error is not None:
-            error = _shortened(error)
-            outgoing = Outgoing(_body(error), error.to_headers())
+            error, outgoing = as_told(verb, unexpected)
         self._metrics.answered(
             verb,
             error.code.value if error else None,
@@ -95,6 +88,19 @@ def verb_in(subject: str) -> str:
     """The verb as a label: one of the contract's, or `unknown`."""
     verb = subject.partition(".nav.")[2] if subject.startswith(f"{ROOT}.") else ""
     return verb if verb in VERBS else UNKNOWN
+
+
+def as_told(verb: str, error: Exception) -> tuple[StratoError, Outgoing]:
+    """Whatever went wrong as an error of the contract, and as what is sent back."""
+    match error:
+        case SubjectError():
+            told: StratoError = BadRequest(f"the subject can't be read: {error}")
+        case StratoError():
+            told = error
+        case _:
+            told = _internal(verb, error)
+    told = _shortened(told)
+    return told, Outgoing(_body(told), told.to_headers())
 
 
 def _shortened(error: StratoError) -> StratoError:

@@ -18,6 +18,7 @@ from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import SERVED, Dispatch
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.metrics import Metrics
+from stratoscope.navigator.replaying import Replays, replaying
 from stratoscope.navigator.service import answering, listening
 from stratoscope.navigator.settings import NavigatorSettings
 from stratoscope.navigator.spill import ObjectSpills
@@ -91,8 +92,10 @@ async def _answer(
     spills = ObjectSpills(connection.jetstream)
     answers = Answering(dispatch, spills, metrics, connection.message_limit)
     discovery = Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies)
+    replays = Replays(connection.client, dispatch, spills, metrics, connection.message_limit)
+    await stack.enter_async_context(replaying(connection.client, replays))
     await stack.enter_async_context(
-        answering(connection, answers, discovery, workers=settings.navigator_workers)
+        answering(connection, answers, replays, discovery, workers=settings.navigator_workers)
     )
     return metrics
 

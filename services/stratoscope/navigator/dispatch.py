@@ -1,7 +1,8 @@
 """From a verb and a body to a reply: the whole navigator but for its transport."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -27,7 +28,9 @@ from stratoscope_contracts.verbs import VERBS
 from stratoscope_contracts.words import PARTITIONS
 
 STATS = "stats"
-SERVED = frozenset({*ANSWERS, STATS})
+# Answered by many messages, and so elsewhere.
+REPLAY = "replay"
+SERVED = frozenset({*ANSWERS, STATS, REPLAY})
 _ALL = range(PARTITIONS)
 _TOLD_FAULTS = 100
 
@@ -49,26 +52,33 @@ class Dispatch:
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
         """The body of the reply."""
-        request = request_of(verb, body)
-        await self._wait(space, request)
+        request = await self.ready(space, verb, body)
         async with asyncio.timeout(self.seconds):
             reply = await self._answer(space, verb, request)
         return spelling.spelled(reply)
+
+    async def ready(self, space: str, verb: str, body: bytes) -> Request:
+        """What is asked for, once what it waits for is projected."""
+        request = request_of(verb, body)
+        if request.wait_for is not None:
+            partitions = await self._partitions(space, request)
+            await self.waiting.until(partitions, request.wait_for, request.wait_ms / 1000)
+        return request
+
+    @asynccontextmanager
+    async def reading(self, space: str) -> AsyncIterator[Reading]:
+        """A session to read with; TimeoutError where that takes too long."""
+        async with asyncio.timeout(self.seconds), self.pool.acquire() as session:
+            yield Reading(space, session, self.now(), self.expressions)
 
     async def _answer(self, space: str, verb: str, request: Request) -> Json:
         # Both are asked for before a session is held, or requests could wait for each other's.
         projected = await Watermarks(self.pool).read() if verb == STATS else {}
         log_end = await self.log_end() if verb == STATS else 0
-        async with self.pool.acquire() as session:
-            reading = Reading(space, session, self.now(), self.expressions)
+        async with self.reading(space) as reading:
             if verb == STATS:
                 return await stats(reading, projected, log_end)
             return await ANSWERS[verb](reading, request)
-
-    async def _wait(self, space: str, request: Request) -> None:
-        if request.wait_for is not None:
-            partitions = await self._partitions(space, request)
-            await self.waiting.until(partitions, request.wait_for, request.wait_ms / 1000)
 
     async def _partitions(self, space: str, request: Request) -> Collection[int]:
         """The partitions that a request reads: those of the agents that it names, or all."""

@@ -13,8 +13,10 @@ from nats.aio.msg import Msg
 
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.feed import PROJECTED, decode
-from stratoscope.navigator.answering import Answering
+from stratoscope.navigator.answering import Answering, verb_in
 from stratoscope.navigator.discovery import Discovery
+from stratoscope.navigator.dispatch import REPLAY
+from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.waiting import Waiting
 from stratoscope_contracts.subjects import ROOT
 from stratoscope_contracts.words import NAVIGATOR_QUEUE
@@ -51,7 +53,12 @@ class ConnectedBroker(NatsBroker):
 
 @asynccontextmanager
 async def answering(
-    connection: Connection, answers: Answering, discovery: Discovery, *, workers: int
+    connection: Connection,
+    answers: Answering,
+    replays: Replays,
+    discovery: Discovery,
+    *,
+    workers: int,
 ) -> AsyncIterator[None]:
     """Answer requests; at the end those that were taken over are answered first."""
     broker = ConnectedBroker(
@@ -68,6 +75,10 @@ async def answering(
     @requests
     async def answer_request(message: NatsMessage) -> NatsResponse | None:
         raw = message.raw_message
+        if verb_in(raw.subject) == REPLAY:
+            replays.begin(raw)
+            message.reply_to = ""
+            return None
         reply = await answers.reply(raw.subject, raw.data)
         if reply is None:
             message.reply_to = ""

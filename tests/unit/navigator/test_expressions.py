@@ -23,6 +23,11 @@ STATE = {
 }
 
 
+def workers() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [one for one in children if "worker.py" in " ".join(one.cmdline())]
+
+
 @pytest.fixture
 async def expressions() -> AsyncIterator[Expressions]:
     async with Expressions(workers=1) as found:
@@ -173,7 +178,7 @@ async def test_memory_has_a_bound(expressions):
 
 async def test_a_worker_that_dies_is_replaced(expressions):
     assert await verdict(expressions, "state.health == 10") is HOLDS
-    (worker,) = psutil.Process().children()
+    (worker,) = workers()
     worker.kill()
     worker.wait()
     assert await verdict(expressions, "state.health == 10") is STOPPED
@@ -193,7 +198,7 @@ async def test_a_request_that_is_given_up_leaves_a_usable_worker(expressions):
 
 async def test_no_process_runs_before_one_is_needed_nor_after():
     async with Expressions(workers=2) as expressions:
-        assert psutil.Process().children() == []
+        assert workers() == []
         await asyncio.gather(*(expressions.check(f"state.n == {n}") for n in range(8)))
-        assert len(psutil.Process().children()) == 2
-    assert psutil.Process().children() == []
+        assert len(workers()) == 2
+    assert workers() == []
