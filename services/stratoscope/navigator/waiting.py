@@ -42,6 +42,11 @@ class Waiting:
         except TimeoutError as error:
             raise self._not_yet(partitions, stream_seq) from error
 
+    def forget(self) -> None:
+        """What was known is of another projection: whoever waits looks again."""
+        self._reached.clear()
+        self._wake()
+
     def give_up(self) -> None:
         """Let nobody wait any longer: the process is about to end."""
         self._given_up = True
