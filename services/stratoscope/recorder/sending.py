@@ -77,7 +77,8 @@ class Sender:
     async def flush(self, agent: str | None, within: float | None) -> int | None:
         """Return once all that was taken before (of one agent) is acknowledged.
 
-        Gives the stream's sequence that was reached by then, None where nothing ever was. Raises TimeoutError after `within` seconds, RecordsRefused where some of it never will be,
+        Gives the stream's sequence that was reached by then, None where nothing ever was. Raises
+        TimeoutError after `within` seconds, RecordsRefused where some of it never will be,
         RecorderClosed where it was not in time.
         """
         targets = self._hurry(agent)
