@@ -25,7 +25,7 @@ class Chain(NamedTuple):
 
     def unfold(self) -> bytes:
         """The canonical JSON; raises DamagedChain. Takes time in proportion to `work`."""
-        return delta.verified(delta.unfold(self.blobs, self.sizes)[-1], self.digest)
+        return delta.verified(delta.unfold_last(self.blobs, self.sizes), self.digest)
 
     @property
     def work(self) -> int:

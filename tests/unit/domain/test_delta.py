@@ -1,5 +1,6 @@
 """Any state comes back from at most nine blobs, byte for byte, or is called damaged."""
 
+import random
 import tracemalloc
 
 import pytest
@@ -16,6 +17,7 @@ from stratoscope.domain.delta import (
     chain,
     parent,
     unfold,
+    unfold_last,
     verified,
 )
 
@@ -46,7 +48,9 @@ class Stored:
     def rebuilt(self, version: int) -> bytes:
         blobs, sizes = self.chain(version)
         assert len(blobs) <= 9
-        return unfold(blobs, sizes)[-1]
+        last = unfold(blobs, sizes)[-1]
+        assert unfold_last(blobs, sizes) == last
+        return last
 
 
 @given(documents)
@@ -54,6 +58,13 @@ class Stored:
 def test_every_version_is_rebuilt_from_its_chain(raws: list[bytes]):
     stored = Stored(raws)
     assert [stored.rebuilt(version) for version in range(len(raws))] == raws
+
+
+@pytest.mark.parametrize("size", [(1 << 17) - 2, 1 << 17, (1 << 17) + 1, 1 << 18, 300_000])
+def test_documents_of_many_blocks_come_back(size: int):
+    raws = [b'"%b"' % (letter * size) for letter in (b"a", b"b", b"a")]
+    stored = Stored([*raws, random.Random(size).randbytes(size), raws[0]])
+    assert [stored.rebuilt(version) for version in range(len(stored.raws))] == stored.raws
 
 
 @given(states, st.integers(0, 255), st.integers(1, 7))
