@@ -20,11 +20,12 @@ from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.replaying import Replays, replaying
 from stratoscope.navigator.service import answering, listening
+from stratoscope.navigator.serving import Serving, following, serving
 from stratoscope.navigator.settings import NavigatorSettings
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope.navigator.stats import LogEnd
 from stratoscope.navigator.waiting import Waiting
-from stratoscope.store.database import DatabaseUnreachable, pool
+from stratoscope.store.database import DatabaseUnreachable
 from stratoscope.store.migration import migrate
 from stratoscope.store.watermarks import Watermarks
 from stratoscope.telemetry.http import Readiness, serve, service_app
@@ -51,16 +52,11 @@ async def run(settings: NavigatorSettings) -> int:
         )
         stack.push_async_callback(connection.close)
         sessions = await stack.enter_async_context(
-            pool(
-                settings.postgres_dsn,
-                migrated.serving,
-                "stratoscope navigator",
-                size=settings.navigator_pool,
-                looking=True,
-            )
+            serving(settings.postgres_dsn, migrated.serving, size=settings.navigator_pool)
         )
         waiting = Waiting(Watermarks(sessions).read)
-        await stack.enter_async_context(listening(connection, migrated.serving, waiting))
+        await stack.enter_async_context(following(sessions, waiting))
+        await stack.enter_async_context(listening(connection, sessions, waiting))
         metrics = await _answer(stack, settings, connection, sessions, waiting)
         app = service_app(_readiness(connection, sessions), metrics.registry)
         port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
@@ -74,7 +70,7 @@ async def _answer(
     stack: contextlib.AsyncExitStack,
     settings: NavigatorSettings,
     connection: Connection,
-    sessions: asyncpg.Pool,
+    sessions: Serving,
     waiting: Waiting,
 ) -> Metrics:
     """Answer requests as long as the stack lasts; what counts them."""
@@ -111,14 +107,14 @@ def _log_end(connection: Connection) -> LogEnd:
     return log_end
 
 
-def _readiness(connection: Connection, sessions: asyncpg.Pool) -> Readiness:
+def _readiness(connection: Connection, sessions: Serving) -> Readiness:
     async def ready() -> dict[str, bool]:
         return {"broker": connection.connected.is_set(), "database": await _answers(sessions)}
 
     return ready
 
 
-async def _answers(sessions: asyncpg.Pool) -> bool:
+async def _answers(sessions: Serving) -> bool:
     try:
         async with asyncio.timeout(2):
             return bool(await sessions.fetchval("select true"))

@@ -170,6 +170,8 @@ class Replays:
         stretch = Stretch(timeline, start.event_index, end.event_index)
         while not stretch.is_empty:
             async with self._dispatch.reading(space) as reading:
+                # Looked up each time: in a projection that was swapped in it has another number.
+                timeline = await reading.timeline(request.agent)
                 rows, _ = await reading.timelines.page_between(
                     timeline, stretch.after, stretch.last, None, "forward", _PAGE
                 )

@@ -17,6 +17,7 @@ from stratoscope.navigator.answering import Answering, verb_in
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
 from stratoscope.navigator.replaying import Replays
+from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.waiting import Waiting
 from stratoscope_contracts.subjects import ROOT
 from stratoscope_contracts.words import NAVIGATOR_QUEUE
@@ -103,13 +104,19 @@ async def answering(
 
 
 @asynccontextmanager
-async def listening(connection: Connection, schema: str, waiting: Waiting) -> AsyncIterator[None]:
-    """Hear of what is projected into a schema."""
+async def listening(
+    connection: Connection, serving: Serving, waiting: Waiting
+) -> AsyncIterator[None]:
+    """Hear of what is projected; of another projection than ours only once that serves."""
 
     async def hear(message: Msg) -> None:
         said = decode(message.data)
-        if said is not None and said.schema == schema:
+        if said is None:
+            return
+        if said.schema == serving.schema:
             waiting.heard(said.partitions, said.stream_seq)
+        else:
+            serving.look()
 
     subscription = await connection.client.subscribe(PROJECTED, cb=hear)
     try:
