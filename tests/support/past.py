@@ -21,6 +21,7 @@ from stratoscope.domain.records import (
     Cause,
     Head,
     Known,
+    Rejection,
     Timeline,
 )
 from stratoscope.domain.timeline import Place
@@ -42,6 +43,8 @@ class Past:
         self.paths_of: dict[int, dict[str, int]] = {}
         self.changes: list[tuple[int, int, int]] = []
         self.rejections: list[tuple[int, int | None, str]] = []
+        # Dead letters outlive a projection: what an earlier one refused.
+        self.verdicts_before: dict[int, Rejection] = {}
         self._in_flight: Batch | None = None
 
     def write(self, batch: Batch) -> None:
@@ -109,6 +112,12 @@ class Past:
 
     async def paths(self, head: Head) -> dict[str, int]:
         return dict(self.paths_of.get(head.agent_id, {}))
+
+    async def last_verdict(self) -> int:
+        return max(self.verdicts_before, default=0)
+
+    async def verdicts(self, first: int, last: int) -> dict[int, Rejection]:
+        return {seq: one for seq, one in self.verdicts_before.items() if first <= seq <= last}
 
     async def known_ids(
         self, events: Sequence[tuple[int, UUID]], snapshots: Sequence[tuple[int, UUID]]

@@ -169,6 +169,28 @@ def test_a_rejection_passes_through_and_touches_no_timeline(run):
     assert batch == Batch(rejections=[rejection])
 
 
+@pytest.mark.parametrize(
+    ("reason", "ordinal", "taints"),
+    [
+        ("patch_conflict", 1, [(1, 5, 1, 0)]),
+        ("state_over_limit", 0, [(1, 5, 0, 0)]),
+        ("wrong_shape", 1, []),
+        ("not_json", None, []),
+    ],
+)
+def test_what_an_earlier_projection_refused_is_refused_again_with_the_same_mark(
+    run, reason: str, ordinal: int | None, taints: list[Any]
+):
+    """Its rules may have changed since: the verdict stands, though it would be taken now."""
+    verdict = Rejection(5, ordinal, reason, "as it was said then")
+    run(message(1, event(1)))
+    judged = message(5, event(2), event(3))
+    judged.refused = verdict
+    batch, known = run(judged)
+    assert batch == Batch(batch.heads, taints=taints, rejections=[verdict])
+    assert known == Known()
+
+
 def test_a_duplicate_is_counted_and_moves_nothing_else(run, heads):
     run(message(1, event(1), snapshot({"n": 1}, 2)))
     clock = heads[("default", "a")].clock

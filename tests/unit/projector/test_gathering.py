@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratoscope.broker.puller import Delivered
+from stratoscope.domain.records import Rejection
 from stratoscope.projector.gathering import Gathering
 from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.words import MAX_STATE_BYTES, PARTITIONS
@@ -27,9 +28,11 @@ def gathering(past: Past, *, cache_bytes: int, passed: dict[int, int] | None = N
     )
 
 
-def projected(batches: list[list[Drawn]], cache_bytes: int, restarts: set[int]) -> dict[str, Any]:
+def projected(
+    batches: list[list[Drawn]], cache_bytes: int, restarts: set[int], past: Past | None = None
+) -> dict[str, Any]:
     """A log taken in: each batch is gathered while the one before is being written."""
-    past = Past()
+    past = past or Past()
 
     async def run() -> None:
         gatherer = gathering(past, cache_bytes=cache_bytes)
@@ -52,6 +55,17 @@ def test_whatever_is_cached_dropped_or_begun_anew_the_log_is_taken_in_as_it_is_t
 ):
     batches = data.draw(split(log))
     assert projected(batches, cache_bytes, restarts) == fold(log, MAX_STATE_BYTES)
+
+
+@given(drawn_logs(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_rebuild_repeats_the_verdicts_and_gives_the_same(log: list[Drawn], data: st.DataObject):
+    first = projected([log], 0, set())
+    rebuilt = Past()
+    rebuilt.verdicts_before = {
+        seq: Rejection(seq, ordinal, reason, "") for seq, ordinal, reason in first["rejections"]
+    }
+    assert projected(data.draw(split(log)), 0, set(), rebuilt) == first
 
 
 def message(seq: int, agent: str = "a", room: str | None = None) -> Delivered:
