@@ -64,6 +64,8 @@ class Connection:
     """Set once, when the connection is over for good, whoever ended it."""
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the server can be talked to."""
+    opened: bool = False
+    """Whether it was ever up: until then, who connects is told by an exception and nobody else."""
     closing: bool = False
     last_error: str = ""
 
@@ -127,8 +129,7 @@ async def connect(
         user_credentials=login.credentials,
         tls=login.tls,
     )
-    await _within(timeout, attempt, connection, url)
-    connection.connected.set()
+    await _within(timeout, _opening(connection, attempt), connection, url)
     return connection
 
 
@@ -162,13 +163,17 @@ class _Watch:
     connection: Connection
     when_closed: Callable[[], None] | None
 
+    @property
+    def _is_news(self) -> bool:
+        return self.connection.opened and not self.connection.closing
+
     async def on_error(self, error: Exception) -> None:
         self.connection.last_error = str(error) or type(error).__name__
         log.debug("broker: %s", self.connection.last_error)
 
     async def on_disconnected(self) -> None:
         self.connection.connected.clear()
-        if not self.connection.closing:
+        if self._is_news:
             log.warning("lost the broker, reconnecting: %s", self.connection.last_error)
 
     async def on_reconnected(self) -> None:
@@ -178,7 +183,7 @@ class _Watch:
     async def on_closed(self) -> None:
         self.connection.connected.clear()
         self.connection.closed.set()
-        if self.connection.closing:
+        if not self._is_news:
             return
         log.error("the connection to the broker is over: %s", self.connection.client.last_error)
         try:
@@ -192,6 +197,12 @@ def _servers(url: str) -> list[str]:
     return [part.strip() for part in url.split(",") if part.strip()]
 
 
+async def _opening(connection: Connection, attempt: Coroutine[object, object, None]) -> None:
+    await attempt
+    connection.opened = True
+    connection.connected.set()
+
+
 async def _within(
     seconds: float, attempt: Coroutine[object, object, None], connection: Connection, url: str
 ) -> None:
@@ -203,6 +214,7 @@ async def _within(
         in_time = task.done()
         await end_tasks([task])
         if not in_time:
+            connection.closing = True
             await _close(connection.client)
     if not in_time:
         raise BrokerUnreachable(

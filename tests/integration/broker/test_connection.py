@@ -33,6 +33,18 @@ async def test_without_a_broker_it_says_what_to_do_in_time_and_shows_no_password
     assert "nats-server" in str(no.value)
 
 
+async def test_a_connection_that_never_was_is_told_by_the_exception_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever asked knows; nothing was lost, and nothing is over."""
+    calls: list[str] = []
+    for url in "nats://127.0.0.1:9", "nats://127.0.0.1:notaport":
+        with pytest.raises(BrokerUnreachable):
+            await connect(url, name="test", timeout=0.5, on_closed=lambda: calls.append("closed"))
+    assert [record.message for record in caplog.records if record.levelname != "DEBUG"] == []
+    assert calls == []
+
+
 async def test_an_impossible_url_is_told_at_once() -> None:
     """Waiting would not make it better."""
     with pytest.raises(BrokerUnreachable, match="cannot connect to"):
