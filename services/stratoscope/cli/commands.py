@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from stratoscope.cli import comparing, fields, looking, moving, recording, running
+from stratoscope.cli import (
+    comparing,
+    cutting,
+    fields,
+    looking,
+    moving,
+    recording,
+    replaying,
+    running,
+)
 from stratoscope.cli.faults import Exit, Fault, UsageFault, exit_code
 from stratoscope.cli.screen import tell_error, tell_fault
 from stratoscope_contracts.errors import StratoError
@@ -35,6 +44,8 @@ for group, commands in {
         looking.state,
         fields.history,
         fields.blame,
+        cutting.cut,
+        replaying.replay,
         moving.step,
         comparing.why,
     ),

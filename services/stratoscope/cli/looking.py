@@ -69,6 +69,14 @@ def events(
         list[str] | None,
         typer.Option("--type", help="Only this type; may be given again.", show_default=False),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            "--where",
+            help="Only where this holds: CEL over event and state, as in 'state.health < 10'.",
+            show_default=False,
+        ),
+    ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Newest first.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Ids in place of contents.")] = False,
     limit: LimitOption = DEFAULT_LIMIT,
@@ -87,6 +95,7 @@ def events(
         from_=moment(start) if start else None,
         to=moment(end) if end else None,
         types=types or None,
+        where=where,
         direction="backward" if reverse else "forward",
         limit=size,
     )

@@ -54,7 +54,7 @@ def agents(reply: AgentsListReply, space: str) -> RenderableType:
         )
         for agent in reply.agents
     ]
-    table = _table(("agent", "events>", "snapshots>", "first", "last", ""), rows)
+    table = columns(("agent", "events>", "snapshots>", "first", "last", ""), rows)
     return Group(table, *_more(reply.cursor))
 
 
@@ -75,7 +75,7 @@ def timeline(reply: EventsListReply, agent: str, *, ids: bool = False) -> Render
         for event in reply.events
     ]
     headings = ("#>", "time", "type", "cause>", "id" if ids else "what", "")
-    table = _table(headings, rows, stretched=4)
+    table = columns(headings, rows, stretched=4)
     return Group(_days(agent, reply.events), table, *_more(reply.cursor))
 
 
@@ -104,7 +104,7 @@ def chain(reply: CausalityChainReply) -> RenderableType:
         )
         for index, (before, event) in enumerate(pairs)
     ]
-    table = _table(("", "", "event>", "waited>", "type", "what"), rows, stretched=5)
+    table = columns(("", "", "event>", "waited>", "type", "what"), rows, stretched=5)
     asked = reply.events[-1:]
     title = Text.assemble(*((event.agent, "bold") for event in asked if not several))
     return Group(*([title] if title else []), table, *(_in_full(event) for event in asked))
@@ -177,7 +177,7 @@ def size(count: int) -> str:
     return f"{count} B" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Row], stretched: int = -1) -> Table:
+def columns(headings: Sequence[str], rows: Sequence[Row], stretched: int = -1) -> Table:
     """Columns by their headings: `>` at the end means to the right; one gives way, if any."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style=DIM, pad_edge=False)
     kept = [number for number, heading in enumerate(headings) if heading or _any(rows, number)]

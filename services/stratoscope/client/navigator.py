@@ -109,6 +109,10 @@ class Navigator:
     ) -> looking.StateLastWriteReply: ...
     @overload
     async def request(
+        self, verb: Literal["state.cut"], body: looking.StateCutRequest
+    ) -> looking.StateCutReply: ...
+    @overload
+    async def request(
         self, verb: Literal["stats"], body: looking.StatsRequest
     ) -> looking.StatsReply: ...
     @overload
