@@ -19,8 +19,13 @@ _READY_SECONDS = 20.0
 
 
 @contextmanager
-def service(name: str, url: str, dsn: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m stratoscope.<name>`, ready, with `STRATO_…` settings; stopped at the end."""
+def service(
+    name: str, url: str, dsn: str, *, ready: bool = True, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m stratoscope.<name>`, with `STRATO_…` settings; stopped at the end.
+
+    Unless told otherwise it is waited for until it is ready.
+    """
     port = free_port()
     environment = {
         "STRATO_NATS_URL": url,
@@ -32,7 +37,8 @@ def service(name: str, url: str, dsn: str, **settings: str) -> Iterator[subproce
         [sys.executable, "-m", f"stratoscope.{name}"], env=os.environ | environment | settings
     )
     try:
-        _await_ready(process, f"http://{LOOPBACK}:{port}/readyz")
+        if ready:
+            _await_ready(process, f"http://{LOOPBACK}:{port}/readyz")
         yield process
     finally:
         process.terminate()

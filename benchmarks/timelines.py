@@ -20,11 +20,13 @@ _RECORDS_A_MESSAGE = 500
 _BYTES_A_MESSAGE = 1 << 20
 
 
-async def publish(broker: Connection, agent: str, records: Iterable[Record]) -> int:
-    """Publish records in order; the log's last message."""
+async def publish(
+    broker: Connection, agent: str, records: Iterable[Record], batch: int = _RECORDS_A_MESSAGE
+) -> int:
+    """Publish records in order, at most `batch` a message; the log's last message."""
     await ensure_streams(broker.jetstream, StreamSettings())
     subject = subjects.record(DEFAULT_SPACE, agent, "batch")
-    for body in _bodies(records):
+    for body in _bodies(records, batch):
         await broker.jetstream.publish(subject, body)
     return int((await broker.jetstream.stream_info(STREAM_RECORD)).state.last_seq)
 
@@ -48,9 +50,9 @@ def new_id() -> str:
     return str(uuid7(time.time_ns() // 1_000_000, urandom(10)))
 
 
-def _bodies(records: Iterable[Record]) -> Iterator[bytes]:
+def _bodies(records: Iterable[Record], batch: int) -> Iterator[bytes]:
     remaining = iter(records)
-    while some := list(islice(remaining, _RECORDS_A_MESSAGE)):
+    while some := list(islice(remaining, batch)):
         yield from _fitting([orjson.dumps(record) for record in some])
 
 
