@@ -21,7 +21,8 @@ def main() -> None:
         sys.exit("dummy: nothing works today")
     if "--deaf" in sys.argv:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    address = ("127.0.0.1", int(os.environ["STRATO_HTTP_PORT"]))
+    host = os.environ.get("STRATO_HTTP_HOST", "127.0.0.1")
+    address = (host, int(os.environ["STRATO_HTTP_PORT"]))
     print("broker", os.environ["STRATO_NATS_URL"], flush=True)
     http.server.HTTPServer(address, _Ready).serve_forever()
 

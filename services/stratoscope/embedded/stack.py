@@ -134,6 +134,8 @@ class Stack:
             environment={
                 "STRATO_NATS_URL": self.nats_url,
                 "STRATO_POSTGRES_DSN": self.postgres_dsn,
+                # Where they are asked whether they are ready, whatever this process was told.
+                "STRATO_HTTP_HOST": LOOPBACK,
                 "STRATO_HTTP_PORT": str(port),
             },
             is_ready=lambda _pid: _answers_ready(port),

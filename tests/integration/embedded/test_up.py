@@ -47,6 +47,13 @@ async def test_one_line_says_where_everything_is_once_all_is_ready(start_up: Sta
         assert psutil.Process(said["pids"][name]).is_running()
 
 
+def test_services_are_served_where_they_are_asked_whatever_the_environment_says(
+    start_up: StartUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATO_HTTP_HOST", "127.0.0.2")
+    assert start_up().ready()["navigator"].startswith("http://127.0.0.1:")
+
+
 async def test_the_database_asks_for_its_password(start_up: StartUp) -> None:
     said = start_up().ready()
     dsn = urlsplit(said["postgres"])
