@@ -104,12 +104,6 @@ class Projections:
             await self._look_at(schema)
             return await self._checkpoints("checkpoints")
 
-    async def is_resolved(self, schema: str) -> bool:
-        """Whether every depth is known."""
-        async with self._session.transaction(readonly=True):
-            await self._look_at(schema)
-            return not await self._session.fetchval(_SQL["unresolved"])
-
     async def projectors(self, schema: str, besides: str) -> int:
         """How many projectors live on a projection, without those whose names begin so."""
         async with self._session.transaction():
@@ -117,18 +111,22 @@ class Projections:
             count: int = await self._session.fetchval(_SQL["alive"], besides)
         return count
 
-    async def swap(self, old: Projection, new: Projection, *, seconds: float = 2.0) -> None:
+    async def swap(
+        self, old: Projection, new: Projection, *, seconds: float = 2.0, regardless: bool = False
+    ) -> None:
         """Let the new one serve in place of the old one, which is fenced off and moves no more.
 
         The old one is held still until the new one has all that it has, so no reader is ever
-        taken back. Raises NotCaughtUp after `seconds`, and then nothing has changed.
+        taken back (but `regardless`). Raises NotCaughtUp or LockNotAvailableError after
+        `seconds`, and then nothing has changed.
         """
         async with self._session.transaction():
             await self._lock_timeout(seconds)
             await self._look_at(old.schema)
             reached = await self._checkpoints("hold_still")
             await self._look_at(new.schema)
-            await self._reach(reached, seconds)
+            if not regardless:
+                await self._reach(reached, seconds)
             await self._hand_down(new.schema, min(reached.values()))
             await self._look_at(old.schema)
             await self._session.execute(_SQL["fence"])

@@ -37,7 +37,7 @@ set epoch = epoch + 1, owner = null, owner_pid = null, owner_since = null, lease
 -- name: alive
 -- How many projectors there are beside those of this process.
 select count(*) from projector
-where alive_until >= now() and not is_gone(pid, since) and owner not like $1 || '%'
+where alive_until >= now() and not is_gone(pid, since) and not starts_with(owner, $1)
 
 -- name: hand_down
 -- The verdicts of a rebuild, which it kept to itself. What live intake had passed is not news to
@@ -60,12 +60,7 @@ update strato.projection set serving = true, served_at = now() where schema_name
 -- name: try_lock
 select pg_try_advisory_lock($1)
 
--- name: unresolved
-select exists (select from event where depth is null)
-
--- name: log
-select stream, created_at from log
-
 -- name: records
-select coalesce(sum(next_event), 0)::bigint as events, coalesce(sum(next_version), 0)::bigint as versions
+select coalesce(sum(next_event), 0)::bigint as events,
+       coalesce(sum(next_version), 0)::bigint as versions
 from agent
