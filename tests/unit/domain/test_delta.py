@@ -2,6 +2,8 @@
 
 import random
 import tracemalloc
+from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 import zstandard
@@ -11,8 +13,10 @@ from hypothesis import strategies as st
 from stratoscope.domain.canonical import canonical, digest
 from stratoscope.domain.delta import (
     GROUP,
+    Closing,
     DamagedChain,
     Group,
+    Mark,
     append,
     chain,
     parent,
@@ -175,3 +179,72 @@ def test_a_state_with_another_hash_is_refused():
     assert verified(b"{}", digest(b"{}")) == b"{}"
     with pytest.raises(DamagedChain, match="hash"):
         verified(b"{}", digest(b"[]"))
+
+
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+def slots(closing: Closing, marks: list[Mark | None]) -> list[int]:
+    """The slots of versions that stand at these places."""
+    group, found = Group(), []
+    for number, mark in enumerate(marks):
+        group, slot, _ = append(group, canonical({"n": number}), closing, mark)
+        found.append(slot)
+    return found
+
+
+def mark(n: int, *, is_snapshot: bool = True) -> Mark:
+    return Mark(10 * n, START + timedelta(seconds=n), is_snapshot)
+
+
+@pytest.mark.parametrize(
+    ("closing", "found"),
+    [
+        (Closing(), [0, 1, 2, 3, 4]),
+        (Closing(versions=2), [0, 1, 0, 1, 0]),
+        (Closing(blob_bytes=1), [0, 0, 0, 0, 0]),
+        (Closing(events=20), [0, 1, 0, 1, 0]),
+        (Closing(events=21), [0, 1, 2, 0, 1]),
+        (Closing(age=timedelta(seconds=3)), [0, 1, 2, 0, 1]),
+        (Closing(snapshots=2), [0, 1, 0, 1, 0]),
+    ],
+)
+def test_a_group_closes_before_it_spans_more_than_it_may(closing: Closing, found: list[int]):
+    assert slots(closing, [mark(n) for n in range(5)]) == found
+
+
+def test_only_snapshots_count_as_snapshots():
+    marks = [mark(n, is_snapshot=n in (1, 3)) for n in range(5)]
+    assert slots(Closing(snapshots=1), marks) == [0, 1, 2, 0, 1]
+
+
+def test_without_a_place_only_what_a_group_holds_closes_it():
+    closing = Closing(versions=3, events=1, age=timedelta(0), snapshots=0)
+    assert slots(closing, [None] * 5) == [0, 1, 2, 0, 1]
+
+
+def noise(seed: int, size: int) -> bytes:
+    return canonical({"noise": Random(seed).randbytes(size).hex()})
+
+
+def test_a_state_unlike_the_one_before_becomes_a_keyframe():
+    group, _, _ = append(Group(), noise(1, 2_000))
+    assert append(group, noise(2, 2_000))[1] == 0
+
+
+def test_a_state_that_grows_much_stays_a_delta_where_a_keyframe_would_save_nothing():
+    """The delta is large, and small beside what the whole would take."""
+    old = Random(1).randbytes(20_000).hex()
+    group, _, _ = append(Group(), canonical({"log": old}))
+    grown = canonical({"log": old + Random(2).randbytes(1_000).hex()})
+    assert append(group, grown)[1] == 1
+
+
+def test_a_state_that_is_harder_to_compress_than_the_first_is_weighed_against_its_own_keyframe():
+    """A large delta is tried as a keyframe too, and stays a delta where that is as large."""
+    old = "ab" * 20_000 + Random(1).randbytes(900).hex()
+    group, _, _ = append(Group(), canonical({"log": old}))
+    grown = canonical({"log": old[40_000:] + Random(2).randbytes(700).hex()})
+    slot, blob = append(group, grown)[1:]
+    assert len(blob) > 512
+    assert slot == 1
