@@ -25,9 +25,13 @@ class CausalityChainRequest(Request):
 
 
 class CausalityChainReply(Reply):
-    """From the root to the event, whole."""
+    """From the root to the event, whole; `missing` are causes of the first that are not there.
+
+    They were dropped by retention, or never recorded.
+    """
 
     events: list[Event]
+    missing: list[Id] = Field(default_factory=list)
 
 
 class CausalityEffectsRequest(ListRequest):

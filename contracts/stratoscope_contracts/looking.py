@@ -15,6 +15,7 @@ from stratoscope_contracts.views import (
     Change,
     CutAt,
     Event,
+    Horizon,
     Position,
     SnapshotView,
     StateView,
@@ -51,6 +52,12 @@ class RangeListRequest(ListRequest):
     to: At | None = None
 
 
+class RangeListReply(ListReply):
+    """One page of a stretch; `horizon` is where the timeline begins if retention dropped some."""
+
+    horizon: Horizon | None = None
+
+
 class AgentsListRequest(ListRequest):
     """The agents of the space, by name."""
 
@@ -84,7 +91,7 @@ class EventsListRequest(RangeListRequest):
     direction: Direction = "forward"
 
 
-class EventsListReply(ListReply):
+class EventsListReply(RangeListReply):
     """A page of events."""
 
     events: list[Event]
@@ -114,7 +121,7 @@ class SnapshotsListRequest(RangeListRequest):
     """An agent's snapshots, oldest first."""
 
 
-class SnapshotsListReply(ListReply):
+class SnapshotsListReply(RangeListReply):
     """A page of snapshots, without state."""
 
     snapshots: list[SnapshotView]
@@ -175,7 +182,7 @@ class StateWrite(Reply):
     event_span: Count
 
 
-class StateHistoryReply(ListReply):
+class StateHistoryReply(RangeListReply):
     """A page of changes at the path or under it, oldest first."""
 
     changes: list[StateWrite]
@@ -190,13 +197,14 @@ class StateLastWriteRequest(Request):
 
 
 class StateLastWriteReply(Reply):
-    """The newest change; every field is null where nothing ever wrote there."""
+    """The newest change; null where nothing ever wrote there, or nothing behind the `horizon`."""
 
     change: Change | None
     position: Position | None
     event_id: Id | None
     event_span: Count | None
     previous: Position | None
+    horizon: Horizon | None = None
 
 
 class ReplayRequest(RangeRequest):

@@ -137,6 +137,18 @@ class Position(ValueModel):
     state_event_index: EventIndex = -1
 
 
+class Horizon(ValueModel):
+    """Where a timeline begins whose beginning retention has dropped: its first position.
+
+    `occurred_at` and `recorded_at` are the clocks there, so the first times that can be asked for.
+    """
+
+    event_index: EventIndex
+    stream_seq: StreamSeq
+    occurred_at: Time
+    recorded_at: Time
+
+
 class Event(ValueModel):
     """A recorded event with the place that it was given.
 
@@ -224,6 +236,7 @@ class AgentView(ValueModel):
     first_at: Time | None = None
     last_at: Time | None = None
     held: bool = False
+    horizon: Horizon | None = None
 
 
 class StateView(ValueModel):

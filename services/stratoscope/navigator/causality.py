@@ -22,13 +22,17 @@ async def chain(reading: Reading, request: CausalityChainRequest) -> Json:
     event_id = str(request.event_id)
     found = await _ancestors(reading, request)
     if event_id not in found.nodes:
-        raise EventNotFound("there is no event with this id")
+        raise EventNotFound(f"there is no event with this id{await reading.gone()}")
     if len(found.nodes) > MAX_NODES:
         raise OverBudget(
             f"more than {MAX_NODES} events led to this one", {"nodes": len(found.nodes)}
         )
     ids = await work_on(len(found.nodes) * _NODE_BYTES, longest_chain, found.nodes, event_id)
-    return {"events": await _events(reading, [found.places[id_] for id_ in ids])}
+    return {
+        "events": await _events(reading, [found.places[id_] for id_ in ids]),
+        # Dropped by retention, or never recorded: the chain may have begun earlier.
+        "missing": [cause for cause in found.nodes[ids[0]].causes if cause not in found.nodes],
+    }
 
 
 async def _ancestors(reading: Reading, request: CausalityChainRequest) -> Ancestors:

@@ -123,6 +123,7 @@ async def state_history(reading: Reading, request: StateHistoryRequest) -> Json:
         "changes": await _spelled(reading, timeline, field, found),
         # Out of budget a page may be short, even empty: the cursor says that there is more.
         "cursor": None if search.exhausted else cursors.spell(request, search.after),
+        "horizon": spelling.horizon(timeline),
     }
 
 
@@ -130,20 +131,25 @@ async def state_last_write(reading: Reading, request: StateLastWriteRequest) -> 
     """Who last wrote a field, at or before a position."""
     field = path_of(request.path)
     timeline = await reading.timeline(request.agent)
-    _, end = await reading.stretch(timeline, None, request.before)
+    start, end = await reading.stretch(timeline, None, request.before)
     index = await Fields(reading.session).index(timeline.agent_id, field)
-    search = _Search(reading, timeline.agent_id, field, index, "backward", -1, end.version)
+    search = _Search(
+        reading, timeline.agent_id, field, index, "backward", start.version, end.version
+    )
     count = _FIRST_LOOK
     while not search.exhausted:
         if found := await search.look(count):
             (written,) = await _spelled(reading, timeline, field, found[:1])
             before = found[0][2]
-            previous = await _position(reading, timeline, before) if before else None
-            return written | {"previous": previous}
+            # One before the horizon is there for those behind it, but has no position any more.
+            shown = before is not None and before.version >= timeline.first_shown
+            previous = await _position(reading, timeline, before) if before and shown else None
+            return written | {"previous": previous, "horizon": spelling.horizon(timeline)}
         if search.over_budget:
             raise await _gave_up(search)
         count = min(count * 2, _MOST_AT_ONCE)
-    return dict.fromkeys(("change", "position", "event_id", "event_span", "previous"))
+    nothing = dict.fromkeys(("change", "position", "event_id", "event_span", "previous"))
+    return nothing | {"horizon": spelling.horizon(timeline)}
 
 
 async def _gave_up(search: _Search) -> OverBudget:

@@ -65,7 +65,11 @@ async def picked(
         await walk.step()
     if not walk.found and not walk.left.is_empty:
         raise _over_budget(walk)
-    return {"events": walk.found, "cursor": None if walk.left.is_empty else walk.cursor}
+    return {
+        "events": walk.found,
+        "cursor": None if walk.left.is_empty else walk.cursor,
+        "horizon": spelling.horizon(stretch.timeline),
+    }
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ async def events_list(reading: Reading, request: EventsListRequest) -> Json:
     return {
         "events": [spelling.event(row) for row in page],
         "cursor": cursors.spell(request, page[-1].event_index) if more else None,
+        "horizon": spelling.horizon(stretch.timeline),
     }
 
 

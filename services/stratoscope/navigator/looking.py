@@ -38,7 +38,7 @@ async def events_get(reading: Reading, request: EventsGetRequest) -> Json:
         await reading.timeline(request.agent)
     row = await reading.timelines.find_event(reading.space, request.id, request.agent)
     if row is None:
-        raise EventNotFound("there is no event with this id")
+        raise EventNotFound(f"there is no event with this id{await reading.gone()}")
     return {"event": spelling.event(row)}
 
 
@@ -47,7 +47,7 @@ async def snapshots_get(reading: Reading, request: SnapshotsGetRequest) -> Json:
     path_of(request.path)
     found = await reading.states.find_snapshot(reading.space, request.id)
     if found is None:
-        raise SnapshotNotFound("there is no snapshot with this id")
+        raise SnapshotNotFound(f"there is no snapshot with this id{await reading.gone()}")
     standing = await reading.states.standing(found.agent_id, found.row.stand)
     state, exists = await part_of(await reading.state(found.agent_id, standing), request.path)
     position = spelling.position(found.agent, standing)
@@ -73,6 +73,7 @@ async def snapshots_list(reading: Reading, request: SnapshotsListRequest) -> Jso
             for row, standing in zip(page, standings, strict=True)
         ],
         "cursor": cursors.spell(request, page[-1].version) if more else None,
+        "horizon": spelling.horizon(timeline),
     }
 
 

@@ -15,6 +15,11 @@ from stratoscope.domain.seek import (
     Stand,
     Target,
     UpTo,
+    asked_for,
+    beginning,
+    dropped,
+    end,
+    outside,
     plan,
 )
 from stratoscope.navigator.expressions.evaluating import Expressions
@@ -29,7 +34,6 @@ from stratoscope_contracts.errors import (
     SnapshotNotFound,
 )
 from stratoscope_contracts.views import At
-from stratoscope_contracts.words import BEFORE_FIRST
 
 EMPTY_STATE = b"{}"
 
@@ -70,7 +74,10 @@ class Reading:
         return await self.reach(timeline, plan(at, timeline.extent))
 
     async def reach(self, timeline: Timeline, target: Target) -> Stand:
-        """Where a planned target is. Raises EventNotFound and SnapshotNotFound."""
+        """Where a planned target is.
+
+        Raises EventNotFound, SnapshotNotFound, and NavigationOutOfBounds before the horizon.
+        """
         match target:
             case Stand():
                 return target
@@ -78,13 +85,15 @@ class Reading:
                 return await self._seek(timeline, target)
             case AfterEvent():
                 index = await self.timelines.index_of(timeline, target.event_id)
-                if index is None:
-                    raise EventNotFound("this agent has no event with this id")
+                if index is None or index < timeline.first_position:
+                    why, details = dropped(timeline.extent)
+                    raise EventNotFound(f"this agent has no event with this id{why}", details)
                 return await self._seek(timeline, UpTo(event_index=index))
             case AfterSnapshot():
                 found = await self.states.snapshot_of(timeline.agent_id, target.snapshot_id)
-                if found is None:
-                    raise SnapshotNotFound("this agent has no snapshot with this id")
+                if found is None or found.version < timeline.first_shown:
+                    why, details = dropped(timeline.extent)
+                    raise SnapshotNotFound(f"this agent has no snapshot with this id{why}", details)
                 return found
             case _:
                 assert_never(target)
@@ -92,12 +101,12 @@ class Reading:
     async def stretch(
         self, timeline: Timeline, after: At | None, to: At | None
     ) -> tuple[Stand, Stand]:
-        """After one stand, up to and with another; by default from before the first to the end."""
-        start = Stand(BEFORE_FIRST, -1)
+        """After one stand, up to and with another; by default all that is kept."""
+        start = beginning(timeline.extent)
         if after is not None:
             start = await self.stand(timeline, after)
         if to is None:
-            return start, Stand(timeline.extent.last_event, timeline.versions - 1)
+            return start, end(timeline.extent)
         return start, await self.stand(timeline, to)
 
     async def standing(self, timeline: Timeline, at: At) -> Standing:
@@ -114,7 +123,16 @@ class Reading:
     async def _seek(self, timeline: Timeline, up_to: UpTo) -> Stand:
         event_index, version = await self.timelines.seek(timeline, up_to)
         until = up_to.place.stream_seq if up_to.place else MAX_STREAM_SEQ
-        return Stand(event_index, version, None if until == MAX_STREAM_SEQ else until)
+        stand = Stand(event_index, version, None if until == MAX_STREAM_SEQ else until)
+        if not timeline.extent.keeps(stand):
+            raise outside(*asked_for(up_to), timeline.extent)
+        return stand
+
+    async def gone(self) -> str:
+        """What to say where an id that names no agent is not there."""
+        if await self.timelines.has_dropped(self.space):
+            return " among what is kept: retention drops old records of this space"
+        return ""
 
 
 async def part_of(state: bytes, path: str) -> tuple[bytes, bool]:

@@ -25,7 +25,12 @@ from stratoscope.navigator.spelling import Json
 from stratoscope.store.sessions import SessionPlace, SessionRow
 from stratoscope.store.states import Standing
 from stratoscope.store.timelines import Timeline
-from stratoscope_contracts.errors import BadRequest, EmptyEventLog, SessionNotFound
+from stratoscope_contracts.errors import (
+    BadRequest,
+    EmptyEventLog,
+    NavigationOutOfBounds,
+    SessionNotFound,
+)
 from stratoscope_contracts.sessions import (
     SessionConfig,
     SessionCreateRequest,
@@ -124,11 +129,12 @@ async def _reached(reading: Reading, timeline: Timeline, footing: Footing, move:
             return found
         case PreviousSnapshot(before_version=version):
             found = await reading.states.previous_snapshot(timeline.agent_id, version)
-            if found is not None:
+            if found is not None and found.version >= timeline.first_shown:
                 return found
-            if footing.event_index == BEFORE_FIRST:
-                raise out_of_bounds(BEFORE_FIRST - 1, timeline.extent)
-            return await reading.reach(timeline, after_index(BEFORE_FIRST, timeline.extent))
+            first = timeline.first_position
+            if footing.event_index <= first:
+                raise out_of_bounds(first - 1, timeline.extent)
+            return await reading.reach(timeline, after_index(first, timeline.extent))
         case target:
             return await reading.reach(timeline, target)
 
@@ -139,7 +145,11 @@ async def _moved(reading: Reading, request: SessionRequest, going: Going) -> Jso
         timeline = await reading.timeline(row.agent)
         stand, clock = await going(row, timeline)
         standing = await reading.states.standing(timeline.agent_id, stand)
-        await reading.sessions.move(row.id, _place(standing, clock), reading.now)
+        place = _place(standing, clock)
+        first, version = await reading.sessions.move(row.id, place, reading.now, timeline.agent_id)
+        if not replace(timeline.extent, first=first, first_version=version).keeps(stand):
+            moved_on = await reading.timeline(row.agent)
+            raise out_of_bounds(stand.event_index, moved_on.extent)
     return {
         "position": spelling.position(timeline.agent, standing),
         "version": row.version + 1,
@@ -172,7 +182,12 @@ async def _position(reading: Reading, row: SessionRow) -> Json:
     timeline = await reading.timelines.find(reading.space, row.agent)
     if timeline is None:
         return spelling.before_everything(row.agent)
-    return spelling.position(timeline.agent, await _standing(reading, timeline, row.stands))
+    try:
+        standing = await _standing(reading, timeline, row.stands)
+    except NavigationOutOfBounds:
+        # A session that is over holds nothing back: where it stood is all there is to say.
+        return spelling.somewhere_gone(row.agent, row.stands)
+    return spelling.position(timeline.agent, standing)
 
 
 async def _standing(reading: Reading, timeline: Timeline, stands: SessionPlace) -> Standing:
@@ -180,6 +195,8 @@ async def _standing(reading: Reading, timeline: Timeline, stands: SessionPlace) 
     stand = Stand(BEFORE_FIRST, -1)
     if stands.place is not None:
         stand = await reading.reach(timeline, UpTo(place=stands.place))
+    elif not timeline.extent.keeps(stand):
+        raise out_of_bounds(BEFORE_FIRST, timeline.extent)
     return await reading.states.standing(timeline.agent_id, stand)
 
 

@@ -10,6 +10,7 @@ from stratoscope.domain.canonical import canonical
 from stratoscope.domain.compare import Difference, Summary
 from stratoscope.domain.paths import MISSING, format
 from stratoscope.domain.timeline import BEFORE_FIRST, is_clamped, is_late
+from stratoscope.store.sessions import SessionPlace
 from stratoscope.store.states import Standing
 from stratoscope.store.timelines import EventRow, Timeline
 from stratoscope_contracts.words import render_time
@@ -36,12 +37,18 @@ def agent(timeline: Timeline) -> Json:
     """AgentView."""
     return {
         "agent": timeline.agent,
-        "events": timeline.events,
+        "events": timeline.kept_events,
         "snapshots": timeline.snapshots,
         "first_at": time(timeline.first_at),
         "last_at": time(timeline.last_at),
         "held": False,
+        "horizon": horizon(timeline),
     }
+
+
+def horizon(timeline: Timeline) -> Json | None:
+    """Where the timeline begins since retention dropped its beginning; null where it has all."""
+    return timeline.horizon.told() if timeline.horizon else None
 
 
 def event(row: EventRow) -> Json:
@@ -90,6 +97,15 @@ def before_everything(agent_name: str) -> Json:
         "event_index": BEFORE_FIRST,
         **dict.fromkeys(names),
         "state_event_index": BEFORE_FIRST,
+    }
+
+
+def somewhere_gone(agent_name: str, stands: SessionPlace) -> Json:
+    """The position of a place that retention has dropped."""
+    return before_everything(agent_name) | {
+        "event_index": stands.event_index,
+        "stream_seq": stands.place.stream_seq if stands.place else None,
+        "ordinal": stands.place.ordinal if stands.place else None,
     }
 
 

@@ -77,12 +77,18 @@ class Sessions:
         """Put a locked session into a state."""
         await self._session.execute(_SQL["enter"], session_id, state, now)
 
-    async def move(self, session_id: UUID, stands: SessionPlace, now: datetime) -> None:
-        """Put a locked session elsewhere."""
+    async def move(
+        self, session_id: UUID, stands: SessionPlace, now: datetime, agent_id: int
+    ) -> tuple[int, int]:
+        """Put a locked session elsewhere in a timeline; what that keeps until the transaction ends.
+
+        The first position and the first version: retention may just have passed the new place.
+        """
         place = stands.place or (None, None)
-        await self._session.execute(
-            _SQL["move"], session_id, stands.event_index, *place, stands.clock, now
+        row = await self._session.fetchrow(
+            _SQL["move"], session_id, stands.event_index, *place, stands.clock, now, agent_id
         )
+        return row["first_position"], row["first_version"]
 
     async def count(self, space: str, now: datetime) -> tuple[int, int]:
         """How many sessions a space has, and how many of them are under way."""

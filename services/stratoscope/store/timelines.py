@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from stratoscope.domain.seek import Extent, UpTo
+from stratoscope.domain.seek import Extent, Horizon, UpTo
 from stratoscope.store.sql import queries
 from stratoscope_contracts.looking import Direction
 
@@ -27,11 +27,31 @@ class Timeline:
     snapshots: int
     first_at: datetime
     last_at: datetime
+    first_position: int = -1
+    first_version: int = 0
+    first_shown: int = 0
+    horizon_seq: int | None = None
+    horizon_clock: datetime | None = None
+    horizon_recorded_at: datetime | None = None
 
     @property
     def extent(self) -> Extent:
-        """Its length."""
-        return Extent(self.events, self.versions)
+        """Its length, and what of it is kept."""
+        kept = (self.first_position, self.first_version, self.first_shown)
+        return Extent(self.events, self.versions, *kept, self.horizon)
+
+    @property
+    def horizon(self) -> Horizon | None:
+        """Where it begins since retention dropped its beginning."""
+        seq, clock, recorded_at = self.horizon_seq, self.horizon_clock, self.horizon_recorded_at
+        if seq is None or clock is None or recorded_at is None:
+            return None
+        return Horizon(self.first_position, seq, clock, recorded_at)
+
+    @property
+    def kept_events(self) -> int:
+        """How many of its events are kept."""
+        return self.events - max(self.first_position, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +130,11 @@ class Timelines:
         """An event by its id; of several in a space the one with the lowest place."""
         row = await self._session.fetchrow(_SQL["place_of_event"], space, event_id, agent)
         return (await self.events([tuple(row)]))[0] if row else None
+
+    async def has_dropped(self, space: str) -> bool:
+        """Whether retention has dropped anything of a space."""
+        dropped: bool = await self._session.fetchval(_SQL["has_dropped"], space)
+        return dropped
 
     async def events(self, places: Sequence[tuple[int, int]]) -> list[EventRow]:
         """Events by their agents and indexes, in that order."""

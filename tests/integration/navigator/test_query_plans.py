@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "looking.place_of_snapshot": ("default", "{snapshot}"),
     "looking.snapshots": ("{agent}", "100", "300", "101"),
     "looking.stats": ("default",),
+    "looking.has_dropped": ("default",),
     "looking.dead_letters": ("default",),
     "looking.watermarks": (),
     "seeks.seek_events": ("{{{agent},{agent}}}", "{{1000,1000}}", None, None, "{{5,9}}", "{{1,1}}"),

@@ -5,12 +5,16 @@
 
 -- name: timeline
 -- An agent without a record is none yet: its name may be known from a dead letter.
-select agent_id, name, next_event, next_version, snapshots, first_at, clock
+select agent_id, name, next_event, next_version, snapshots - dropped_snapshots,
+       first_at, clock, first_position, first_version, first_shown, horizon_seq, horizon_clock,
+       horizon_recorded_at
 from agent
 where space = $1 and name = $2 and next_event + next_version > 0
 
 -- name: agents
-select agent_id, name, next_event, next_version, snapshots, first_at, clock
+select agent_id, name, next_event, next_version, snapshots - dropped_snapshots,
+       first_at, clock, first_position, first_version, first_shown, horizon_seq, horizon_clock,
+       horizon_recorded_at
 from agent
 where space = $1
   and next_event + next_version > 0
@@ -30,12 +34,15 @@ with recursive search(low, high) as (
     from search
     cross join lateral (select (low + high) / 2) as halving(middle)
     cross join lateral (
-        select ($3::timestamptz is null or event.clock <= $3)
-           and ($4::timestamptz is null or event.recorded_at <= $4)
-           and ($5::bigint is null or (event.stream_seq, event.ordinal) <= ($5, $6::integer))
-           and ($7::bigint is null or event.event_index <= $7)
-        from event
-        where event.agent_id = $1 and event.event_index = middle
+        -- What is gone was dropped from the front.
+        select coalesce((
+            select ($3::timestamptz is null or event.clock <= $3)
+               and ($4::timestamptz is null or event.recorded_at <= $4)
+               and ($5::bigint is null or (event.stream_seq, event.ordinal) <= ($5, $6::integer))
+               and ($7::bigint is null or event.event_index <= $7)
+            from event
+            where event.agent_id = $1 and event.event_index = middle
+        ), true)
     ) as probe(within)
     where high - low > 1
 )
@@ -51,12 +58,15 @@ with recursive search(low, high) as (
     from search
     cross join lateral (select (low + high) / 2) as halving(middle)
     cross join lateral (
-        select ($3::timestamptz is null or version.clock <= $3)
-           and ($4::timestamptz is null or version.recorded_at <= $4)
-           and ($5::bigint is null or (version.stream_seq, version.ordinal) <= ($5, $6::integer))
-           and ($7::bigint is null or version.event_index <= $7)
-        from state_version as version
-        where version.agent_id = $1 and version.version = middle
+        -- What is gone was dropped from the front.
+        select coalesce((
+            select ($3::timestamptz is null or version.clock <= $3)
+               and ($4::timestamptz is null or version.recorded_at <= $4)
+               and ($5::bigint is null or (version.stream_seq, version.ordinal) <= ($5, $6::integer))
+               and ($7::bigint is null or version.event_index <= $7)
+            from state_version as version
+            where version.agent_id = $1 and version.version = middle
+        ), true)
     ) as probe(within)
     where high - low > 1
 )
@@ -81,9 +91,11 @@ with recursive search(low, high) as (
     from search
     cross join lateral (select (low + high) / 2) as halving(middle)
     cross join lateral (
-        select coalesce(version.version - version.since_snapshot, -1) <= $2
-        from state_version as version
-        where version.agent_id = $1 and version.version = middle
+        select coalesce((
+            select coalesce(version.version - version.since_snapshot, -1) <= $2
+            from state_version as version
+            where version.agent_id = $1 and version.version = middle
+        ), true)
     ) as probe(before)
     where high - low > 1
 )
@@ -208,6 +220,7 @@ select event.agent_id, event.event_index
 from (select * from event where id = $2 offset 0) as event
 join agent using (agent_id)
 where agent.space = $1 and ($3::text is null or agent.name = $3)
+  and event.event_index >= agent.first_position
 order by event.stream_seq, event.ordinal
 limit 1
 
@@ -216,9 +229,13 @@ select version.agent_id, version.version, version.event_index, version.stream_se
        agent.name as agent
 from (select * from state_version where snapshot_id = $2 offset 0) as version
 join agent using (agent_id)
-where agent.space = $1
+where agent.space = $1 and version.version >= agent.first_shown
 order by version.stream_seq, version.ordinal
 limit 1
+
+-- name: has_dropped
+-- Whether retention has dropped anything of a space.
+select exists (select from agent where space = $1 and horizon_seq is not null)
 
 -- name: snapshots
 select version, event_index, stream_seq, snapshot_id,
@@ -229,12 +246,15 @@ order by version
 limit $4
 
 -- name: stats
-select count(*) as agents, coalesce(sum(next_event), 0)::bigint as events,
-       coalesce(sum(snapshots), 0)::bigint as snapshots,
-       coalesce(sum(next_version - keyframes), 0)::bigint as diffs,
-       coalesce(sum(memory_usage), 0)::bigint as memory_usage,
-       coalesce(sum(stored_bytes), 0)::bigint as stored_bytes,
-       coalesce(sum(raw_bytes), 0)::bigint as raw_bytes
+-- What is kept: whatever retention dropped is counted beside what intake counts.
+select count(*) as agents,
+       coalesce(sum(next_event - greatest(first_position, 0)), 0)::bigint as events,
+       coalesce(sum(snapshots - dropped_snapshots), 0)::bigint as snapshots,
+       coalesce(sum(next_version - first_version - (keyframes - dropped_keyframes)), 0)::bigint
+           as diffs,
+       coalesce(sum(greatest(memory_usage - dropped_memory_usage, 0)), 0)::bigint as memory_usage,
+       coalesce(sum(stored_bytes - dropped_stored_bytes), 0)::bigint as stored_bytes,
+       coalesce(sum(raw_bytes - dropped_raw_bytes), 0)::bigint as raw_bytes
 from agent
 where space = $1 and next_event + next_version > 0
 

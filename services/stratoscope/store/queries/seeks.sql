@@ -22,12 +22,15 @@ search(number, low, high) as (
     join asked using (number)
     cross join lateral (select (low + high) / 2) as halving(middle)
     cross join lateral (
-        select ($3::timestamptz is null or event.clock <= $3)
-           and ($4::timestamptz is null or event.recorded_at <= $4)
-           and (asked.stream_seq is null
-                or (event.stream_seq, event.ordinal) <= (asked.stream_seq, asked.ordinal))
-        from event
-        where event.agent_id = asked.agent_id and event.event_index = middle
+        -- What is gone was dropped from the front.
+        select coalesce((
+            select ($3::timestamptz is null or event.clock <= $3)
+               and ($4::timestamptz is null or event.recorded_at <= $4)
+               and (asked.stream_seq is null
+                    or (event.stream_seq, event.ordinal) <= (asked.stream_seq, asked.ordinal))
+            from event
+            where event.agent_id = asked.agent_id and event.event_index = middle
+        ), true)
     ) as probe(within)
     where high - low > 1
 )
@@ -50,19 +53,23 @@ search(number, low, high) as (
     join asked using (number)
     cross join lateral (select (low + high) / 2) as halving(middle)
     cross join lateral (
-        select ($3::timestamptz is null or version.clock <= $3)
-           and ($4::timestamptz is null or version.recorded_at <= $4)
-           and (asked.stream_seq is null
-                or (version.stream_seq, version.ordinal) <= (asked.stream_seq, asked.ordinal))
-        from state_version as version
-        where version.agent_id = asked.agent_id and version.version = middle
+        select coalesce((
+            select ($3::timestamptz is null or version.clock <= $3)
+               and ($4::timestamptz is null or version.recorded_at <= $4)
+               and (asked.stream_seq is null
+                    or (version.stream_seq, version.ordinal) <= (asked.stream_seq, asked.ordinal))
+            from state_version as version
+            where version.agent_id = asked.agent_id and version.version = middle
+        ), true)
     ) as probe(within)
     where high - low > 1
 )
 select low as last from search where high - low <= 1 order by number
 
 -- name: named_timelines
-select agent_id, name, next_event, next_version, snapshots, first_at, clock
+select agent_id, name, next_event, next_version, snapshots - dropped_snapshots,
+       first_at, clock, first_position, first_version, first_shown, horizon_seq, horizon_clock,
+       horizon_recorded_at
 from agent
 where space = $1 and name = any($2::text[]) and next_event + next_version > 0
 order by name

@@ -28,10 +28,15 @@ set state = $2, version = version + 1, updated_at = $3,
 where id = $1
 
 -- name: move
+-- Retention waits for this lock on the agent before it moves a horizon, and then sees the session.
+with kept as (
+    select first_position, first_version from agent where agent_id = $7 for key share
+)
 update session
 set event_index = $2, stream_seq = $3, ordinal = $4, clock = $5, updated_at = $6,
     version = version + 1, navigation_steps = navigation_steps + 1
 where id = $1
+returning (select first_position from kept), (select first_version from kept)
 
 -- name: count
 -- Active are those that were started and have not outlived their time; the bound keeps any

@@ -67,12 +67,30 @@ create table agent (
     stored_bytes bigint not null default 0,
     last_snapshot bigint,
     indexed_from bigint not null default 0,
+    first_position bigint not null default -1,
+    first_version bigint not null default 0,
+    first_shown bigint not null default 0,
+    swept_event bigint not null default 0,
+    swept_version bigint not null default 0,
+    horizon_seq bigint,
+    dropped_snapshots bigint not null default 0,
+    dropped_keyframes bigint not null default 0,
+    dropped_memory_usage bigint not null default 0,
+    dropped_raw_bytes bigint not null default 0,
+    dropped_stored_bytes bigint not null default 0,
+    base_seq bigint,
     first_at timestamptz,
     clock timestamptz,
     recorded_at timestamptz,
+    horizon_clock timestamptz,
+    horizon_recorded_at timestamptz,
     unique (space, name)
 ) with (fillfactor = 60);
 comment on table agent is 'An agent''s name as a number, and the head of its timeline.';
+comment on column agent.first_position is 'Retention dropped the positions before it; -1 as long as there are all.';
+comment on column agent.first_version is 'A group''s start: versions can be read from here on, and have a position from first_shown on.';
+comment on column agent.swept_event is 'Rows of events below it are deleted, those from here up to the horizon are about to be.';
+comment on column agent.base_seq is 'Up to this message the timeline was taken over as a base, since the log has been cut.';
 
 create table event_type (
     type_id integer generated always as identity primary key,
