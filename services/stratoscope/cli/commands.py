@@ -25,7 +25,8 @@ from stratoscope_contracts.version import __version__
 app = typer.Typer(
     name="stratoscope",
     help="A time-travel debugger for agents.",
-    epilog="A moment is 12, -1, latest, 2026-11-23T08:00Z, event:<id>, snapshot:<id> or seq:<n>."
+    epilog="A moment is 12, -1, latest, 2026-11-23T08:00Z, occurred:<time>, recorded:<time>,"
+    " event:<id>, snapshot:<id> or seq:<n>."
     " Exit codes: 0 done, 1 failed, 2 used wrongly, 3 not found, 4 nobody reached.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -10,13 +10,17 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from stratoscope.cli.faults import Fault
 
 _TERMINATED = 128 + signal.SIGTERM
+
+
+def _port(words: str) -> Any:
+    return typer.Option(min=1, max=65535, show_default=False, help=words)
 
 
 def up(
@@ -39,10 +43,16 @@ def up(
             help="A database to use in place of an own one.",
         ),
     ] = None,
-    nats_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
-    postgres_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
-    projector_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
-    navigator_port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    nats_port: Annotated[
+        int | None, _port("The own broker's port, which must then be free.")
+    ] = None,
+    postgres_port: Annotated[int | None, _port("The own database's port.")] = None,
+    projector_port: Annotated[
+        int | None, _port("The port of the projector's health and metrics.")
+    ] = None,
+    navigator_port: Annotated[
+        int | None, _port("The port of the navigator's health and metrics.")
+    ] = None,
 ) -> None:
     """Start a broker, a database, a projector and a navigator, until Ctrl-C."""
     with _extras("embedded,server"):

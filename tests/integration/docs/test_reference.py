@@ -84,6 +84,23 @@ def test_every_command_is_described_with_its_options() -> None:
         assert described[name] | asks == taken, name
 
 
+def test_every_option_says_in_its_help_what_it_is_for() -> None:
+    silent = [
+        f"{name} {parameter.opts[0]}"
+        for name, command in COMMANDS.items()
+        for parameter in command.params
+        if not getattr(parameter, "help", None)
+    ]
+    assert silent == []
+
+
+def test_the_help_names_every_kind_of_moment() -> None:
+    told = str(app.info.epilog)
+    for written, _ in table("docs/cli.md", "written"):
+        kind = re.match(r"[a-z]+:", written)
+        assert f" {kind[0] if kind else written}" in told
+
+
 def test_the_defaults_of_the_commands_are_those_described() -> None:
     (agents,) = [command for name, command in COMMANDS.items() if name == "agents"]
     defaults = {option: p.default for p in agents.params for option in p.opts}
