@@ -14,8 +14,10 @@ from support.projecting import ARMED, Projecting
 pytestmark = pytest.mark.faults
 
 KILLS = 5
-# A lease lasts ten seconds: who follows a dead process does not wait for its end.
-AT_ONCE = 5.0
+# Who follows a dead process does not wait for the end of its lease. It is made long here, so that a
+# busy machine does not look like one who waits.
+LEASE = {"STRATO_LEASE_SECONDS": "120"}
+AT_ONCE = 20.0
 
 
 @pytest.mark.parametrize("point", ["before_copy", "after_copy", "before_commit", "after_commit"])
@@ -23,18 +25,18 @@ async def test_a_killed_projector_loses_nothing_and_takes_nothing_twice(
     projectors: Projecting, point: str
 ):
     at = Random(point)
-    first = await projectors.start()  # it makes the streams
+    first = await projectors.start(**LEASE)  # it makes the streams
     async with load(projectors.nats_url, point) as recording:
         assert await first.stop() == 0
         for _ in range(KILLS):
-            armed = await projectors.start((ARMED, point, str(at.randint(1, 40))), ready=False)
+            deadly = (ARMED, point, str(at.randint(1, 20)))
+            armed = await projectors.start(deadly, ready=False, **LEASE)
             # That it got so far says that the lease of the one before was no obstacle.
             async with asyncio.timeout(AT_ONCE):
                 assert await armed.process.wait() == -signal.SIGKILL, armed.log.read_text()
-        recorded, began = recording.last_seq, time.monotonic()
-        await projectors.start()
-        await eventually(lambda: projectors.passed(recorded))
-        assert time.monotonic() - began < AT_ONCE
+        recorded = recording.last_seq
+        await projectors.start(**LEASE)
+        await eventually(lambda: projectors.passed(recorded), within=AT_ONCE)
     await settled(projectors, recording)
 
 

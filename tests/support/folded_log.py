@@ -42,7 +42,7 @@ class Timeline:
     clock: datetime | None = None
     recorded: datetime | None = None
     state: Any = field(default_factory=dict, compare=False)
-    ids: frozenset[str] = field(default=frozenset(), compare=False)
+    ids: set[str] = field(default_factory=set, compare=False)
 
 
 @dataclass
@@ -89,7 +89,13 @@ def naive_fold(log: Iterable[Logged]) -> Folded:
     for message in log:
         _, space, _, _, agent, kind = message.subject.split(".")
         line = folded.timelines.setdefault((space, agent), Timeline())
-        draft = replace(line, events=[*line.events], states=[*line.states], edges={*line.edges})
+        draft = replace(
+            line,
+            events=[*line.events],
+            states=[*line.states],
+            edges={*line.edges},
+            ids={*line.ids},
+        )
         found = ChainMap[tuple[str, str], int]({}, depths)
         ordinal = 0
         try:
@@ -131,7 +137,7 @@ def _take(
     if id_ in line.ids:
         line.duplicates += 1
         return
-    line.ids |= {id_}
+    line.ids.add(id_)
     occurred = datetime.fromisoformat(record.get("occurred_at") or message.recorded_at.isoformat())
     clamped = occurred - message.recorded_at > timedelta(days=1)
     counted = message.recorded_at if clamped else occurred

@@ -15,6 +15,7 @@ from uuid import UUID
 from nats.js.api import PubAck
 
 from stratoscope.broker.connection import Connection, connect
+from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.publishing import Outgoing, Publisher
 from support.eventually import eventually
 from support.folded_log import Folded
@@ -51,17 +52,12 @@ class Load:
         self.last_seq = 0
         self.acknowledged = 0
 
-    async def run(self) -> None:
-        """Record until stopped; each agent sends one message at a time, as an agent does."""
-        async with asyncio.TaskGroup() as group:
-            for agent in self.agents:
-                group.create_task(self._record(agent))
-
     def stop(self) -> None:
         """Let each agent finish the message that it is about."""
         self._stopping.set()
 
-    async def _record(self, agent: Agent) -> None:
+    async def record(self, agent: Agent) -> None:
+        """Record until stopped, one message at a time, as an agent does."""
         while not self._stopping.is_set():
             kind, body, ids = self._message(agent)
             ack = await self._send(agent, kind, body)
@@ -69,7 +65,7 @@ class Load:
             self.acknowledged += 1
             agent.recorded += ids
             # Some hundred messages a second: the machine is shared with what is tested.
-            await asyncio.sleep(self._random.random() * 0.06)
+            await asyncio.sleep(self._random.random() * 0.1)
 
     async def _send(self, agent: Agent, kind: str, body: Any) -> PubAck:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -93,7 +89,7 @@ class Load:
             snapshot = self._snapshot(agent)
             return "snapshot", snapshot, [snapshot["id"]]
         if choice < 0.5:
-            records = [self._one_of_batch(agent) for _ in range(self._random.randint(1, 30))]
+            records = [self._one_of_batch(agent) for _ in range(self._random.randint(1, 12))]
             self._tell(records)
             return "batch", {"records": records}, [record["id"] for record in records]
         event = self._event(patch=self._patch(agent) if choice < 0.8 else None)
@@ -175,12 +171,11 @@ async def load(url: str, seed: str, agents: int = 12) -> AsyncIterator[Load]:
     """Agents that record while the block runs, and have stopped when it ends."""
     connection = await connect(url, name="load")
     recording = Load(connection, seed, agents)
-    running = asyncio.create_task(recording.run())
+    running = [asyncio.create_task(recording.record(agent)) for agent in recording.agents]
     try:
         yield recording
         recording.stop()
-        await running
+        await asyncio.gather(*running)
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end_tasks(running)
         await connection.close()
