@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from operator import eq, not_
+from operator import eq, is_not, not_
 from typing import Any, Final, Literal
 
 import orjson
@@ -151,6 +151,10 @@ class _Walk:
     def _set_aside(self, keys: Collection[Any], old: Any, new: Any) -> list[Any]:
         """The keys that are left. All of it runs in C, a long list being the usual case."""
         olds, news = list(map(old.__getitem__, keys)), list(map(new.__getitem__, keys))
+        # A patched document shares all but the patched path with the one before it: what is the
+        # same object needs no proof.
+        others = list(map(is_not, olds, news))
+        keys, olds, news = (list(compress(each, others)) for each in (keys, olds, news))
         alike = list(map(eq, olds, news))
         self.aside_old.extend(compress(olds, alike))
         self.aside_new.extend(compress(news, alike))
