@@ -18,6 +18,7 @@ from stratoscope.cli import (
     running,
 )
 from stratoscope.cli.faults import Exit, Fault, UsageFault, exit_code
+from stratoscope.cli.moments import FORMS
 from stratoscope.cli.screen import tell_error, tell_fault
 from stratoscope_contracts.errors import StratoError
 from stratoscope_contracts.version import __version__
@@ -25,8 +26,7 @@ from stratoscope_contracts.version import __version__
 app = typer.Typer(
     name="stratoscope",
     help="A time-travel debugger for agents.",
-    epilog="A moment is 12, -1, latest, 2026-11-23T08:00Z, occurred:<time>, recorded:<time>,"
-    " event:<id>, snapshot:<id> or seq:<n>."
+    epilog=f"A moment is {FORMS}."
     " Exit codes: 0 done, 1 failed, 2 used wrongly, 3 not found, 4 nobody reached.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

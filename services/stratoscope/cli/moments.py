@@ -30,7 +30,8 @@ from stratoscope_contracts.views import (
 )
 
 FORMS: Final = (
-    "12, -1, latest, 2026-11-23T08:00Z, recorded:<time>, event:<id>, snapshot:<id> or seq:<n>"
+    "12, -1, latest, 2026-11-23T08:00Z, occurred:<time>, recorded:<time>, event:<id>,"
+    " snapshot:<id> or seq:<n>"
 )
 _INDEX: Final = re.compile(r"-?[0-9]{1,18}")
 _SECONDS: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)s")
