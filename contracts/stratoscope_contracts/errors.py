@@ -139,6 +139,11 @@ class BadRequest(StratoError):
         return cls(f"the request does not fit: {named}", {"errors": listed})
 
     @classmethod
+    def of_whole(cls, message: str, **details: Any) -> Self:
+        """From what is wrong with a request as a whole, no field being at fault."""
+        return cls(message, {"errors": [{"field": "", "message": message}], **details})
+
+    @classmethod
     def from_validation(cls, error: ValidationError) -> Self:
         """From pydantic's findings, without what was sent."""
         return cls.of_fields(*field_errors(error))

@@ -65,7 +65,7 @@ class Answering:
             if isinstance(named, Cancel):
                 return None
             if not isinstance(named, Nav):
-                raise BadRequest("not a request to the navigator")
+                raise BadRequest.of_whole("not a request to the navigator")
             outgoing = await self._answered(named.space, named.verb, body)
         except Exception as unexpected:
             error, outgoing = as_told(verb, unexpected)
@@ -94,7 +94,7 @@ def as_told(verb: str, error: Exception) -> tuple[StratoError, Outgoing]:
     """Whatever went wrong as an error of the contract, and as what is sent back."""
     match error:
         case SubjectError():
-            told: StratoError = BadRequest(f"the subject can't be read: {error}")
+            told: StratoError = BadRequest.of_whole(f"the subject can't be read: {error}")
         case StratoError():
             told = error
         case _:

@@ -144,7 +144,7 @@ class Replays:
     async def _play(self, play: _Play, out: Outlet) -> None:
         named = parse(play.asked.subject)
         if not isinstance(named, Nav):
-            raise BadRequest("not a request to the navigator")
+            raise BadRequest.of_whole("not a request to the navigator")
         if len(self._running) > MAX_AT_A_TIME:
             raise ReplayFailed(f"{MAX_AT_A_TIME} replays run here already: try again later")
         if _key(play.asked) in self._cancelled:

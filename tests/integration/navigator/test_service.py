@@ -114,6 +114,8 @@ async def test_verbs_that_are_not_served_say_so(client, navigator):
     found = await refusal(client, verb, STATE_AT)
     assert f"does not serve {verb} yet" in found["message"]
     assert found["code"] == "bad_request"
+    assert found["details"]["verb"] == verb
+    assert found["details"]["errors"] == [{"field": "", "message": found["message"]}]
 
 
 @pytest.mark.parametrize(
@@ -121,14 +123,17 @@ async def test_verbs_that_are_not_served_say_so(client, navigator):
 )
 async def test_an_unknown_verb_is_told_the_nearest(client, navigator, verb, nearest):
     found = await refusal(client, verb)
-    assert found["details"] == {"nearest": nearest}
+    assert found["details"]["nearest"] == nearest
+    assert found["details"]["errors"] == [{"field": "", "message": found["message"]}]
 
 
 @pytest.mark.parametrize(
     ("space", "verb"), [("default", "State.AT"), ("UPPER", "stats"), ("default", "a.9")]
 )
 async def test_subjects_that_cannot_be_read_get_a_reply(client, navigator, space, verb):
-    assert (await refusal(client, verb, space=space))["code"] == "bad_request"
+    found = await refusal(client, verb, space=space)
+    assert found["code"] == "bad_request"
+    assert found["details"]["errors"] == [{"field": "", "message": found["message"]}]
 
 
 async def test_a_cancel_has_no_reply(client, navigator):

@@ -123,3 +123,10 @@ def test_a_fault_found_after_the_shape_is_told_the_same_way() -> None:
     """A path that does not parse, a limit that another field sets."""
     found = BadRequest.of_fields(("path", "not a path"))
     assert found.details == {"errors": [{"field": "path", "message": "not a path"}]}
+
+
+def test_a_fault_of_the_request_as_a_whole_is_told_the_same_way() -> None:
+    """A reader of `details.errors` finds it there too, with what else is known beside it."""
+    found = BadRequest.of_whole("no such verb", nearest="stats")
+    errors = [{"field": "", "message": "no such verb"}]
+    assert found.details == {"errors": errors, "nearest": "stats"}
