@@ -286,7 +286,9 @@ class _Fold:
         described: tuple[UUID | None, datetime | None, int | None, str | None, str | None],
     ) -> None:
         id_, occurred, memory_usage, metadata, label = described
-        head.group, slot, blob = delta.append(_group(head), raw)
+        assert head.recorded_at is not None
+        mark = delta.Mark(head.next_event - 1, head.recorded_at, id_ is not None)
+        head.group, slot, blob = delta.append(_group(head), raw, self._limits.closing, mark)
         version = head.next_version
         head.next_version += 1
         head.next_slot = slot + 1

@@ -134,6 +134,8 @@ class Head:
     # The field index: its paths by text (None until needed), and the first version that is in it.
     paths: dict[str, int] | None = None
     indexed_from: int = 0
+    # Up to this message the timeline was taken over as a base; None where it is all from the log.
+    base_seq: int | None = None
     clock: datetime | None = None
     recorded_at: datetime | None = None
     first_at: datetime | None = None
@@ -153,6 +155,8 @@ class Limits:
     state_bytes: int = 32 << 20
     # Whether the fields that a version changes are indexed.
     field_index: bool = False
+    # When a group of state versions ends and the next one begins.
+    closing: delta.Closing = field(default=delta.Closing())
 
 
 @dataclass(slots=True)

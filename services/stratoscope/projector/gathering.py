@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from stratoscope.broker.puller import Delivered
+from stratoscope.domain.delta import Closing
 from stratoscope.domain.intake import decide, place_id
 from stratoscope.domain.records import (
     Batch,
@@ -54,13 +55,14 @@ class Gathering:
         cache_bytes: int,
         passed: Mapping[int, int],
         field_index: bool = True,
+        closing: Closing | None = None,
     ) -> None:
         self._reader = reader
         self._stream = stream
         self._complete = complete
         self._cache_bytes = cache_bytes
         self._passed = passed
-        self._limits = Limits(field_index=field_index)
+        self._limits = Limits(field_index=field_index, closing=closing or Closing())
         self._furthest = max(passed.values())
         self._types: dict[str, int] = {}
         self._heads: OrderedDict[Timeline, Head] = OrderedDict()
@@ -76,6 +78,9 @@ class Gathering:
             decoded = await self._judged(decoded)
         readable = [one for one in decoded if isinstance(one, Message)]
         await self._number(readable)
+        if any(self._heads[one.timeline].base_seq is not None for one in readable):
+            readable = [one for one in readable if not self._is_in_base(one)]
+            decoded = [one for one in decoded if not self._is_in_base(one)]
         await self._load_states(readable)
         return Gathered(delivered[-1].stream_seq, decoded, await self._probe(readable))
 
@@ -119,6 +124,13 @@ class Gathering:
             # partition. Buried already it is buried again, which changes nothing.
             return True
         return message.stream_seq > self._passed[int(number)]
+
+    def _is_in_base(self, message: Message | Rejection) -> bool:
+        """Whether a timeline was taken over from behind a message: it is in there already."""
+        if isinstance(message, Rejection):
+            return False
+        base_seq = self._heads[message.timeline].base_seq
+        return base_seq is not None and message.stream_seq <= base_seq
 
     async def _number(self, messages: Sequence[Message]) -> None:
         """Intern the names that are new here, and load the heads of their timelines."""

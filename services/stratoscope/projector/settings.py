@@ -1,7 +1,47 @@
 """What a projector is told by its environment."""
 
-from pydantic import Field
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stratoscope.domain.delta import Closing
+from stratoscope.domain.retention import Keeping
+
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)")
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def _age(value: Any) -> Any:
+    """Seconds, or a number with s, m, h, d or w behind it."""
+    if not isinstance(value, str):
+        return value
+    found = _AGE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError("a number of seconds, or a number with s, m, h, d or w behind it")
+    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+
+
+class RetentionSettings(BaseModel):
+    """How much of each agent is kept; by default all."""
+
+    max_events_per_agent: int | None = Field(None, ge=1, description="Events kept of an agent.")
+    max_snapshots_per_agent: int | None = Field(
+        None, ge=1, description="Snapshots kept of an agent."
+    )
+    max_age: Annotated[timedelta | None, BeforeValidator(_age)] = Field(
+        None, gt=timedelta(0), description="How long a record is kept: seconds, or 90m, 12h, 30d."
+    )
+    cleanup_interval: float = Field(
+        300.0, gt=0, description="Seconds between two runs of what drops the rest."
+    )
+
+    @property
+    def keeping(self) -> Keeping:
+        """The limits."""
+        return Keeping(self.max_events_per_agent, self.max_snapshots_per_agent, self.max_age)
 
 
 class ProjectorSettings(BaseSettings):
@@ -23,6 +63,20 @@ class ProjectorSettings(BaseSettings):
     field_index: bool = Field(
         True, description="Keep which fields each state changes, for history and last write."
     )
+    retention: RetentionSettings = Field(RetentionSettings(), description="What is kept.")
+    diff_threshold: float = Field(
+        0.5,
+        gt=0,
+        description="A state is kept whole where its delta would be larger than this share of it.",
+    )
+    compression: int = Field(
+        3, ge=-7, le=19, description="zstd's level: -7 is the fastest, 19 the smallest."
+    )
     stream_replicas: int = Field(1, ge=1, le=5, description="Copies of a stream that is made.")
     stream_max_bytes: int = Field(-1, ge=-1, description="Size of the log; -1 has no limit.")
     stream_max_age: float | None = Field(None, gt=0, description="Seconds that the log keeps.")
+
+    @property
+    def closing(self) -> Closing:
+        """When a group of state versions ends."""
+        return self.retention.keeping.closing(self.diff_threshold, self.compression)

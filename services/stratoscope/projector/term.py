@@ -130,6 +130,7 @@ class Term:
             cache_bytes=wiring.settings.state_cache_bytes,
             passed={one.partition: one.stream_seq for one in held},
             field_index=wiring.settings.field_index,
+            closing=wiring.settings.closing,
         )
         async with puller:
             # Only now: a consumer ends with its stream, so what is checked is what is read.

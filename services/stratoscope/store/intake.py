@@ -100,7 +100,10 @@ class IntakeReader:
             raise delta.DamagedChain(f"agent {head.agent_id} lacks states that its newest needs")
         raws = delta.unfold([row["blob"] for row in rows], [row["size"] for row in rows])
         delta.verified(raws[-1], rows[-1]["digest"])
-        return delta.Group(slots, raws)
+        held = await self._pool.fetchrow(_SQL["span"], head.agent_id, start, head.next_version)
+        start_mark = delta.Mark(held["event_index"], held["recorded_at"], held["is_snapshot"])
+        span = delta.Span(start_mark, held["snapshots"], held["blob_bytes"], len(rows[0]["blob"]))
+        return delta.Group(slots, raws, span)
 
     async def paths(self, head: Head) -> dict[str, int]:
         """The numbers of the paths in an agent's field index."""
@@ -210,6 +213,7 @@ def _head(row: asyncpg.Record) -> Head:
         stored_bytes=row["stored_bytes"],
         last_snapshot=row["last_snapshot"],
         indexed_from=row["indexed_from"],
+        base_seq=row["base_seq"],
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 import stratoscope
@@ -26,11 +27,15 @@ BEYOND_THE_BYTES = {"bad_subject", "patch_conflict", "state_over_limit"}
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 
 
-def settings_of(model: type[BaseSettings]) -> dict[str, str]:
-    return {
-        f"STRATO_{name.upper()}": str(field.default).replace("None", "none")
-        for name, field in model.model_fields.items()
-    }
+def settings_of(model: type[BaseModel], prefix: str = "STRATO_") -> dict[str, str]:
+    found = {}
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        if isinstance(field.default, BaseModel):
+            found |= settings_of(type(field.default), f"{variable}__")
+        else:
+            found[variable] = str(field.default).replace("None", "none")
+    return found
 
 
 def settings_in(heading: str) -> dict[str, str]:

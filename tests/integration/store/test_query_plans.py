@@ -40,6 +40,7 @@ numbers = list(range(1, 101))
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "heads": (["default"] * 100, [f"agent-{n}" for n in numbers]),
     "chain": (7, [0, 2]),
+    "span": (7, 0, 3),
     "paths": (7,),
     "known_events": (numbers, ids),
     "known_snapshots": (numbers, ids),

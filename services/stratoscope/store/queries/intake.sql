@@ -19,7 +19,7 @@ select type_id, name from event_type where name = any($1::text[])
 -- name: heads
 select agent_id, space, name, next_event, next_version, next_slot, snapshots, patches, keyframes,
        duplicates, memory_usage, raw_bytes, stored_bytes, last_snapshot, indexed_from, first_at,
-       clock, recorded_at
+       clock, recorded_at, base_seq
 from agent
 join unnest($1::text[], $2::text[]) as named(space, name) using (space, name)
 
@@ -29,6 +29,17 @@ select slot, size, digest, blob
 from state_version
 where agent_id = $1 and version = any($2::bigint[])
 order by version
+
+-- name: span
+-- What the open group holds, from its keyframe on: it closes before that is too much.
+select start.event_index, start.recorded_at, start.snapshot_id is not null as is_snapshot,
+       count(version.snapshot_id) as snapshots,
+       sum(octet_length(version.blob))::bigint as blob_bytes
+from state_version as start
+join state_version as version
+    on version.agent_id = $1 and version.version >= $2 and version.version < $3
+where start.agent_id = $1 and start.version = $2
+group by start.agent_id, start.version
 
 -- name: paths
 select path_no, path from path where agent_id = $1
