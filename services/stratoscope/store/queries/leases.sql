@@ -49,6 +49,3 @@ update partition
 set owner = null, owner_pid = null, owner_since = null, lease_until = null
 from unnest($1::smallint[], $2::bigint[]) as held(partition, epoch)
 where partition.partition = held.partition and partition.epoch = held.epoch
-
--- name: watermarks
-select partition, stream_seq from partition order by partition
