@@ -111,4 +111,4 @@ async def test_a_stream_that_is_gone_is_waited_for(publish, projectors):
     await eventually(running.is_unready)
     await ensure_streams(publish.jetstream, StreamSettings())
     # Nothing had been projected, but the stream was seen.
-    await eventually(lambda: says(running, "halted"))
+    await eventually(lambda: says(running, "halted"), within=20)
