@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from stratoscope.cli import (
+    administering,
     comparing,
     cutting,
     fields,
@@ -36,6 +37,7 @@ app = typer.Typer(
 _RUN = "Run"
 _LOOK = "Look"
 _RECORD = "Record"
+_TEND = "Tend"
 
 for group, commands in {
     _RUN: (running.up, running.demo, running.projector, running.navigator),
@@ -58,6 +60,8 @@ _negative = {"ignore_unknown_options": True}
 app.command(rich_help_panel=_LOOK, context_settings=_negative)(comparing.diff)
 app.command(rich_help_panel=_LOOK)(looking.stats)
 app.command(rich_help_panel=_RECORD)(recording.record)
+for command in (administering.rebuild, administering.verify, administering.migrate):
+    app.command(rich_help_panel=_TEND)(command)
 
 
 def _print_version(asked: bool) -> None:

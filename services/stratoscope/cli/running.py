@@ -55,7 +55,7 @@ def up(
     ] = None,
 ) -> None:
     """Start a broker, a database, a projector and a navigator, until Ctrl-C."""
-    with _extras("embedded,server"):
+    with extras("embedded,server"):
         from stratoscope.embedded.stack import Wanted
         from stratoscope.embedded.up import default_data_folder, run_up
     ports = {
@@ -80,7 +80,7 @@ def demo(
     ] = None,
 ) -> None:
     """A real agent's run that goes wrong, recorded and travelled through."""
-    with _extras("demo"):
+    with extras("demo"):
         from stratoscope.cli.guide import ConsoleGuide
         from stratoscope.demo.tour import take_tour
         from stratoscope.embedded.errors import EmbeddedError
@@ -94,14 +94,14 @@ def demo(
 
 def projector() -> None:
     """Run one projector; its settings are STRATO_… variables."""
-    with _extras("server"):
+    with extras("server"):
         from stratoscope.projector.app import main
     main()
 
 
 def navigator() -> None:
     """Run one navigator; its settings are STRATO_… variables."""
-    with _extras("server"):
+    with extras("server"):
         from stratoscope.navigator.app import main
     main()
 
@@ -116,7 +116,8 @@ async def _until_told_to_stop(doing: Coroutine[None, None, None]) -> None:
 
 
 @contextmanager
-def _extras(names: str) -> Iterator[None]:
+def extras(names: str) -> Iterator[None]:
+    """Have an import that fails told as what is to be installed."""
     try:
         yield
     except ImportError as error:

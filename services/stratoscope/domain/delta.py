@@ -201,6 +201,22 @@ def unfold_all(frames: Mapping[int, Frame]) -> dict[int, bytes]:
     return raws
 
 
+def follow(group: Group, frame: Frame) -> Group:
+    """The chain of a stored version, given the one before it in its group; it can't be written to.
+
+    Raises DamagedChain where the version is damaged, or needs one that was left out as damaged.
+    """
+    kept = 0
+    if frame.slot:
+        if parent(frame.slot) not in group.slots:
+            raise DamagedChain("it is compressed with a version that is damaged or missing")
+        kept = group.slots.index(parent(frame.slot)) + 1
+    ancestor = group.raws[kept - 1] if kept else None
+    raw = _decompress(_unpacker(), frame.blob, frame.size, ancestor)
+    slots, raws = group.slots[:kept], group.raws[:kept]
+    return Group((*slots, frame.slot), (*raws, verified(raw, frame.digest)))
+
+
 def verified(raw: bytes, expected: bytes) -> bytes:
     """Pass a rebuilt document on if it is the one that was stored, else raise DamagedChain."""
     if digest(raw) != expected:

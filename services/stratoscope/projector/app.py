@@ -81,7 +81,8 @@ async def _prepare_streams(broker: Connection, settings: ProjectorSettings) -> N
         log.warning("a stream is not as configured and was left as it is", difference=warning)
 
 
-def _calm_the_collector() -> None:
+def calm_the_collector() -> None:
+    """Set Python's collector to how intake uses memory."""
     # A batch is tens of thousands of live objects without cycles: looking through them again and
     # again costs an eighth of the throughput and frees nothing.
     gc.freeze()
@@ -92,7 +93,7 @@ def main(reached: Checkpoints | None = None) -> None:
     """Run the process; ends it with an exit code."""
     settings = read_settings(ProjectorSettings, "projector")
     configure_logs("projector", settings.log_level)
-    _calm_the_collector()
+    calm_the_collector()
     try:
         code = uvloop.run(run(settings, reached))
     except (BrokerError, DatabaseUnreachable, OSError) as error:

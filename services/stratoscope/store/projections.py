@@ -104,6 +104,13 @@ class Projections:
             await self._look_at(schema)
             return await self._checkpoints("checkpoints")
 
+    async def records(self, schema: str) -> tuple[int, int]:
+        """How many events and state versions a projection has."""
+        async with self._session.transaction(readonly=True):
+            await self._look_at(schema)
+            row = await self._session.fetchrow(_SQL["records"])
+        return row["events"], row["versions"]
+
     async def projectors(self, schema: str, besides: str) -> int:
         """How many projectors live on a projection, without those whose names begin so."""
         async with self._session.transaction():

@@ -1,0 +1,177 @@
+"""Whether a projection holds together: every chain against its hashes, every count.
+
+The whole of it is read once, in the order of its tables and at one moment, while it goes on being
+projected into; at most nine documents of one agent are in memory at a time.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+
+from stratoscope.admin.progress import Pace, Teller
+from stratoscope.domain.delta import DamagedChain, Group, follow
+from stratoscope.domain.timeline import Place
+from stratoscope.store.database import connection
+from stratoscope.store.migration import migrate
+from stratoscope.store.verifying import Line, StoredVersion, Whole, one_moment
+from stratoscope_contracts.words import MAX_MEMORY_USAGE
+
+_APPLICATION = "stratoscope verify"
+_TOLD = 20
+_TELL_EVERY = 0.1
+
+
+class NoSuchAgent(Exception):
+    """Nothing was recorded of what was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is wrong: where, and what. `version` or `event_index` where it is one row."""
+
+    space: str
+    agent: str
+    what: str
+    version: int | None = None
+    event_index: int | None = None
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was looked at, and what is damaged; of each agent only the first faults are named."""
+
+    schema: str
+    agents: int = 0
+    events: int = 0
+    versions: int = 0
+    damaged: int = 0
+    damage: list[Damage] = field(default_factory=list)
+
+
+async def verify(dsn: str, teller: Teller, space: str | None, agent: str | None) -> Verified:
+    """Look at the serving projection; of one space or agent, or all of it."""
+    schema = (await migrate(dsn)).serving
+    async with connection(dsn, schema, _APPLICATION) as session, one_moment(session) as whole:
+        lines = await whole.lines(space, agent)
+        if agent is not None and not lines:
+            raise NoSuchAgent(f"nothing was recorded of {agent}")
+        found = Verified(schema)
+        for checked in await _checked(whole, lines, teller):
+            found.agents += 1
+            found.events += checked.events
+            found.versions += checked.versions
+            found.damaged += bool(checked.faults)
+            found.damage += checked.told
+        return found
+
+
+async def _checked(whole: Whole, lines: list[Line], teller: Teller) -> list["_Check"]:
+    checks = {line.agent_id: _Check(line) for line in lines}
+    total = sum(line.next_version - line.first_version for line in lines)
+    done, pace, told = 0, Pace(), 0.0
+    async for version in whole.versions(lines):
+        checks[version.agent_id].see(version)
+        done += 1
+        if (now := time.monotonic()) - told > _TELL_EVERY:
+            teller.progress("versions", pace.estimate(now, done, total))
+            told = now
+    teller.progress("versions", pace.estimate(time.monotonic(), done, total))
+    for check in checks.values():
+        check.end()
+        await check.see_events(whole)
+    return list(checks.values())
+
+
+class _Check:
+    """One timeline, version by version."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._next = line.first_version
+        self._group = Group()
+        self._slot = -1
+        self._place: Place | None = None
+        # What the rows add up to, in the shape of the head that counts them.
+        self._sum = replace(
+            line, snapshots=0, patches=0, keyframes=0, memory_usage=0, raw_bytes=0, stored_bytes=0
+        )
+        self.events = 0
+        self.versions = 0
+        self.faults = 0
+        self.told: list[Damage] = []
+
+    def see(self, version: StoredVersion) -> None:
+        """Take the next version in."""
+        number, slot = version.version, version.frame.slot
+        if number != self._next:
+            self._fault(f"versions {self._next} to {number - 1} are missing", version=self._next)
+        elif slot not in (0, self._slot + 1):
+            self._fault(f"slot {slot} follows {self._slot}", version=number)
+        if self._place is not None and version.place <= self._place:
+            self._fault("stands before the version before it", version=number)
+        try:
+            self._group = follow(self._group, version.frame)
+        except DamagedChain as error:
+            self._fault(str(error), version=number)
+        self._count(version)
+        self._next, self._slot, self._place = number + 1, slot, version.place
+        self.versions += 1
+
+    def end(self) -> None:
+        """After the last version: does the head say the same?"""
+        line, seen = self._line, self._sum
+        if self._next != line.next_version:
+            self._fault(
+                f"versions {self._next} to {line.next_version - 1} are missing", version=self._next
+            )
+        elif self.versions and self._slot + 1 != line.next_slot:
+            self._fault(f"the next slot is {line.next_slot}, the last one {self._slot}")
+        # What retention dropped is counted too, and is not there to be added up.
+        if line.is_whole and self._next == line.next_version:
+            for name in _COUNTED:
+                if getattr(line, name) != getattr(seen, name):
+                    self._fault(f"{name} is {getattr(line, name)}, counted {getattr(seen, name)}")
+        self._group = Group()
+
+    async def see_events(self, whole: Whole) -> None:
+        """Are the events all there, in order, with their causes?"""
+        line, found = self._line, await whole.events(self._line)
+        self.events = found.events
+        if found.events != line.next_event - line.first_event:
+            missing = await self._first_missing(whole, found.first)
+            self._fault(
+                f"{line.next_event - line.first_event} events are counted, {found.events} are there",
+                event_index=missing,
+            )
+        if found.disordered:
+            self._fault(f"{found.disordered} events stand before the event before them")
+        if found.causes != found.edges:
+            self._fault(f"{found.causes} causes are named, {found.edges} are indexed")
+
+    async def _first_missing(self, whole: Whole, first: int | None) -> int:
+        if first != self._line.first_event:
+            return self._line.first_event
+        gap = await whole.first_gap(self._line)
+        return self._line.first_event + self.events if gap is None else gap
+
+    def _count(self, version: StoredVersion) -> None:
+        seen = self._sum
+        self._sum = replace(
+            seen,
+            snapshots=seen.snapshots + version.is_snapshot,
+            patches=seen.patches + (not version.is_snapshot),
+            keyframes=seen.keyframes + (version.frame.slot == 0),
+            memory_usage=min(seen.memory_usage + version.memory_usage, MAX_MEMORY_USAGE),
+            raw_bytes=seen.raw_bytes + version.frame.size,
+            stored_bytes=seen.stored_bytes + len(version.frame.blob),
+        )
+
+    def _fault(
+        self, what: str, *, version: int | None = None, event_index: int | None = None
+    ) -> None:
+        self.faults += 1
+        if len(self.told) < _TOLD:
+            where = (self._line.space, self._line.agent)
+            self.told.append(Damage(*where, what, version, event_index))
+
+
+_COUNTED = ("snapshots", "patches", "keyframes", "memory_usage", "raw_bytes", "stored_bytes")
