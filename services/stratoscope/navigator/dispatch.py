@@ -18,6 +18,7 @@ from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
 from stratoscope.navigator.table import ANSWERS
 from stratoscope.navigator.waiting import Waiting
+from stratoscope.navigator.walks import Walks
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.watermarks import Watermarks
 from stratoscope_contracts.envelopes import Request
@@ -49,6 +50,7 @@ class Dispatch:
     expressions: Expressions
     seconds: float = 30.0
     now: Callable[[], datetime] = field(default=_now)
+    walks: Walks = field(default_factory=Walks)
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
         """The body of the reply."""
@@ -75,7 +77,7 @@ class Dispatch:
         # Both are asked for before a session is held, or requests could wait for each other's.
         projected = await Watermarks(self.pool).read() if verb == STATS else {}
         log_end = await self.log_end() if verb == STATS else 0
-        async with self.reading(space) as reading:
+        async with self.walks.room_for(request), self.reading(space) as reading:
             if verb == STATS:
                 return await stats(reading, projected, log_end)
             return await ANSWERS[verb](reading, request)

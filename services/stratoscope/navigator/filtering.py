@@ -26,8 +26,8 @@ from stratoscope_contracts.looking import Direction, EventsListRequest
 # Less than a client waits for a reply when nobody told it otherwise.
 BUDGET_SECONDS: Final = 3.0
 _BATCH_EVENTS: Final = 256
-_BATCH_SECONDS: Final = 1.0
-_BATCH_STATE_BYTES: Final = 8 << 20
+_BATCH_SECONDS: Final = 0.75
+_BATCH_STATE_BYTES: Final = 4 << 20
 _REPLY_BYTES: Final = 6 << 20
 
 

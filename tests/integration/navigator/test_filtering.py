@@ -1,10 +1,11 @@
 """Events that a condition picks: what it sees, how pages go on, where a budget ends."""
 
+import asyncio
 from itertools import chain
 
 import pytest
 
-from stratoscope.navigator import filtering
+from stratoscope.navigator import filtering, walks
 from stratoscope_contracts.errors import BadRequest, InvalidExpression, OverBudget
 from support.recorded import after, event, snapshot
 
@@ -153,3 +154,20 @@ async def test_large_states_are_walked_through_a_few_at_a_time(ask, recorded):
 async def test_thousands_of_snapshots_between_two_events(ask, recorded):
     await recorded.add("walker", event(), *(snapshot({"n": n}) for n in range(5000)), event())
     assert await picked(ask, "state.n == 4999") == [1]
+
+
+async def test_searches_leave_sessions_to_others_and_wait_no_longer_than_a_while(
+    ask, thousand, monkeypatch
+):
+    monkeypatch.setattr(walks, "PATIENCE_SECONDS", 0.2)
+    slow = "event.id.matches('(a{400}){400}')"
+    searches = [asyncio.create_task(picked(ask, slow)) for _ in range(walks.AT_A_TIME)]
+    await asyncio.sleep(0.05)
+    with pytest.raises(OverBudget) as refused:
+        await picked(ask, "event.data.n == 1")
+    assert refused.value.details == {"at_a_time": walks.AT_A_TIME}
+    assert len((await ask("events.list", agent="walker", limit=5))["events"]) == 5
+    for search in searches:
+        search.cancel()
+    await asyncio.gather(*searches, return_exceptions=True)
+    assert await picked(ask, "event.data.n == 1") == [1]

@@ -17,8 +17,9 @@ from stratoscope.domain.expressions.rules import Expression, KeyPath, checked
 from stratoscope.navigator.expressions.process import Worker, WorkerLost
 from stratoscope_contracts.errors import InvalidExpression
 
-CHECK_SECONDS: Final = 1.0
-# What a worker may be late with its last document, or with being scheduled at all.
+# What a worker may take to start, to read what it is asked and to compile it.
+_READ_SECONDS: Final = 3.0
+# What it may be late with its last document, or with being scheduled at all.
 _GRACE_SECONDS: Final = 0.25
 _KNOWN: Final = 1024
 log = structlog.get_logger(__name__)
@@ -90,8 +91,7 @@ class Expressions:
         found: list[Verdict] = []
         async with self._worker() as worker:
             try:
-                async with asyncio.timeout(seconds + _GRACE_SECONDS):
-                    await _collect(worker, _frame(expression, documents, seconds), found)
+                await _collect(worker, _frame(expression, documents, seconds), found, seconds)
             except (TimeoutError, WorkerLost) as error:
                 await worker.kill()
                 log.warning("an expression was stopped", lost=isinstance(error, WorkerLost))
@@ -102,8 +102,7 @@ class Expressions:
     async def _compile(self, expression: Expression) -> None:
         async with self._worker() as worker:
             try:
-                async with asyncio.timeout(CHECK_SECONDS + _GRACE_SECONDS):
-                    await _collect(worker, _frame(expression, (), CHECK_SECONDS), [])
+                await _collect(worker, _frame(expression, (), 0), [], 0)
             except (TimeoutError, WorkerLost) as error:
                 await worker.kill()
                 raise ExpressionRefused(0, "it takes too long to be read") from error
@@ -123,16 +122,27 @@ class Expressions:
             self._free.put_nowait(worker)
 
 
-async def _collect(worker: Worker, asked: bytes, found: list[Verdict]) -> None:
-    """The verdicts of a frame into `found`, as they come. Raises ExpressionRefused, WorkerLost."""
-    async with aclosing(worker.answers(asked)) as answers:
+async def _collect(worker: Worker, asked: bytes, found: list[Verdict], seconds: float) -> None:
+    """The verdicts of a frame into `found`, as they come.
+
+    A worker tells every few milliseconds what it has, and stops by itself between two documents:
+    one that is silent for longer is at a document that takes too long. Raises ExpressionRefused,
+    TimeoutError and WorkerLost.
+    """
+    now = asyncio.get_running_loop().time
+    async with (
+        asyncio.timeout(_READ_SECONDS) as silence,
+        aclosing(worker.answers(asked)) as answers,
+    ):
         refused = (await anext(answers))["refused"]
         if refused is not None:
             raise ExpressionRefused(refused, "this is no CEL")
+        silence.reschedule(now() + seconds + _GRACE_SECONDS)
         async for answer in answers:
             found.extend(Verdict(letter) for letter in answer["verdicts"])
             if answer["last"]:
                 return
+            silence.reschedule(now() + seconds + _GRACE_SECONDS)
 
 
 def _frame(expression: Expression, documents: Sequence[Document], seconds: float) -> bytes:
