@@ -146,7 +146,7 @@ left join event as next_event
 left join state_version as next_version
     on next_version.agent_id = stand.agent_id and next_version.version = stand.version + 1
 left join state_version as snapshot
-    on snapshot.agent_id = stand.agent_id
+    on snapshot.agent_id = version.agent_id
     and snapshot.version = version.version - version.since_snapshot
 order by stand.line
 
