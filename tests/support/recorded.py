@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 
 from stratoscope.broker.puller import Delivered
+from stratoscope.domain.delta import Closing
 from stratoscope.projector.dead_letters import buried
 from stratoscope.projector.gathering import Gathering
 from stratoscope.store.database import pool
@@ -51,6 +52,7 @@ class Recorded:
         self.schema = schema
         self.last_seq = 0
         self.field_index = True
+        self.closing = Closing()
 
     async def add(
         self, agent: str, *records: Json, space: str = "default", at: float | None = None
@@ -94,6 +96,7 @@ class Recorded:
                 cache_bytes=1 << 30,
                 passed={one.partition: one.stream_seq for one in held},
                 field_index=self.field_index,
+                closing=self.closing,
             )
             batch = gathering.decide(await gathering.gather(delivered))
             await IntakeWriter(session).commit(

@@ -68,6 +68,18 @@ class Metrics:
             registry=registry,
         )
 
+        self._dropped = Counter(
+            "strato_projector_retention_dropped",
+            "Rows that retention deleted.",
+            ["kind"],
+            registry=registry,
+        )
+        self._over = Gauge(
+            "strato_projector_retention_held",
+            "Agents that open sessions keep over their limits.",
+            registry=registry,
+        )
+
     def taken(self, delivered: Sequence[Delivered]) -> None:
         """Count messages that came in."""
         self._messages.inc(len(delivered))
@@ -94,6 +106,15 @@ class Metrics:
     def halted(self, halted: bool) -> None:
         """The projector stands still until somebody looks, or goes on."""
         self._halted.set(halted)
+
+    def dropped(self, events: int, versions: int) -> None:
+        """Count rows that retention deleted."""
+        self._dropped.labels("event").inc(events)
+        self._dropped.labels("state_version").inc(versions)
+
+    def cleaned(self, held: int) -> None:
+        """Retention went through all agents; open sessions keep so many over their limits."""
+        self._over.set(held)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -26,6 +26,7 @@ from stratoscope.projector.log_check import check_log
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.pipeline import BATCH, Pipeline
 from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
+from stratoscope.projector.retention import Cleaner
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.store.database import connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeReader, IntakeWriter, Progress
@@ -144,7 +145,14 @@ class Term:
                 told=self._told,
                 metrics=wiring.metrics,
             )
-            await _accompanied(pipeline.run(self._turn), self._resolve(sessions, reader, held))
+            cleaner = Cleaner(
+                sessions, lambda: held, wiring.settings.retention.keeping, wiring.metrics
+            )
+            await _accompanied(
+                pipeline.run(self._turn),
+                self._resolve(sessions, reader, held),
+                cleaner.run(wiring.settings.retention.cleanup_interval),
+            )
 
     async def _tend(self, leases: Leases) -> None:
         """Renew the leases, and ask for a new turn where partitions are to be had or given."""
