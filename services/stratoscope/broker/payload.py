@@ -42,6 +42,8 @@ _TEXT: Final = re.compile(rb'"[^"]*"')
 _CONTAINERS: Final = (dict, list, tuple)
 _ENCODING: Final = HEADER_ENCODING.lower()
 _READ_BYTES: Final = 1024 * 1024
+# Of frames written as a stream, which do not say their size.
+_GUESSED_RATIO: Final = 16
 _Path = tuple[str | int, ...]
 _CANONICAL: Final = (
     orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -141,6 +143,19 @@ def unpack(body: bytes, headers: Mapping[str, str] | None) -> bytes:
     if len(unpacked) > MAX_UNPACKED_BYTES:
         raise PayloadRejected(Reason.TOO_LARGE, f"more than {MAX_UNPACKED_BYTES} bytes unpacked")
     return unpacked
+
+
+def unpacked_size(body: bytes, headers: Mapping[str, str] | None) -> int:
+    """About how many bytes `unpack` will give: what the frame says, else a guess."""
+    if not headers or _content_encoding(headers) != ENCODING_ZSTD:
+        return len(body)
+    import zstandard  # as below
+
+    try:
+        said = zstandard.frame_content_size(body)
+    except zstandard.ZstdError:
+        return len(body)
+    return min(said if said >= 0 else len(body) * _GUESSED_RATIO, MAX_UNPACKED_BYTES)
 
 
 # ── suspicion and exact looks ─────────────────────────────────────────────────────────────────

@@ -22,6 +22,8 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from stratoscope.broker.payload import unpacked_size
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEARTBEAT = 5.0
 _EXPIRES = 30.0
@@ -117,7 +119,8 @@ class Puller:
     async def take(self, limit: int, wait: float, max_bytes: int) -> list[Delivered]:
         """The next messages as soon as there is one: at most `limit`, and none past `max_bytes`.
 
-        None after `wait` seconds. Raises Doubt where contiguous delivery can't be vouched for.
+        Bytes count as they will be unpacked: a few kilobytes can be a batch of their own. None
+        come after `wait` seconds. Raises Doubt where contiguous delivery can't be vouched for.
         """
         if not self._buffer:
             await self._await_one(wait)
@@ -125,9 +128,10 @@ class Puller:
         taken: list[Delivered] = []
         size = 0
         while self._buffer and len(taken) < limit and size < max_bytes:
-            taken.append(self._accept(self._buffer.popleft()))
-            size += len(taken[-1].data)
-        self._buffered_bytes -= size
+            message = self._accept(self._buffer.popleft())
+            taken.append(message)
+            self._buffered_bytes -= len(message.data)
+            size += unpacked_size(message.data, message.headers)
         await self._renew()
         return taken
 

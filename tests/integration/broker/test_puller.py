@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import zstandard
 
 from stratoscope.broker import puller as module
 from stratoscope.broker.connection import Connection
@@ -102,6 +103,17 @@ async def test_a_take_is_bounded_in_messages_and_bytes(log):
         assert len(await source.take(10, 1.0, 1500)) == 2
         assert len(await source.take(10, 1.0, 1)) == 1
         assert len(await taken(source, 4)) == 4
+
+
+async def test_packed_messages_weigh_what_they_unpack_to(log):
+    body = zstandard.ZstdCompressor().compress(b"x" * MIB)
+    for _ in range(6):
+        await log.jetstream.publish(SUBJECT, body, headers={"Content-Encoding": "zstd"})
+    async with reading(log) as source:
+        await eventually(lambda: came(log, 6))
+        assert len(await source.take(10, 1.0, 3 * MIB)) == 3
+        assert len(await source.take(10, 1.0, 1)) == 1
+        assert len(await source.take(10, 1.0, 64 * MIB)) == 2
 
 
 async def came(log: Connection, count: int) -> bool:

@@ -21,6 +21,7 @@ from stratoscope.broker.payload import (
     decode_record_json,
     encode_canonical,
     unpack,
+    unpacked_size,
 )
 from stratoscope_contracts.words import MAX_UNPACKED_BYTES
 
@@ -237,3 +238,18 @@ def test_a_body_that_cannot_be_unpacked_is_refused(
     with pytest.raises(PayloadRejected) as refused:
         unpack(body, {"Content-Encoding": encoding})
     assert refused.value.reason is reason
+
+
+def test_what_a_body_unpacks_to_is_known_beforehand() -> None:
+    packed = zstandard.ZstdCompressor()
+    streamed = packed.compressobj()
+    body, zstd = b"x" * 100_000, {"content-encoding": "zstd"}
+    unsized = streamed.compress(body) + streamed.flush()
+    assert unpacked_size(body, None) == len(body)
+    assert unpacked_size(body, {"Content-Encoding": "identity"}) == len(body)
+    assert unpacked_size(packed.compress(body), zstd) == len(body)
+    assert len(unsized) < unpacked_size(unsized, zstd) <= MAX_UNPACKED_BYTES
+    assert unpacked_size(b"junk", zstd) == 4
+    assert unpacked_size(packed.compress(b" " * (2 * MAX_UNPACKED_BYTES)), zstd) == (
+        MAX_UNPACKED_BYTES
+    )
