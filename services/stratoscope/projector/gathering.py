@@ -29,6 +29,8 @@ from stratoscope.store.intake import IntakeReader
 # A batch's probe may run while the batch before it is on its way to the database; one more is
 # kept for safety's sake.
 _IN_FLIGHT = 2
+# Heads kept in memory, about a kilobyte each.
+_MAX_HEADS = 100_000
 # A decoded document takes some times the memory of its text, a numbered path some 200 bytes.
 _DECODED = 5
 _PATH_BYTES = 200
@@ -55,12 +57,14 @@ class Gathering:
         cache_bytes: int,
         passed: Mapping[int, int],
         field_index: bool = True,
+        max_heads: int = _MAX_HEADS,
         closing: Closing | None = None,
     ) -> None:
         self._reader = reader
         self._stream = stream
         self._complete = complete
         self._cache_bytes = cache_bytes
+        self._max_heads = max_heads
         self._passed = passed
         self._limits = Limits(field_index=field_index, closing=closing or Closing())
         self._furthest = max(passed.values())
@@ -194,16 +198,27 @@ class Gathering:
             self._state_bytes += now - before
 
     def _shrink(self) -> None:
-        """Drop the states that were not needed for longest, none of a batch still in flight."""
-        if self._state_bytes <= self._cache_bytes:
+        """Forget what was not needed for longest: states over a size, heads over a number."""
+        if self._state_bytes <= self._cache_bytes and len(self._heads) <= self._max_heads:
             return
+        # What a batch in flight has moved is not in the database yet.
         in_flight = frozenset[Timeline]().union(*(touched for _, touched in self._recent))
-        for timeline, head in self._heads.items():
+        idle = [timeline for timeline in self._heads if timeline not in in_flight]
+        if len(self._heads) > self._max_heads:
+            # More than there need to go, so that not every batch has to look.
+            for timeline in idle[: len(self._heads) - self._max_heads * 9 // 10]:
+                self._forget(timeline)
+        for timeline in idle:
             if self._state_bytes <= self._cache_bytes:
                 return
-            if head.group is not None and timeline not in in_flight:
+            head = self._heads.get(timeline)
+            if head is not None and head.group is not None:
                 head.group = head.state = head.paths = None
                 self._count(timeline, head)
+
+    def _forget(self, timeline: Timeline) -> None:
+        del self._heads[timeline]
+        self._state_bytes -= self._sizes.pop(timeline, 0)
 
 
 def _sets_state(message: Message) -> bool:

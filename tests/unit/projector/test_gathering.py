@@ -18,28 +18,35 @@ from support.past import Past
 NOWHERE = dict.fromkeys(range(PARTITIONS), 0)
 
 
-def gathering(past: Past, *, cache_bytes: int, passed: dict[int, int] | None = None) -> Gathering:
+def gathering(
+    past: Past, *, cache_bytes: int, max_heads: int = 100, passed: dict[int, int] | None = None
+) -> Gathering:
     return Gathering(
         past,  # type: ignore[arg-type]  # it has the reader's methods
         STREAM,
         complete=True,
         cache_bytes=cache_bytes,
+        max_heads=max_heads,
         passed=passed or NOWHERE,
     )
 
 
 def projected(
-    batches: list[list[Drawn]], cache_bytes: int, restarts: set[int], past: Past | None = None
+    batches: list[list[Drawn]],
+    cache_bytes: int,
+    restarts: set[int],
+    past: Past | None = None,
+    max_heads: int = 100,
 ) -> dict[str, Any]:
     """A log taken in: each batch is gathered while the one before is being written."""
     past = past or Past()
 
     async def run() -> None:
-        gatherer = gathering(past, cache_bytes=cache_bytes)
+        gatherer = gathering(past, cache_bytes=cache_bytes, max_heads=max_heads)
         for number, batch in enumerate(batches):
             if number in restarts:
                 past.settle()
-                gatherer = gathering(past, cache_bytes=cache_bytes)
+                gatherer = gathering(past, cache_bytes=cache_bytes, max_heads=max_heads)
             gathered = await gatherer.gather([one.delivered for one in batch])
             assert gathered.through == batch[-1].seq
             past.write(gatherer.decide(gathered))
@@ -48,13 +55,21 @@ def projected(
     return past.told()
 
 
-@given(drawn_logs(), st.sampled_from([0, 60, 1 << 30]), st.sets(st.integers(0, 20)), st.data())
+@given(
+    drawn_logs(),
+    st.sampled_from([0, 60, 1 << 30]),
+    st.sampled_from([1, 2, 100]),
+    st.sets(st.integers(0, 20)),
+    st.data(),
+)
 @settings(max_examples=100, deadline=None)
 def test_whatever_is_cached_dropped_or_begun_anew_the_log_is_taken_in_as_it_is_told(
-    log: list[Drawn], cache_bytes: int, restarts: set[int], data: st.DataObject
+    log: list[Drawn], cache_bytes: int, max_heads: int, restarts: set[int], data: st.DataObject
 ):
     batches = data.draw(split(log))
-    assert projected(batches, cache_bytes, restarts) == fold(log, MAX_STATE_BYTES)
+    assert projected(batches, cache_bytes, restarts, max_heads=max_heads) == fold(
+        log, MAX_STATE_BYTES
+    )
 
 
 @given(drawn_logs(), st.data())
