@@ -8,6 +8,7 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 import nats
+import psutil
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -331,3 +332,17 @@ async def test_a_replica_that_stops_loses_no_request(
         await ask(client, "stats")
         assert await navigator.stop() == 0
         assert min(await asyncio.gather(*asking)) > 0
+
+
+async def test_a_killed_navigator_leaves_no_evaluator_behind(client, navigator):
+    body = json.dumps({"agent": "walker", "where": "event.event_index == 1"}).encode()
+    found = json.loads((await ask(client, "events.list", body)).data)
+    assert [one["event_index"] for one in found["events"]] == [1]
+    (evaluator,) = psutil.Process(navigator.process.pid).children()
+    navigator.process.kill()
+    await navigator.process.wait()
+    await eventually(lambda: _is_gone(evaluator), within=5)
+
+
+async def _is_gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

@@ -13,6 +13,8 @@ import orjson
 # By its path: `-m` would import this package first, which takes longer than all that it needs.
 _PROGRAM = str(files("stratoscope.navigator.expressions") / "worker.py")
 
+_UNTOLD = frozenset(("STRATO_NATS_URL", "STRATO_POSTGRES_DSN"))
+
 
 class WorkerLost(Exception):
     """The process ended in the middle of its work."""
@@ -52,7 +54,7 @@ class Worker:
 
     async def _start(self) -> Process:
         # What it evaluates is a stranger's: it gets to know neither addresses nor passwords.
-        known = {name: value for name, value in os.environ.items() if "STRATO" not in name}
+        known = {name: value for name, value in os.environ.items() if name not in _UNTOLD}
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", _PROGRAM), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=known
         )
