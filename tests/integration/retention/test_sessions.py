@@ -1,0 +1,116 @@
+"""Nothing is dropped under an open session; one that is over holds nothing."""
+
+import asyncio
+
+import pytest
+
+from stratoscope.domain.retention import Keeping
+from stratoscope_contracts.errors import NavigationOutOfBounds
+from support.recorded import event, snapshot
+
+FIFTY = Keeping(events=50)
+
+
+async def record(kept, count=200):
+    kept.limit(FIFTY)
+    for start in range(0, count, 50):
+        records = []
+        for number in range(start, start + 50):
+            records += [event(at=number), snapshot({"n": number}, at=number)]
+        await kept.add("a", *records)
+
+
+async def session_at(kept, index):
+    made = await kept.ask("session.create", agent="a")
+    identity = made["session"]["id"]
+    await kept.ask("session.start", id=identity)
+    await kept.ask("session.goto", id=identity, at={"event_index": index})
+    return identity
+
+
+async def events_of(kept):
+    (agent,) = (await kept.ask("agents.list"))["agents"]
+    return agent["events"]
+
+
+async def test_what_a_session_stands_on_is_kept_with_a_group_more(kept):
+    await record(kept)
+    identity = await session_at(kept, 100)
+    cleaned = await kept.clean(FIFTY)
+    assert cleaned.held == 1
+    assert 100 <= await events_of(kept) <= 110
+    assert await kept.raw("a", {"event_index": 100}) == b'{"n":100}'
+    back = await kept.ask("session.step", id=identity, direction="backward")
+    assert back["position"]["event_index"] == 99
+
+
+async def test_a_session_that_is_over_holds_nothing(kept):
+    await record(kept)
+    identity = await session_at(kept, 100)
+    await kept.recorded.pool.execute("update session set state = 'completed'")
+    cleaned = await kept.clean(FIFTY)
+    assert cleaned.held == 0
+    assert await events_of(kept) <= 50
+    stands = (await kept.ask("session.get", id=identity))["session"]["position"]
+    assert (stands["event_index"], stands["event_id"]) == (100, None)
+
+
+async def test_a_session_that_has_outlived_its_time_holds_nothing(kept):
+    await record(kept)
+    await session_at(kept, 100)
+    assert (await kept.clean(FIFTY, at=3600)).held == 1
+    assert (await kept.clean(FIFTY, at=3600 + 25 * 3600)).held == 0
+    assert await events_of(kept) <= 50
+
+
+async def test_a_session_before_everything_holds_everything(kept):
+    identity = (await kept.ask("session.create", agent="a"))["session"]["id"]
+    await record(kept)
+    assert (await kept.clean(FIFTY)).held == 1
+    assert await events_of(kept) == 200
+    stands = (await kept.ask("session.position", id=identity))["position"]
+    assert stands["event_index"] == -1
+
+
+async def test_stepping_back_stops_at_the_horizon(kept):
+    await record(kept)
+    await kept.clean(FIFTY)
+    (agent,) = (await kept.ask("agents.list"))["agents"]
+    first = agent["horizon"]["event_index"]
+    for size in ({"events": 1000}, {"seconds": 1e6}):
+        identity = await session_at(kept, 180)
+        stood = await kept.ask("session.step", id=identity, direction="backward", size=size)
+        assert stood["position"]["event_index"] == first
+        with pytest.raises(NavigationOutOfBounds) as caught:
+            await kept.ask("session.step", id=identity, direction="backward", size=size)
+        assert caught.value.details["horizon"] == agent["horizon"]
+
+
+async def test_stepping_back_by_snapshots_stops_at_the_horizon(kept):
+    await record(kept)
+    await kept.clean(FIFTY)
+    (agent,) = (await kept.ask("agents.list"))["agents"]
+    first = agent["horizon"]["event_index"]
+    identity = await session_at(kept, first + 2)
+    stood = []
+    for _ in range(2):
+        step = await kept.ask("session.step", id=identity, direction="backward", size="snapshot")
+        stood.append(step["position"]["event_index"])
+    assert stood == [first + 1, first]
+    with pytest.raises(NavigationOutOfBounds):
+        await kept.ask("session.step", id=identity, direction="backward", size="snapshot")
+
+
+async def test_a_session_that_moves_meanwhile_is_seen_or_told(kept):
+    """Whichever comes first: the session holds its place, or is told that it has gone."""
+    await record(kept)
+    identity = await session_at(kept, 199)
+    for index in range(20, 150, 13):
+        told = asyncio.create_task(kept.ask("session.goto", id=identity, at={"event_index": index}))
+        await asyncio.gather(told, kept.clean(FIFTY), return_exceptions=True)
+        (first,) = (await kept.rows("select first_position from agent"))[0]
+        if told.exception() is None:
+            assert first <= index
+        else:
+            assert isinstance(told.exception(), NavigationOutOfBounds)
+            assert first > index
