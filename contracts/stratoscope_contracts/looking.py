@@ -105,7 +105,10 @@ class SnapshotsGetRequest(Request):
 
 
 class SnapshotsGetReply(Reply):
-    """One snapshot; `state` is what stands at the path, null where nothing does."""
+    """One snapshot; `state` is what stands at the path, null where nothing does.
+
+    `exists` tells a null that stands there from nothing.
+    """
 
     id: Id
     agent: AgentName
@@ -115,6 +118,7 @@ class SnapshotsGetReply(Reply):
     metadata: JsonObject = Field(default_factory=dict)
     label: str | None = None
     state: Any
+    exists: bool = True
 
 
 class SnapshotsListRequest(RangeListRequest):
@@ -139,11 +143,13 @@ class StateAtReply(Reply):
     """The state after everything up to the position.
 
     `exact` says that no event stands between the last setting of the state and the position;
-    `tainted` that a patch before it could not be applied.
+    `tainted` that a patch before it could not be applied; `exists` that something stands at the
+    path, be it null.
     """
 
     position: Position
     state: Any
+    exists: bool = True
     exact: bool
     tainted: bool
 

@@ -240,8 +240,10 @@ class AgentView(ValueModel):
 
 
 class StateView(ValueModel):
-    """One agent's state within a cut through all of them."""
+    """One agent's state within a cut through all of them; as in `StateAtReply`."""
 
     agent: AgentName
     position: Position
     state: Any
+    exists: bool = True
+    tainted: bool = False

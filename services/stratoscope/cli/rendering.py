@@ -85,6 +85,8 @@ def state(reply: StateAtReply, path: str) -> RenderableType:
     if reply.tainted:
         remarks.append(Text("tainted: a patch before this could not be applied", style="yellow"))
     title = Text.assemble(position(reply.position), (f"  {path}", "bold") if path else "")
+    if not reply.exists:
+        return Group(title, *remarks, Text("nothing stands there", style=DIM))
     return Group(title, *remarks, JSONHighlighter()(Text(pretty(reply.state))))
 
 

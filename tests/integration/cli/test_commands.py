@@ -164,6 +164,13 @@ def test_without_colour_there_is_no_escape_sequence(commands: Commands, explorer
     assert "\x1b" not in commands.text("events", explorer.name)
 
 
+def test_nothing_at_a_path_is_told_from_a_null(commands: Commands, explorer: Explorer) -> None:
+    nothing = commands.json("state", explorer.name, "--path", "nothing")
+    assert (nothing["state"], nothing["exists"]) == (None, False)
+    assert "nothing stands there" in commands.text("state", explorer.name, "--path", "nothing")
+    assert commands.json("state", explorer.name, "--path", "health")["exists"] is True
+
+
 async def test_records_with_ids_may_be_sent_again(commands: Commands, explorer: Explorer) -> None:
     again = commands.json("record", str(explorer.file))
     assert again.pop("stream_seq") > 0
