@@ -127,7 +127,7 @@ async def check_places(kept, model, horizon):
 
 
 async def check_history(kept, model):
-    """Each change that is told is one that was made, and none after the first of them is missing."""
+    """What is told are the changes that were made, the last ones without a gap."""
     told = (await kept.ask("state.history", agent="a", path="a", limit=1000))["changes"]
     values = [orjson.loads(one[3]).get("a") for one in model.records]
     before = [None, *values]
