@@ -3,6 +3,8 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stratoscope.telemetry.settings import LogLevel
+
 
 class NavigatorSettings(BaseSettings):
     """`STRATO_…` variables, read once at the start."""
@@ -15,7 +17,7 @@ class NavigatorSettings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
     http_port: int = Field(0, ge=0, le=65535, description="Their port; 0 takes a free one.")
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: LogLevel = Field("info", description="debug, info, warning or error.")
     navigator_pool: int = Field(16, ge=1, description="Database sessions that requests share.")
     navigator_workers: int = Field(
         256, ge=1, description="Requests at a time, those that wait for the projection included."

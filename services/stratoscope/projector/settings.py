@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratoscope.domain.delta import Closing
 from stratoscope.domain.retention import Keeping
+from stratoscope.telemetry.settings import LogLevel
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)")
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -55,7 +56,7 @@ class ProjectorSettings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
     http_port: int = Field(0, ge=0, le=65535, description="Their port; 0 takes a free one.")
-    log_level: str = Field("info", description="debug, info, warning or error.")
+    log_level: LogLevel = Field("info", description="debug, info, warning or error.")
     lease_seconds: float = Field(10.0, gt=0.5, description="How long a lease on partitions lasts.")
     state_cache_bytes: int = Field(
         256 << 20, ge=0, description="Memory for the newest states, so that deltas need no reads."

@@ -1,17 +1,27 @@
-"""Settings that don't fit end a service with a line that names the variable."""
+"""Settings that don't fit end a service with a line that names the variable and what it takes."""
 
 import sys
-from typing import TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 from pydantic_settings import BaseSettings
 
 from stratoscope.telemetry.logs import configure_logs
 
 log = structlog.get_logger(__name__)
 
+# As the commands end where they are used wrongly.
+_MISUSED: Final = 2
+
 Settings = TypeVar("Settings", bound=BaseSettings)
+
+
+def _lowered(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)]
 
 
 def read_settings(kind: type[Settings], service: str) -> Settings:
@@ -23,5 +33,7 @@ def read_settings(kind: type[Settings], service: str) -> Settings:
         for problem in error.errors(include_url=False, include_context=False, include_input=False):
             name = "__".join(map(str, problem["loc"]))
             variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
-            log.error("can't start", error=f"{variable}: {problem['msg']}")
-        sys.exit(1)
+            field = kind.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
+            meant = f" ({field.description})" if field and field.description else ""
+            log.error("can't start", error=f"{variable}: {problem['msg']}{meant}")
+        sys.exit(_MISUSED)

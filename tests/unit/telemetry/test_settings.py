@@ -1,0 +1,51 @@
+"""A setting that does not fit ends a service before it has begun, and the reader knows why."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def started(service: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    alone = {key: value for key, value in os.environ.items() if not key.startswith("STRATO_")}
+    return subprocess.run(
+        [sys.executable, "-m", f"stratoscope.{service}"],
+        capture_output=True,
+        text=True,
+        env=alone | environment,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "variable", "value", "takes"),
+    [
+        ("projector", "STRATO_LEASE_SECONDS", "abc", "valid number"),
+        ("projector", "STRATO_LOG_LEVEL", "loud", "debug, info, warning or error"),
+        ("navigator", "STRATO_LOG_LEVEL", "loud", "debug, info, warning or error"),
+        ("navigator", "STRATO_NAVIGATOR_POOL", "0", "greater than or equal to 1"),
+    ],
+)
+def test_one_line_names_the_variable_and_what_it_takes(
+    service: str, variable: str, value: str, takes: str
+) -> None:
+    done = started(service, **{variable: value})
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    said = json.loads(line)["error"]
+    assert said.startswith(f"{variable}: ")
+    assert takes in said
+
+
+def test_every_setting_that_does_not_fit_has_a_line() -> None:
+    done = started("projector", STRATO_LEASE_SECONDS="0", STRATO_HTTP_PORT="x")
+    said = [json.loads(line)["error"].partition(":")[0] for line in done.stderr.splitlines()]
+    assert sorted(said) == ["STRATO_HTTP_PORT", "STRATO_LEASE_SECONDS"]
+
+
+def test_a_level_may_be_written_in_capitals() -> None:
+    done = started("projector", STRATO_LOG_LEVEL="WARNING", STRATO_HTTP_PORT="x")
+    assert "STRATO_LOG_LEVEL" not in done.stderr
