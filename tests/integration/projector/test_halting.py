@@ -31,7 +31,7 @@ async def made_anew(publish) -> None:
 
 async def halted(projectors, projected, running) -> str:
     """What it says, once it stands still; nothing was written, and it stops when asked to."""
-    await eventually(lambda: says(running, "halted"))
+    await eventually(lambda: says(running, "halted"), within=20)
     status, body = await running.get("/readyz")
     assert status == 503
     assert '"running":false' in body
@@ -105,10 +105,12 @@ async def test_an_erased_message_at_the_checkpoint_does_not_halt_it(publish, pro
     await eventually(lambda: projectors.passed(6))
 
 
-async def test_a_stream_that_is_gone_is_waited_for(publish, projectors):
+async def test_a_stream_that_is_gone_is_waited_for(publish, projectors, projected):
     running = await projectors.start()
+    last = await publish("a", "event", EVENT)
+    await eventually(lambda: projectors.passed(last))
+    projected = await read_projection(projectors.dsn)
     await publish.jetstream.delete_stream(STREAM_RECORD)
     await eventually(running.is_unready)
     await ensure_streams(publish.jetstream, StreamSettings())
-    # Nothing had been projected, but the stream was seen.
-    await eventually(lambda: says(running, "halted"), within=20)
+    await halted(projectors, projected, running)
