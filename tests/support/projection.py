@@ -11,7 +11,7 @@ import asyncpg
 from stratoscope.domain import delta
 from support.folded_log import Folded, Timeline, naive_fold, read_log, text
 
-_SCHEMA = "strato_p1"
+_SERVING = "select schema_name from strato.projection where serving"
 _EVENTS = """
     select event.*, event_type.name as type from event join event_type using (type_id)
     order by agent_id, event_index
@@ -20,10 +20,10 @@ _EVENTS = """
 
 async def read_projection(dsn: str) -> Folded:
     """Everything in the tables, states rebuilt, at one moment."""
-    session = await asyncpg.connect(
-        dsn, server_settings={"search_path": f"{_SCHEMA}, strato", "timezone": "UTC"}
-    )
+    session = await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
     try:
+        schema = await session.fetchval(_SERVING)
+        await session.execute(f"set search_path to {schema}, strato")
         async with session.transaction(isolation="repeatable_read", readonly=True):
             return await _folded(session)
     finally:

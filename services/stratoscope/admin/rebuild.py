@@ -30,6 +30,7 @@ from stratoscope_contracts.words import PARTITIONS, STREAM_RECORD
 
 APPLICATION = "stratoscope rebuild"
 _LOOK_EVERY = 0.1
+_JUST_NOW = 1.0
 _SWAP_CHANCES = 20
 _TAKE_OVER_SECONDS = 30.0
 
@@ -199,14 +200,15 @@ class _Run:
         """Return once the new projection has all of the log, as far as that can be said."""
         began, first, pace = time.monotonic(), await self._reached(self._new), Pace()
         self._teller.stage(f"filling {self._new.schema} from message {first + 1}")
-        while True:
-            last = await self._last_seq()
-            reached = await self._reached(self._new)
-            self._teller.progress("messages", pace.estimate(time.monotonic(), reached, last))
-            if reached >= last:
-                break
+        reached, aim, aimed_at = first, await self._last_seq(), began
+        while reached < aim:
             self._check(projector)
             await asyncio.sleep(_LOOK_EVERY)
+            reached, now = await self._reached(self._new), time.monotonic()
+            self._teller.progress("messages", pace.estimate(now, reached, aim))
+            # More was recorded meanwhile: it is there once it is where the log ended just now.
+            if reached >= aim and now - aimed_at > _JUST_NOW:
+                aim, aimed_at = await self._last_seq(), now
         self.done.messages = reached - first
         self.done.seconds = time.monotonic() - began
         self.done.events, self.done.versions = await self._projections.records(self._new.schema)

@@ -136,11 +136,11 @@ class _Check:
         """Are the events all there, in order, with their causes?"""
         line, found = self._line, await whole.events(self._line)
         self.events = found.events
-        if found.events != line.next_event - line.first_event:
+        counted = line.next_event - line.first_event
+        if found.events != counted:
             missing = await self._first_missing(whole, found.first)
             self._fault(
-                f"{line.next_event - line.first_event} events are counted, {found.events} are there",
-                event_index=missing,
+                f"{counted} events are counted, {found.events} are there", event_index=missing
             )
         if found.disordered:
             self._fault(f"{found.disordered} events stand before the event before them")
