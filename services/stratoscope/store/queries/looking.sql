@@ -238,12 +238,48 @@ limit 1
 select exists (select from agent where space = $1 and horizon_seq is not null)
 
 -- name: snapshots
-select version, event_index, stream_seq, snapshot_id,
-       coalesce(occurred_at, clock) as occurred_at, memory_usage, metadata, label
-from state_version
-where agent_id = $1 and version > $2 and version <= $3 and snapshot_id is not null
-order by version
-limit $4
+-- From snapshot to snapshot: mostly the next version is one, else it is found as next_snapshot
+-- finds it, over however many patches lie between.
+with recursive hop(version, line) as (
+    select $2::bigint, 0::bigint
+    union all
+    select next.version, hop.line + 1
+    from hop
+    cross join lateral (
+        select coalesce((
+            select follower.version
+            from state_version as follower
+            where follower.agent_id = $1 and follower.version = hop.version + 1
+              and follower.snapshot_id is not null
+        ), (
+            with recursive search(low, high) as (
+                select hop.version, $3::bigint + 1
+                union all
+                select case when probe.before then middle else low end,
+                       case when probe.before then high else middle end
+                from search
+                cross join lateral (select (low + high) / 2) as halving(middle)
+                cross join lateral (
+                    select coalesce((
+                        select coalesce(version.version - version.since_snapshot, -1) <= hop.version
+                        from state_version as version
+                        where version.agent_id = $1 and version.version = middle
+                    ), true)
+                ) as probe(before)
+                where high - low > 1
+            )
+            select high from search where high - low <= 1
+        ))
+    ) as next(version)
+    where hop.line < $4 and next.version <= $3
+)
+select version.version, version.event_index, version.stream_seq, version.snapshot_id,
+       coalesce(version.occurred_at, version.clock) as occurred_at, version.memory_usage,
+       version.metadata, version.label
+from hop
+join state_version as version on version.agent_id = $1 and version.version = hop.version
+where hop.line > 0
+order by hop.line
 
 -- name: stats
 -- What is kept: whatever retention dropped is counted beside what intake counts.

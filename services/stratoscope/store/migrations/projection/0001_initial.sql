@@ -155,9 +155,6 @@ comment on column state_version.since_snapshot is 'How many versions ago the new
 comment on table state_version is 'Every state an agent was in, as a delta against version - slot + (slot & (slot - 1)); slot 0 is a keyframe. Without a snapshot_id it came from an event''s patch.';
 -- Half the size of a btree; ids are random, and only ever looked up whole.
 create index state_version_snapshot on state_version using hash (snapshot_id);
--- From snapshot to snapshot, however many patches lie between them.
-create index state_version_of_snapshots on state_version (agent_id, version)
-    where snapshot_id is not null;
 -- Blobs are zstd already: compressing them again only costs time.
 alter table state_version alter column blob set storage external;
 
