@@ -19,6 +19,7 @@ from stratoscope.cli.asking import (
     request_of,
 )
 from stratoscope.cli.faults import UsageFault
+from stratoscope.cli.foresight import check_step
 from stratoscope.cli.moments import moment, step_size
 from stratoscope.cli.screen import stdout
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
@@ -32,7 +33,7 @@ from stratoscope_contracts.sessions import (
     SessionStepRequest,
     StepSize,
 )
-from stratoscope_contracts.views import At, AtEventIndex, AtSnapshot, Event, Position
+from stratoscope_contracts.views import At, AtEventIndex, AtLatest, AtSnapshot, Event, Position
 from stratoscope_contracts.words import DEFAULT_SPACE
 
 
@@ -93,7 +94,7 @@ def step(
     opening = _opening(agent, session)
 
     async def question(nav: Navigator) -> Stepped:
-        stands = await _begin(nav, opening)
+        stands = await _begin(nav, opening, wanted)
         return await _step(nav, stands, wanted)
 
     stepped = asking.ask(question)
@@ -112,8 +113,12 @@ def _opening(agent: str | None, session: str | None) -> SessionCreateRequest | S
     return request_of(SessionCreateRequest, agent=agent, name="stratoscope step")
 
 
-async def _begin(nav: Navigator, opening: SessionCreateRequest | SessionRequest) -> Session:
+async def _begin(
+    nav: Navigator, opening: SessionCreateRequest | SessionRequest, wanted: Step
+) -> Session:
     if isinstance(opening, SessionCreateRequest):
+        start = wanted.start or AtLatest(latest=True)
+        await check_step(nav, opening.agent, start, wanted.direction, wanted.size)
         found = (await nav.request("session.create", opening)).session
     else:
         found = (await nav.request("session.get", opening)).session

@@ -109,6 +109,43 @@ def test_a_step_is_shown_with_how_to_go_on(commands: Commands, explorer: Explore
     assert "go on: stratoscope step --session " in shown
 
 
+@pytest.mark.parametrize(
+    ("way", "ends_with"),
+    [
+        ((), 1),
+        (("--from", "2", "--by", "2"), 1),
+        (("--from", "99"), 1),
+        (("--from", f"event:{uuid4()}"), 3),
+        (("--from", "-1", "--back"), 1),
+        (("--from", "-1", "--back", "--by", "snapshot"), 1),
+        (("--from", "latest", "--by", "snapshot"), 1),
+        (("--from", "0", "--by", "86400s"), 1),
+        (("--from", "-1", "--back", "--by", "1s"), 1),
+    ],
+)
+def test_a_step_that_leads_nowhere_leaves_no_session(
+    commands: Commands, explorer: Explorer, way: tuple[str, ...], ends_with: int
+) -> None:
+    before = commands.json("stats")["total_sessions"]
+    done = commands.run("step", explorer.name, *way)
+    assert (done.returncode, done.stdout) == (ends_with, ""), done.stderr
+    assert done.stderr.startswith("error [")
+    assert commands.json("stats")["total_sessions"] == before
+
+
+def test_nobody_has_no_session(commands: Commands) -> None:
+    before = commands.json("stats")["total_sessions"]
+    assert commands.run("step", f"nobody-{uuid4()}").returncode == 3
+    assert commands.json("stats")["total_sessions"] == before
+
+
+def test_a_step_back_by_a_snapshot_may_come_before_every_event(
+    commands: Commands, explorer: Explorer
+) -> None:
+    stepped = commands.json("step", explorer.name, "--from", "0", "--back", "--by", "snapshot")
+    assert stepped["position"]["event_index"] == -1
+
+
 def test_stats_count_what_is_there(commands: Commands, explorer: Explorer) -> None:
     assert commands.json("stats")["total_events"] >= 4
     assert "everything is projected" in commands.text("stats")
