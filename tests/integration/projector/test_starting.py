@@ -8,10 +8,10 @@ from stratoscope.embedded.ports import LOOPBACK, free_port
 from support.projecting import Projecting
 
 
-async def refused(projectors: Projecting, **settings: str) -> str:
+async def refused(projectors: Projecting, code: int = 1, **settings: str) -> str:
     running = await projectors.start(ready=False, **settings)
     async with asyncio.timeout(15):
-        assert await running.process.wait() == 1
+        assert await running.process.wait() == code
     said = running.log.read_text()
     assert "Traceback" not in said
     assert "can't start" in said
@@ -36,7 +36,7 @@ async def test_no_broker_is_told(projectors: Projecting):
 
 
 async def test_a_setting_that_does_not_fit_is_told(projectors: Projecting):
-    assert "STRATO_HTTP_PORT" in await refused(projectors, STRATO_HTTP_PORT="eighty")
+    assert "STRATO_HTTP_PORT" in await refused(projectors, 2, STRATO_HTTP_PORT="eighty")
 
 
 async def test_a_port_that_is_taken_is_told(projectors: Projecting):
