@@ -88,14 +88,13 @@ async def test_no_read_fails_or_changes_while_a_projection_is_rebuilt_and_swappe
                 assert done["comparison"]["differing"] == 0
             # And for a while after.
             seen = readers.asked
-            while readers.asked < seen + 100:  # noqa: ASYNC110
+            while readers.asked < seen + 100:
                 await asyncio.sleep(0.05)
                 for task in asking:
                     assert not task.done(), task.result()
         finally:
             await end_tasks(asking)
     assert readers.asked > 300
-    print("SLOWEST", readers.slowest, readers.asked)
     assert await administered.schemas() == ["strato_p3"]
     await administered.assert_equals_log()
     for navigator_process in navigators:
