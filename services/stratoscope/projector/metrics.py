@@ -74,6 +74,11 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self._based = Counter(
+            "strato_projector_bases",
+            "Bases kept of agents whose records the log is about to lose.",
+            registry=registry,
+        )
         self._over = Gauge(
             "strato_projector_retention_held",
             "Agents that open sessions keep over their limits.",
@@ -111,6 +116,10 @@ class Metrics:
         """Count rows that retention deleted."""
         self._dropped.labels("event").inc(events)
         self._dropped.labels("state_version").inc(versions)
+
+    def based(self, count: int) -> None:
+        """Count bases that were kept."""
+        self._based.inc(count)
 
     def cleaned(self, held: int) -> None:
         """Retention went through all agents; open sessions keep so many over their limits."""

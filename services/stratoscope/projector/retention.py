@@ -1,4 +1,4 @@
-"""Dropping what is over a limit, once in a while, beside intake.
+"""Dropping what is over a limit, once in a while, beside intake; and bases before the log goes.
 
 An agent's horizon is moved in a short transaction of its own, fenced like a batch: intake waits
 for it some milliseconds at most. The rows before it are deleted after a moment in which requests
@@ -13,6 +13,7 @@ from time import perf_counter
 
 import asyncpg
 import structlog
+from nats.errors import Error as NatsError
 
 from stratoscope.domain.retention import (
     Cut,
@@ -29,6 +30,7 @@ from stratoscope.domain.retention import (
     goal,
 )
 from stratoscope.domain.seek import UpTo
+from stratoscope.projector.bases import BaseKeeper
 from stratoscope.projector.metrics import Metrics
 from stratoscope.store.leases import Held
 from stratoscope.store.retention import Retention
@@ -37,6 +39,7 @@ from stratoscope_contracts.subjects import partition_of
 
 log = structlog.get_logger(__name__)
 
+_PASSING = (asyncpg.PostgresError, asyncpg.InterfaceError, NatsError, OSError, TimeoutError)
 # What a request may still read before the horizon that it has found.
 GRACE = 2.0
 
@@ -66,15 +69,6 @@ class Cleaner:
         self._keeping = keeping
         self._metrics = metrics
         self._grace = grace
-
-    async def run(self, interval: float) -> None:
-        """Clean up again and again. A run that fails is tried again at the next turn."""
-        while True:
-            await asyncio.sleep(interval)
-            try:
-                await self.clean(datetime.now(UTC))
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                log.warning("retention was cut short", error=f"{type(error).__name__}: {error}")
 
     async def clean(self, now: datetime) -> Cleaned:
         """Drop what is over a limit by now."""
@@ -114,6 +108,19 @@ class Cleaner:
                 left, swept = await retention.sweep(left)
                 self._metrics.dropped(swept.events, swept.versions)
                 await asyncio.sleep(perf_counter() - started)
+
+
+async def upkeep(bases: BaseKeeper, cleaner: Cleaner, interval: float) -> None:
+    """Clean up again and again. A run that fails is tried again at the next turn."""
+    while True:
+        await asyncio.sleep(interval)
+        now = datetime.now(UTC)
+        try:
+            # First, so that nothing is dropped that a base would have to be made of.
+            await bases.advance(now)
+            await cleaner.clean(now)
+        except _PASSING as error:
+            log.warning("retention was cut short", error=f"{type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import asyncio
 import os
 import socket
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -20,13 +20,15 @@ from stratoscope.broker.connection import Connection
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Puller
 from stratoscope.domain.records import Batch
+from stratoscope.projector.bases import BaseKeeper, LogFront, begin
 from stratoscope.projector.following import Following
 from stratoscope.projector.gathering import Gathering
 from stratoscope.projector.log_check import check_log
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.pipeline import BATCH, Pipeline
+from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
-from stratoscope.projector.retention import Cleaner
+from stratoscope.projector.retention import Cleaner, upkeep
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.store.database import connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeReader, IntakeWriter, Progress
@@ -57,6 +59,7 @@ class Wiring:
     reached: Checkpoints | None = None
     # A rebuild tells nobody what it projects until that serves.
     quiet: bool = False
+    quarantine: Quarantine = field(default_factory=Quarantine)
 
 
 class Term:
@@ -132,6 +135,7 @@ class Term:
             passed={one.partition: one.stream_seq for one in held},
             field_index=wiring.settings.field_index,
             closing=wiring.settings.closing,
+            quarantine=wiring.quarantine,
         )
         async with puller:
             # Only now: a consumer ends with its stream, so what is checked is what is read.
@@ -144,15 +148,35 @@ class Term:
                 last_seq=self._last_seq,
                 told=self._told,
                 metrics=wiring.metrics,
+                quarantine=wiring.quarantine,
             )
+            await self._start_from_bases(sessions, held)
+            interval = wiring.settings.retention.cleanup_interval
             cleaner = Cleaner(
                 sessions, lambda: held, wiring.settings.retention.keeping, wiring.metrics
             )
             await _accompanied(
                 pipeline.run(self._turn),
                 self._resolve(sessions, reader, held),
-                cleaner.run(wiring.settings.retention.cleanup_interval),
+                upkeep(self._bases(sessions, held), cleaner, interval),
             )
+
+    async def _start_from_bases(self, sessions: asyncpg.Pool, held: Sequence[Held]) -> None:
+        """Begin what is empty where the log no longer has the beginning."""
+        empty = [one.partition for one in held if not one.stream_seq]
+        if empty:
+            now = datetime.now(UTC)
+            await begin(sessions, STREAM_RECORD, empty, await self._front(), now)
+
+    def _bases(self, sessions: asyncpg.Pool, held: Sequence[Held]) -> BaseKeeper:
+        interval = timedelta(seconds=self._wiring.settings.retention.cleanup_interval)
+        metrics = self._wiring.metrics
+        return BaseKeeper(sessions, STREAM_RECORD, lambda: held, self._front, interval, metrics)
+
+    async def _front(self) -> LogFront:
+        info = await self._wiring.broker.jetstream.stream_info(STREAM_RECORD)
+        seconds = info.config.max_age
+        return LogFront(info.state.first_seq, timedelta(seconds=seconds) if seconds else None)
 
     async def _tend(self, leases: Leases) -> None:
         """Renew the leases, and ask for a new turn where partitions are to be had or given."""

@@ -50,3 +50,30 @@ create table session (
 );
 comment on table session is 'An operator''s place in a timeline.';
 create index session_of_agent on session (space, agent, created_at);
+
+create table base (
+    space text not null,
+    agent text not null,
+    partition smallint not null,
+    ordinal integer not null,
+    first_seq bigint not null,
+    stream_seq bigint not null,
+    through_seq bigint not null,
+    event_index bigint not null,
+    version bigint,
+    clock timestamptz not null,
+    recorded_at timestamptz not null,
+    until timestamptz,
+    log_created_at timestamptz,
+    event json,
+    state json,
+    taints json,
+    blob bytea,
+    primary key (space, agent)
+);
+comment on table base is 'Where a timeline starts again once the log before it has been cut: its last event and state up to a message, as rows of a projection without what numbers are in it.';
+comment on column base.first_seq is 'The agent''s first message: where the log still has it, the base is not needed. 1 where nobody knows.';
+comment on column base.log_created_at is 'The stream that it was made from; it says nothing about another one.';
+comment on column base.through_seq is 'Up to this message, and this time, nothing more was recorded.';
+alter table base alter column blob set storage external;
+create index base_of_partition on base (partition);
