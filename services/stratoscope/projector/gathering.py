@@ -24,6 +24,7 @@ from stratoscope.domain.records import (
     Timeline,
 )
 from stratoscope.projector.decode import decode
+from stratoscope.projector.quarantine import Quarantine
 from stratoscope.store.intake import IntakeReader
 
 # A batch's probe may run while the batch before it is on its way to the database; one more is
@@ -58,6 +59,7 @@ class Gathering:
         passed: Mapping[int, int],
         field_index: bool = True,
         max_heads: int = _MAX_HEADS,
+        quarantine: Quarantine | None = None,
         closing: Closing | None = None,
     ) -> None:
         self._reader = reader
@@ -65,6 +67,7 @@ class Gathering:
         self._complete = complete
         self._cache_bytes = cache_bytes
         self._max_heads = max_heads
+        self._quarantine = quarantine or Quarantine()
         self._passed = passed
         self._limits = Limits(field_index=field_index, closing=closing or Closing())
         self._furthest = max(passed.values())
@@ -77,7 +80,9 @@ class Gathering:
 
     async def gather(self, delivered: Sequence[Delivered]) -> Gathered:
         """Read messages and look up what the fold must know."""
-        decoded = [decode(message) for message in delivered if self._is_due(message)]
+        # Looked up for each message only while there is somebody to find.
+        read = self._read if self._quarantine.condemned else decode
+        decoded = [read(message) for message in delivered if self._is_due(message)]
         if decoded:
             decoded = await self._judged(decoded)
         readable = [one for one in decoded if isinstance(one, Message)]
@@ -100,6 +105,9 @@ class Gathering:
         self._recent.append((known, frozenset(batch.heads)))
         self._shrink()
         return batch
+
+    def _read(self, message: Delivered) -> Message | Rejection:
+        return self._quarantine.verdict(message.stream_seq) or decode(message)
 
     async def _judged(self, decoded: list[Message | Rejection]) -> list[Message | Rejection]:
         """The same, with what an earlier projection of this log refused marked as refused."""

@@ -16,6 +16,7 @@ from stratoscope.domain.records import Batch
 from stratoscope.projector.dead_letters import buried
 from stratoscope.projector.gathering import Gathered, Gathering
 from stratoscope.projector.metrics import Metrics
+from stratoscope.projector.quarantine import Quarantine, Unstorable, of_the_data
 from stratoscope.store.intake import IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
 
@@ -51,6 +52,7 @@ class Pipeline:
         last_seq: Callable[[], Awaitable[int]],
         told: Told,
         metrics: Metrics,
+        quarantine: Quarantine | None = None,
     ) -> None:
         self._source = source
         self._gathering = gathering
@@ -59,6 +61,8 @@ class Pipeline:
         self._last_seq = last_seq
         self._told = told
         self._metrics = metrics
+        self._quarantine = quarantine or Quarantine()
+        self._taken = min(held.stream_seq for held in leases.held)
         self._commit: asyncio.Task[None] | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -75,8 +79,10 @@ class Pipeline:
     async def _turn(self) -> None:
         # With a commit on its way there is something to wait for besides new messages.
         wait = _IDLE if self._commit is None else 0.0
-        delivered = await self._source.take(BATCH, wait, BATCH_BYTES)
+        limit = self._quarantine.batch(self._taken, BATCH)
+        delivered = await self._source.take(limit, wait, BATCH_BYTES)
         if delivered:
+            self._taken = delivered[-1].stream_seq
             self._metrics.taken(delivered)
             with self._metrics.stage("gather"):
                 gathered = await self._gathering.gather(delivered)
@@ -101,7 +107,13 @@ class Pipeline:
         progress = Progress(gathered.through, last.stream_seq, fingerprint(last.subject, last.data))
         dead = buried(delivered, batch.rejections)
         with self._metrics.stage("commit"):
-            await self._writer.commit(batch, dead, self._leases.held, progress)
+            try:
+                await self._writer.commit(batch, dead, self._leases.held, progress)
+            except Exception as error:
+                if not of_the_data(error):
+                    raise
+                self._quarantine.blame(delivered[0].stream_seq, last.stream_seq, error)
+                raise Unstorable(f"a batch was refused by the database: {error}") from error
         self._moved(progress)
         self._metrics.committed(delivered, batch)
         await self._told(batch, progress, self._leases.held)

@@ -17,6 +17,7 @@ from stratoscope.broker.puller import Doubt
 from stratoscope.domain.delta import DamagedChain
 from stratoscope.projector.dead_letters import Undertaker
 from stratoscope.projector.log_check import LogReplaced
+from stratoscope.projector.quarantine import Unstorable
 from stratoscope.projector.term import Term, Wiring
 from stratoscope.store.database import DatabaseUnreachable
 from stratoscope.store.intake import FenceLost
@@ -26,7 +27,14 @@ log = structlog.get_logger(__name__)
 _PASSING = (
     # What asyncpg says where the server died between two steps of a question.
     asyncpg.InternalClientError,
-    *(Doubt, FenceLost, DatabaseUnreachable, asyncpg.PostgresError, asyncpg.InterfaceError),
+    *(
+        Doubt,
+        FenceLost,
+        Unstorable,
+        DatabaseUnreachable,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+    ),
     *(NatsError, OSError, TimeoutError),
 )
 _BACKOFF = 0.1
