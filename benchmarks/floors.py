@@ -17,11 +17,11 @@ class Floors:
 
     def at_most(self, said: str, value: float, bound: float, unit: str = "") -> None:
         """A figure that must not be larger than its bound."""
-        self._said(said, value, f"at most {bound:g}{unit}", value <= bound, unit)
+        self._said(said, value, f"at most {_figure(bound)}{unit}", value <= bound, unit)
 
     def at_least(self, said: str, value: float, bound: float, unit: str = "") -> None:
         """A figure that must not be smaller than its bound."""
-        self._said(said, value, f"at least {bound:g}{unit}", value >= bound, unit)
+        self._said(said, value, f"at least {_figure(bound)}{unit}", value >= bound, unit)
 
     def skipped(self, said: str, reason: str) -> None:
         """A floor that can't be looked at; it neither holds nor fails."""
@@ -35,6 +35,10 @@ class Floors:
 
     def _said(self, said: str, value: float, bound: str, holds: bool, unit: str) -> None:
         verdict = "ok  " if holds else "FAIL"
-        print(f"  {verdict}  {said}: {value:.3g}{unit} (floor: {bound})", flush=True)
+        print(f"  {verdict}  {said}: {_figure(value)}{unit} (floor: {bound})", flush=True)
         if not holds:
             self.failed.append(said)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
