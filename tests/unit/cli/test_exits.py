@@ -133,6 +133,27 @@ def test_without_the_servers_extra_one_is_told_what_to_install() -> None:
     assert "pip install 'stratoscope[server]'" in ended.stderr
 
 
+def test_ctrl_c_while_a_command_loads_says_nothing() -> None:
+    """Most of a short command's time goes into its imports."""
+    program = """
+import sys
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("nats", "pydantic", "rich"):
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, CtrlC())
+sys.argv = ["stratoscope", "stats"]
+from stratoscope.cli.app import main
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "word"),
     [
