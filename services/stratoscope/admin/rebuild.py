@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
+from nats.js.api import StreamState
 
 from stratoscope.admin.progress import Pace, Teller
 from stratoscope.broker import feed
@@ -223,7 +224,8 @@ class _Run:
         self._teller.stage(f"comparing {self._new.schema} with {self._old.schema}")
         # A session of its own: it looks at one moment for as long as it takes.
         async with connection(self._settings.postgres_dsn, OPERATIONS, APPLICATION) as session:
-            found = await compare(session, self._old.schema, self._new.schema)
+            whole = (await self._log()).first_seq <= 1
+            found = await compare(session, self._old.schema, self._new.schema, whole=whole)
         self._teller.stage(f"{found.agents} agents compared, {found.differing} differ")
         return found
 
@@ -283,8 +285,10 @@ class _Run:
         return min((await self._projections.checkpoints(projection.schema)).values())
 
     async def _last_seq(self) -> int:
-        info = await self._broker.jetstream.stream_info(STREAM_RECORD)
-        return info.state.last_seq
+        return (await self._log()).last_seq
+
+    async def _log(self) -> StreamState:
+        return (await self._broker.jetstream.stream_info(STREAM_RECORD)).state
 
 
 def _ended(running: asyncio.Task[None]) -> bool:

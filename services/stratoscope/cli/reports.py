@@ -68,11 +68,14 @@ def _refused(done: "Rebuilt") -> list[RenderableType]:
 
 
 def _difference(one: "Difference") -> tuple[Text, ...]:
-    parts = (
-        f"{old:,} → {new:,} {part}" if old != new else f"{part} differ"
-        for part, (old, new) in one.parts.items()
-    )
+    parts = (_part(name, old, new) for name, (old, new) in one.parts.items())
     return Text(one.space), Text(one.agent, style="bold"), Text(", ".join(parts))
+
+
+def _part(name: str, old: int, new: int) -> str:
+    if name == "begins":
+        return f"begins at event {new:,} instead of {old:,}, since the log has been cut"
+    return f"{old:,} → {new:,} {name}" if old != new else f"{name} differ"
 
 
 def verified(found: "Verified") -> Report:

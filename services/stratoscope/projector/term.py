@@ -151,14 +151,10 @@ class Term:
                 quarantine=wiring.quarantine,
             )
             await self._start_from_bases(sessions, held)
-            interval = wiring.settings.retention.cleanup_interval
-            cleaner = Cleaner(
-                sessions, lambda: held, wiring.settings.retention.keeping, wiring.metrics
-            )
             await _accompanied(
                 pipeline.run(self._turn),
                 self._resolve(sessions, reader, held),
-                upkeep(self._bases(sessions, held), cleaner, interval),
+                self._upkeep(sessions, held),
             )
 
     async def _start_from_bases(self, sessions: asyncpg.Pool, held: Sequence[Held]) -> None:
@@ -168,10 +164,16 @@ class Term:
             now = datetime.now(UTC)
             await begin(sessions, STREAM_RECORD, empty, await self._front(), now)
 
-    def _bases(self, sessions: asyncpg.Pool, held: Sequence[Held]) -> BaseKeeper:
-        interval = timedelta(seconds=self._wiring.settings.retention.cleanup_interval)
-        metrics = self._wiring.metrics
-        return BaseKeeper(sessions, STREAM_RECORD, lambda: held, self._front, interval, metrics)
+    async def _upkeep(self, sessions: asyncpg.Pool, held: Sequence[Held]) -> None:
+        if self._wiring.quiet:
+            # A projection that is being filled knows no agent's newest record: whatever it would
+            # put down or drop is the business of the one that serves.
+            await asyncio.Event().wait()
+        retention, metrics = self._wiring.settings.retention, self._wiring.metrics
+        interval = timedelta(seconds=retention.cleanup_interval)
+        bases = BaseKeeper(sessions, STREAM_RECORD, lambda: held, self._front, interval, metrics)
+        cleaner = Cleaner(sessions, lambda: held, retention.keeping, metrics)
+        await upkeep(bases, cleaner, retention.cleanup_interval)
 
     async def _front(self) -> LogFront:
         info = await self._wiring.broker.jetstream.stream_info(STREAM_RECORD)

@@ -19,11 +19,15 @@ _PROJECTIONS = queries("projections")
 _PAGE = 1000
 _NAMED = 1000
 PARTS = ("events", "versions", "edges", "taints")
+BEGINS = "begins"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An agent of which the two say different things: by part, how many rows each has."""
+    """An agent of which the two say different things: by part, how many rows each has.
+
+    The part `begins` has the first events instead, where the new one begins later.
+    """
 
     space: str
     agent: str
@@ -46,8 +50,13 @@ class Comparison:
             self.differences.append(found)
 
 
-async def compare(session: asyncpg.Connection, old: str, new: str) -> Comparison:
-    """Compare the projections in two schemas; the session is one of its own."""
+async def compare(
+    session: asyncpg.Connection, old: str, new: str, *, whole: bool = True
+) -> Comparison:
+    """Compare the projections in two schemas; the session is one of its own.
+
+    Where the log is not `whole`, depths and whatever else counts from its beginning may differ.
+    """
     async with session.transaction(isolation="repeatable_read", readonly=True):
         reached = [await _checkpoints(session, schema) for schema in (old, new)]
         through = {number: min(seqs[number] for seqs in reached) for number in reached[0]}
@@ -56,6 +65,7 @@ async def compare(session: asyncpg.Connection, old: str, new: str) -> Comparison
             list(through.values()),
             *await _horizons(session, old, new),
             min([await _unresolved_from(session, schema) for schema in (old, new)]),
+            whole,
         )
         # Each is planned where it is opened, and keeps to the schema that it sees there.
         rows = [_Rows(await _opened(session, schema, arguments)) for schema in (old, new)]
@@ -102,6 +112,9 @@ def _differing(
         sides = [(row[part], row[f"{part}_digest"]) if row else (0, None) for row in (left, right)]
         if sides[0] != sides[1]:
             found[part] = (sides[0][0], sides[1][0])
+    if left and right and right["begins"] > left["begins"]:
+        # The log has been cut: what is before is in the old one only.
+        found[BEGINS] = (left["begins"], right["begins"])
     return found
 
 

@@ -85,7 +85,7 @@ def test_every_command_is_described_with_its_options() -> None:
             if parameter.param_type_name == "option"
             for option in parameter.opts
         }
-        asks = common if common & taken else set()
+        asks = common if common <= taken else set()
         assert described[name] | asks == taken, name
 
 

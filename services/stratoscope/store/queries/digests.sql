@@ -13,7 +13,8 @@ where first_position > 0 or first_shown > 0
 -- name: digests
 -- Of each agent's records up to the same message of its partition, and from the same horizon on.
 -- Left out is what may differ between two that are equal: numbers of agents, types and paths, the
--- grouping and spelling of deltas, and the field index, which a setting turns off.
+-- grouping and spelling of deltas, and the field index, which a setting turns off. Where the log
+-- has lost its beginning ($8 is false), also what counts from there.
 with cut as (
          select * from unnest($1::smallint[], $2::bigint[]) as cut(partition, through)
      ),
@@ -24,6 +25,7 @@ with cut as (
      ),
      line as (
          select agent.agent_id, agent.space, agent.name, cut.through,
+                greatest(agent.first_position, 0) as begins,
                 coalesce(horizon.first_event, 0) as first_event,
                 coalesce(horizon.first_version, 0) as first_version
          from agent
@@ -36,7 +38,7 @@ with cut as (
                     event.event_index, event.stream_seq, event.ordinal, event.clock,
                     event.recorded_at, event.occurred_at, event_type.name, event.id,
                     event.data::text, event.metadata::text, event.causes, event.patch::text,
-                    event.traceparent, case when event.stream_seq < $7 then event.depth end
+                    event.traceparent, case when $8 and event.stream_seq < $7 then event.depth end
                 ), 0)) as digest
          from event
          join line using (agent_id)
@@ -49,7 +51,7 @@ with cut as (
                 bit_xor(hash_record_extended(row(
                     version.version, version.event_index, version.stream_seq, version.ordinal,
                     version.clock, version.recorded_at, version.occurred_at, version.memory_usage,
-                    version.since_snapshot, version.snapshot_id, version.size, version.digest,
+                    case when $8 then version.since_snapshot end, version.snapshot_id, version.size, version.digest,
                     version.metadata::text, version.label, version.traceparent
                 ), 0)) as digest
          from state_version as version
@@ -77,7 +79,7 @@ with cut as (
            and (taint.event_index >= line.first_event or line.first_event = 0)
          group by taint.agent_id
      )
-select line.space, line.name,
+select line.space, line.name, line.begins,
        coalesce(events.events, 0) as events, events.digest as events_digest,
        coalesce(versions.versions, 0) as versions, versions.digest as versions_digest,
        coalesce(edges.edges, 0) as edges, edges.digest as edges_digest,
