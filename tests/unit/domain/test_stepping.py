@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stratoscope.domain.seek import Extent, Stand, UpTo
+from stratoscope.domain.seek import Extent, Horizon, Stand, UpTo
 from stratoscope.domain.stepping import (
     Footing,
     Move,
@@ -89,3 +89,25 @@ def test_without_a_clock_seconds_count_from_the_first_record():
 def test_back_past_all_time_is_its_beginning():
     move = step("backward", SecondsSize(seconds=1e300), footing(2), SPAN)
     assert move.clock == datetime.min.replace(tzinfo=UTC)
+
+
+HORIZON = Horizon(10, 400, at(100), at(100))
+SHORTENED = Span(Extent(50, 30, 10, 8, 8, HORIZON), at(100), at(500))
+
+
+def test_backward_stops_at_the_horizon():
+    here = Footing(12, 9, False, at(120))
+    assert step("backward", EventsSize(events=9), here, SHORTENED).target == UpTo(event_index=10)
+    back = step("backward", SecondsSize(seconds=60), here, SHORTENED)
+    assert (back.target, back.clock) == (UpTo(event_index=10), at(100))
+    near = step("backward", SecondsSize(seconds=15), here, SHORTENED)
+    assert near.target == UpTo(clock=at(105))
+
+
+def test_from_the_horizon_there_is_no_way_back():
+    here = Footing(10, 8, False, at(100))
+    for size in (EventsSize(events=1), SecondsSize(seconds=1)):
+        with pytest.raises(NavigationOutOfBounds) as caught:
+            step("backward", size, here, SHORTENED)
+        assert caught.value.details["index"] == 9
+        assert caught.value.details["horizon"]["event_index"] == 10
