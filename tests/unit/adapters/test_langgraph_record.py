@@ -187,6 +187,20 @@ def test_a_subgraph_may_be_left_closed() -> None:
     assert names == {None, "before", "inner", "after"}
 
 
+@pytest.mark.timeout(30)
+async def test_a_graph_with_a_subgraph_may_be_held_to_one_task_at_a_time() -> None:
+    """LangGraph would wait for ever for the thread that it waits in."""
+    alone = {**CONFIG, "max_concurrency": 1}
+    listing, awaited = Listing(), AsyncListing()
+    recorded(graphs.with_subgraph, listing).invoke({"n": 0}, alone)
+    assert not listing.events("langgraph.checkpoint")
+    await recorded(graphs.with_subgraph, awaited).ainvoke({"n": 0}, alone)
+    assert awaited.events("langgraph.checkpoint")
+    assert [each.data for each in listing.snapshots()] == [
+        each.data for each in awaited.snapshots()
+    ]
+
+
 def test_messages_of_tools_and_models_give_a_result_its_type() -> None:
     def answer(message: Any) -> Any:
         graph = StateGraph(graphs.Chat)

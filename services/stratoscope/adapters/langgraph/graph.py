@@ -70,7 +70,7 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Any]:
         """Stream the graph, recorded."""
-        found = session_of(self, self._recording, input, config, kwargs)
+        found = session_of(self, self._recording, input, config, kwargs, in_threads=True)
         if found is None:
             yield from super().stream(input, config, **kwargs)
             return
@@ -95,7 +95,7 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         """Stream the graph, recorded."""
-        found = session_of(self, self._recording, input, config, kwargs)
+        found = session_of(self, self._recording, input, config, kwargs, in_threads=False)
         if found is None:
             async with aclosing(cast(Any, super().astream(input, config, **kwargs))) as parts:
                 async for raw in parts:

@@ -98,6 +98,8 @@ def session_of(
     input: Any,
     config: RunnableConfig | None,
     arguments: dict[str, Any],
+    *,
+    in_threads: bool,
 ) -> tuple[Session, dict[str, Any]] | None:
     """The session of a run and the arguments to stream it with; None where it is not recorded.
 
@@ -115,6 +117,9 @@ def session_of(
     )
     keeps = graph.checkpointer not in (None, False) or _SAVER in place
     look_inside = recording.subgraphs and any(True for _ in graph.get_subgraphs())
+    if in_threads and _settled(graph, config).get("max_concurrency") == 1:
+        # What LangGraph waits with for a subgraph's stream would have the only thread there is.
+        look_inside = False
     real = streamed(asks, keeps_checkpoints=keeps, look_inside=look_inside)
     name = recording.agent_name(place, graph.get_name())
     run = Run(_opening(name, place, input, keeps), recording.drawing, recording.memory, new_id)
@@ -131,7 +136,11 @@ def agent_of(
 
 
 def _place(graph: AnyGraph, config: RunnableConfig | None) -> dict[str, Any]:
-    return dict(ensure_config(merge_configs(graph.config, config)).get("configurable") or {})
+    return dict(_settled(graph, config).get("configurable") or {})
+
+
+def _settled(graph: AnyGraph, config: RunnableConfig | None) -> RunnableConfig:
+    return ensure_config(merge_configs(graph.config, config))
 
 
 def _opening(agent: str, place: dict[str, Any], input: Any, keeps_checkpoints: bool) -> Opening:
