@@ -155,10 +155,17 @@ def after_index(index: int, extent: Extent) -> Target:
     return end(extent) if index == extent.last_event else UpTo(event_index=index)
 
 
-def outside(kind: str, asked: object, extent: Extent) -> NavigationOutOfBounds:
-    """The error for a place outside the timeline; with its horizon, where it has one."""
+def outside(
+    kind: str, asked: object, extent: Extent, agent: str | None = None
+) -> NavigationOutOfBounds:
+    """The error for a place outside the timeline, with its horizon, where it has one.
+
+    `agent` is named where a request did not name one.
+    """
     first, last = extent.first, extent.last_event
     details: dict[str, Any] = {kind: asked, "first": first, "last": last}
+    if agent is not None:
+        details["agent"] = agent
     said = f"{asked} is outside {first} to {last}"
     if extent.horizon is not None:
         details["horizon"] = extent.horizon.told()

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from stratoscope.domain import paths
-from stratoscope.domain.seek import MAX_STREAM_SEQ
+from stratoscope.domain.seek import MAX_STREAM_SEQ, UpTo, asked_for, outside
 from stratoscope.domain.timeline import Place
 from stratoscope.navigator import spelling
 from stratoscope.navigator.reading import EMPTY_STATE, Reading, path_of, value_at
@@ -98,6 +98,10 @@ async def _bound(reading: Reading, at: AtStreamSeq | CutTime) -> Bound:
             assert_never(at)
 
 
+def _sought(bound: Bound) -> UpTo:
+    return UpTo(clock=bound.clock, recorded_at=bound.recorded_at, place=bound.place)
+
+
 def _up_to(stream_seq: int) -> Bound:
     return Bound(place=Place(min(stream_seq, MAX_STREAM_SEQ), _LAST_ORDINAL))
 
@@ -122,8 +126,12 @@ async def _stood(
         there = [
             (timeline, stand)
             for timeline, stand in zip(page, stands, strict=True)
-            if named or stand.event_index >= 0 or stand.version >= 0
+            if named or timeline.horizon or stand.event_index >= 0 or stand.version >= 0
         ]
+        for timeline, stand in there:
+            # Left out it would look as if there had been nothing of it yet.
+            if not timeline.extent.keeps(stand):
+                raise outside(*asked_for(_sought(bound)), timeline.extent, timeline.agent)
         standings = await reading.states.standings_of([(one.agent_id, at) for one, at in there])
         part: list[_Stood] = []
         size = 0

@@ -93,6 +93,19 @@ async def test_places_before_the_horizon_are_answered_with_it(kept):
         assert f"before event {first}" in caught.value.message
 
 
+async def test_a_cut_before_the_horizon_names_the_agent(kept):
+    await recorded_run(kept)
+    await kept.add("b", event(), snapshot({"b": 1}))
+    await kept.clean(HUNDRED)
+    for at in ({"stream_seq": 1}, {"time": after(1).isoformat(), "clock": "occurred"}):
+        with pytest.raises(NavigationOutOfBounds) as caught:
+            await kept.ask("state.cut", at=at)
+        assert caught.value.details["agent"] == "a"
+        assert caught.value.details["horizon"]["event_index"] >= 300
+    cut = await kept.ask("state.cut", at={"stream_seq": kept.recorded.last_seq})
+    assert [one["agent"] for one in cut["states"]] == ["a", "b"]
+
+
 async def test_the_horizons_own_times_and_index_can_be_asked_for(kept):
     await recorded_run(kept)
     await kept.clean(HUNDRED)

@@ -17,6 +17,7 @@ from stratoscope.domain.seek import (
     beginning,
     dropped,
     end,
+    outside,
     plan,
 )
 from stratoscope.domain.timeline import Place
@@ -84,6 +85,11 @@ def test_an_index_before_the_horizon_is_answered_with_it(index: int) -> None:
     with pytest.raises(NavigationOutOfBounds, match="before event 10, of 2026") as caught:
         after_index(index, SHORTENED)
     assert caught.value.details == {"index": index, "first": 10, "last": 49, "horizon": TOLD}
+
+
+def test_an_agent_is_named_where_the_request_named_none() -> None:
+    error = outside("stream_seq", 1, SHORTENED, "explorer")
+    assert error.details["agent"] == "explorer"
 
 
 def test_the_horizon_itself_is_kept() -> None:
