@@ -7,6 +7,7 @@ so the search has a budget of bytes rebuilt, after which it says how far it got.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import orjson
 
@@ -114,7 +115,7 @@ async def state_history(reading: Reading, request: StateHistoryRequest) -> Json:
     timeline = await reading.timeline(request.agent)
     start, end = await reading.stretch(timeline, request.from_, request.to)
     after = start.version if key is None else min(max(start.version, key), end.version)
-    index = await Fields(reading.session).index(timeline.agent_id, field)
+    index = await Fields(reading.session).index(timeline.agent_id, timeline.indexed_from, field)
     search = _Search(reading, timeline.agent_id, field, index, "forward", after, end.version)
     found: list[tuple[FieldChange, VersionRow, VersionRow | None]] = []
     while len(found) < request.limit and not search.exhausted and not search.over_budget:
@@ -132,7 +133,7 @@ async def state_last_write(reading: Reading, request: StateLastWriteRequest) -> 
     field = path_of(request.path)
     timeline = await reading.timeline(request.agent)
     start, end = await reading.stretch(timeline, None, request.before)
-    index = await Fields(reading.session).index(timeline.agent_id, field)
+    index = await Fields(reading.session).index(timeline.agent_id, timeline.indexed_from, field)
     search = _Search(
         reading, timeline.agent_id, field, index, "backward", start.version, end.version
     )
@@ -168,22 +169,26 @@ async def _spelled(
     field: Segments,
     found: Sequence[tuple[FieldChange, VersionRow, VersionRow | None]],
 ) -> list[Json]:
-    stands = [row.stand for _, row, _ in found]
-    standings = await reading.states.standings(timeline.agent_id, stands)
+    versions = [change.version for change, _, _ in found]
+    written = await Fields(reading.session).written(timeline.agent_id, versions)
     return [
         {
             "change": _change(field, change),
-            "position": spelling.position(timeline.agent, standing),
-            "event_id": str(standing.event_id) if standing.event_id else None,
+            "position": spelling.written(timeline.agent, written[change.version]),
+            "event_id": _id(written[change.version].event_id),
             "event_span": row.event_index - (before.event_index if before else -1),
         }
-        for (change, row, before), standing in zip(found, standings, strict=True)
+        for change, row, before in found
     ]
 
 
 async def _position(reading: Reading, timeline: Timeline, row: VersionRow) -> Json:
-    standing = await reading.states.standing(timeline.agent_id, row.stand)
-    return spelling.position(timeline.agent, standing)
+    written = await Fields(reading.session).written(timeline.agent_id, [row.version])
+    return spelling.written(timeline.agent, written[row.version])
+
+
+def _id(id_: UUID | None) -> str | None:
+    return None if id_ is None else str(id_)
 
 
 def _change(field: Segments, change: FieldChange) -> Json:

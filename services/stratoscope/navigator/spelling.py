@@ -10,6 +10,7 @@ from stratoscope.domain.canonical import canonical
 from stratoscope.domain.compare import Difference, Summary
 from stratoscope.domain.paths import MISSING, format
 from stratoscope.domain.timeline import BEFORE_FIRST, is_clamped, is_late
+from stratoscope.store.fields import Written
 from stratoscope.store.sessions import SessionPlace
 from stratoscope.store.states import Standing
 from stratoscope.store.timelines import EventRow, Timeline
@@ -70,6 +71,21 @@ def event(row: EventRow) -> Json:
         "late": is_late(occurred_at, row.clock),
         "clamped": is_clamped(occurred_at, row.clock),
         "depth": row.depth,
+    }
+
+
+def written(agent_name: str, place: Written) -> Json:
+    """Position, right after a state was set."""
+    return {
+        "agent": agent_name,
+        "event_index": place.event_index,
+        "event_id": str(place.event_id) if place.event_id else None,
+        "stream_seq": place.stream_seq,
+        "ordinal": place.ordinal,
+        "occurred_at": render_time(place.occurred_at),
+        "recorded_at": render_time(place.recorded_at),
+        "snapshot_id": str(place.snapshot_id) if place.snapshot_id else None,
+        "state_event_index": place.event_index,
     }
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
@@ -47,15 +50,27 @@ class VersionRow:
         return tuple(self.version - self.slot + slot for slot in delta.chain(self.slot))
 
 
+class Written(NamedTuple):
+    """The position right after a version."""
+
+    version: int
+    event_index: int
+    event_id: UUID | None
+    stream_seq: int
+    ordinal: int
+    occurred_at: datetime
+    recorded_at: datetime
+    snapshot_id: UUID | None
+
+
 class Fields:
     """What is known of fields, by way of one session."""
 
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
-    async def index(self, agent_id: int, field: Segments) -> FieldIndex:
-        """What a field is found by in an agent's index."""
-        complete_from = await self._session.fetchval(_SQL["indexed_from"], agent_id)
+    async def index(self, agent_id: int, complete_from: int, field: Segments) -> FieldIndex:
+        """What a field is found by in an agent's index, which begins with a version."""
         if not field:
             return FieldIndex((), complete_from, everything=True)
         rows = await self._session.fetch(
@@ -111,6 +126,11 @@ class Fields:
         """Where versions stand; those that are gone are left out."""
         rows = await self._session.fetch(_SQL["versions"], agent_id, sorted(set(versions)))
         return {row["version"]: VersionRow(*row) for row in rows}
+
+    async def written(self, agent_id: int, versions: Sequence[int]) -> dict[int, Written]:
+        """Where versions stand, as positions are told."""
+        rows = await self._session.fetch(_SQL["written"], agent_id, versions)
+        return {row["version"]: Written(*row) for row in rows}
 
     async def frames(self, agent_id: int, rows: Sequence[VersionRow]) -> dict[int, delta.Frame]:
         """All blobs that rebuild some versions; neighbours share most of theirs."""

@@ -33,6 +33,7 @@ class Timeline:
     horizon_seq: int | None = None
     horizon_clock: datetime | None = None
     horizon_recorded_at: datetime | None = None
+    indexed_from: int = 0
 
     @property
     def extent(self) -> Extent:

@@ -13,9 +13,6 @@ where agent_id = $1 and path > $2 || '[' and path < $2 || '\'
 union all
 select path_no, false from path where agent_id = $1 and path = any($3::text[])
 
--- name: indexed_from
-select indexed_from from agent where agent_id = $1
-
 -- name: candidates_forward
 -- Versions with a row at one of the paths, the first ones of a stretch.
 select change.version
@@ -55,3 +52,18 @@ select version, slot, size, digest, blob
 from state_version
 where agent_id = $1 and version = any($2::bigint[])
 order by version
+
+-- name: written
+-- Where some versions stand: right after each, with the event and the snapshot before it.
+select version.version, version.event_index, event.id as event_id, version.stream_seq,
+       version.ordinal, coalesce(event.occurred_at, event.clock, version.occurred_at, version.clock)
+           as occurred_at,
+       coalesce(event.recorded_at, version.recorded_at) as recorded_at, snapshot.snapshot_id
+from state_version as version
+left join event
+    on event.agent_id = version.agent_id and event.event_index = version.event_index
+left join state_version as snapshot
+    on snapshot.agent_id = version.agent_id
+    and snapshot.version = version.version - version.since_snapshot
+where version.agent_id = $1 and version.version = any($2::bigint[])
+order by version.version
