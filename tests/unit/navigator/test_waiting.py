@@ -68,3 +68,14 @@ async def test_all_are_let_go_when_the_process_ends():
             await task
         assert refused.value.details == {"reached": 3, "wanted": 9}
     await waiting.close()
+
+
+async def test_what_another_projection_had_is_not_waited_for_as_if_it_were_here():
+    checkpoints = Checkpoints({1: 3}, {1: 12})
+    waiting = Waiting(checkpoints.read, every=0.01)
+    waiting.heard([1], 10)
+    waiting.forget()
+    with pytest.raises(NotProjectedYet):
+        await waiting.until([1], 10, 0)
+    await waiting.until([1], 10, 1)
+    await waiting.close()
