@@ -57,12 +57,12 @@ async def begin(
 
 
 def times(front: LogFront, interval: timedelta, now: datetime) -> Times:
-    """Two turns ahead of the log's end at least, and some more so that it lasts."""
+    """Two turns ahead of the log's end at least, and some more so that it lasts; never past now."""
     if front.max_age is None:
         return Times(None, None)
     lost = now - front.max_age
     ahead = max(4 * interval, front.max_age * SLACK)
-    return Times(lost + 2 * interval, lost + ahead)
+    return Times(min(lost + 2 * interval, now), min(lost + ahead, now))
 
 
 class BaseKeeper:
