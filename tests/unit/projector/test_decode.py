@@ -91,7 +91,7 @@ EVENT = b'{"type":"a"}'
         (b'{"state":null}', "snapshot", None, "wrong_shape"),
         (b'{"state":{},"memory_usage":-1}', "snapshot", None, "wrong_shape"),
         (b'{"state":{},"memory_usage":9223372036854775808}', "snapshot", None, "wrong_shape"),
-        (gzip.compress(EVENT), "event", {"Content-Encoding": "gzip"}, "unknown_encoding"),
+        (gzip.compress(EVENT, mtime=0), "event", {"Content-Encoding": "gzip"}, "unknown_encoding"),
         (EVENT, "event", ZSTD, "damaged_encoding"),
         (zstandard.compress(EVENT)[:-1], "event", ZSTD, "not_json"),
         (zstandard.compress(b" " * (33 << 20)), "event", ZSTD, "too_large"),
