@@ -165,7 +165,8 @@ def spelled(state: Any) -> bytes:
 
 def patched(state: Any, operations: list[Json]) -> Any:
     """The state after RFC 6902 operations, as far as the drawn ones go."""
-    for operation in deepcopy(operations):
+    # One by one: drawn values may be one object, which a log can't hold.
+    for operation in map(deepcopy, operations):
         kind, path = operation["op"], operation["path"]
         if path == "":
             state = operation["value"]
