@@ -160,7 +160,8 @@ def test_the_map_names_every_package_and_nothing_that_is_not_there() -> None:
 
 
 def test_the_verbs_that_are_served_are_those_it_names() -> None:
-    limits = page(README).partition("## What is not there yet")[2].partition("\n- There is no backup")[0]
+    said = page(README).partition("## What is not there yet")[2]
+    limits = said.partition("\n- There is no backup")[0]
     named = set(re.findall(r"`([a-z]+(?:\.[a-z_]+)?)`", limits.partition("The\n")[0]))
     assert named == SERVED
 
