@@ -1,6 +1,7 @@
 """A real broker and a real database for every test that asks for one."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,12 @@ import pytest
 
 from support import stack
 from support.leaks import end_leaked, mark_run
+
+# A run in the background, or under nohup, ignores these, and so would every process that a test
+# starts and signals: an ignored signal is inherited, a handled one is not.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
