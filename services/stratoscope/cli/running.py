@@ -84,6 +84,8 @@ def demo(
         from stratoscope.cli.guide import ConsoleGuide
         from stratoscope.demo.tour import take_tour
         from stratoscope.embedded.errors import EmbeddedError
+    # Taken even where a shell's & has it ignored, as `up` does: its children would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         asyncio.run(_until_told_to_stop(take_tour(ConsoleGuide(), keep)))
     except EmbeddedError as error:
