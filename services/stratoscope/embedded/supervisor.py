@@ -16,6 +16,7 @@ FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 # A child that has lived this long has recovered, and its next death is a first one.
 SETTLED_SECONDS = 30.0
+_SAY_AGAIN = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -82,14 +83,22 @@ class _Child:
         process = self._process
         if process is None:
             return
-        _signal(process, self.program.stop_signal)
-        try:
-            await asyncio.wait_for(process.wait(), self.program.stop_seconds)
-        except TimeoutError:
+        if not await self._told_to_stop(process):
             log.warning("%s did not stop in its time and is killed", self.program.name)
             _signal(process, SIGKILL)
             await process.wait()
         _farewell(process)
+
+    async def _told_to_stop(self, process: Process) -> bool:
+        """Whether it ended by its signal, which is said again: one that is starting may miss it."""
+        left = self.program.stop_seconds
+        while left > 0:
+            _signal(process, self.program.stop_signal)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), min(_SAY_AGAIN, left))
+                return True
+            left -= _SAY_AGAIN
+        return False
 
     async def _launch(self) -> Process:
         with self.program.open_log() as output:

@@ -60,6 +60,8 @@ async def navigating(url: str, ask, limit: int | None = None) -> AsyncIterator[S
             replaying.replaying(connection.client, replays),
             answering(connection, answers, replays, discovery, workers=8),
         ):
+            # What was subscribed is on its way; the server has it once it answers this.
+            await connection.client.flush()
             yield Served(connection, replays, metrics)
     finally:
         await connection.close()
