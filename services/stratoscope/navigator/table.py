@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stratoscope.navigator import causality, comparing, cutting, fields, listing, looking, sessions
+from stratoscope.navigator import causality, comparing, cutting, fields, listing, looking
 from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.sessions import living, moving
 from stratoscope.navigator.spelling import Json
 
 # The request is of the verb's own model; the contract's table says which.
@@ -24,11 +25,11 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "state.last_write": fields.state_last_write,
         "compare": comparing.compare_states,
         "causality.chain": causality.chain,
-        "session.create": sessions.create,
-        "session.get": sessions.get,
-        "session.start": sessions.start,
-        "session.position": sessions.position,
-        "session.goto": sessions.goto,
-        "session.step": sessions.make_step,
+        "session.create": living.create,
+        "session.get": living.get,
+        "session.start": living.start,
+        "session.position": living.position,
+        "session.goto": moving.goto,
+        "session.step": moving.make_step,
     }
 )
