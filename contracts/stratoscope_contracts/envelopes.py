@@ -81,3 +81,11 @@ class SpilledReply(Reply):
     """Takes the place of any reply over the message limit; the object's bytes are that reply."""
 
     spilled: Spill
+
+
+class Progress(ValueModel):
+    """How far a long request is; `total` is null where nobody knows, `stage` says what is done."""
+
+    done: Count
+    total: Count | None = None
+    stage: str | None = None

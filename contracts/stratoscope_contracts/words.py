@@ -36,6 +36,7 @@ HEADER_IMPORT: Final = "Strato-Import"
 HEADER_REPLAY_END: Final = "Strato-Replay-End"
 HEADER_REQUEST: Final = "Strato-Request"
 HEADER_FLOW: Final = "Strato-Flow"
+HEADER_PROGRESS: Final = "Strato-Progress"
 ENCODING_ZSTD: Final = "zstd"
 # The requester answers each message of a replay that has a reply subject.
 FLOW_ANSWERED: Final = "answered"

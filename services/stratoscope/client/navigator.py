@@ -11,6 +11,7 @@ A verb's reply is read with the contract's model for it; whatever else can happe
 `StratoError`, the navigator's own with the code that it answered.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Final, Literal, Self, overload
@@ -22,6 +23,7 @@ from nats.errors import TimeoutError as NatsTimeout
 
 from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
 from stratoscope.client.errors import NoAnswerInTime, Unreachable
+from stratoscope.client.lasting import Tell, lasted
 from stratoscope.client.reading import read, whole
 from stratoscope.client.replaying import replayed
 from stratoscope_contracts import causes, comparing, looking, sessions, subjects
@@ -154,6 +156,42 @@ class Navigator:
         if not isinstance(body, known.request):
             raise BadRequest(f"{verb} takes {known.request.__name__}, not {type(body).__name__}")
         answer = await self._ask(verb, body)
+        return read(verb, known.reply, await whole(self._connection, answer))
+
+    @overload
+    async def request_long(
+        self,
+        verb: Literal["session.export"],
+        body: sessions.SessionExportRequest,
+        tell: Tell,
+        stop: asyncio.Event | None = None,
+    ) -> sessions.SessionExportReply: ...
+    @overload
+    async def request_long(
+        self,
+        verb: Literal["session.import"],
+        body: sessions.SessionImportRequest,
+        tell: Tell,
+        stop: asyncio.Event | None = None,
+    ) -> sessions.SessionImportReply: ...
+    @overload
+    async def request_long(
+        self, verb: str, body: Request, tell: Tell, stop: asyncio.Event | None = None
+    ) -> Reply: ...
+
+    async def request_long(
+        self, verb: str, body: Request, tell: Tell, stop: asyncio.Event | None = None
+    ) -> Reply:
+        """As `request`, for a verb that may last: `tell` hears how far it is.
+
+        The timeout is for silence only. Once `stop` is set the navigator is told to stop, and its
+        reply, or the error that it then ends in, is still given.
+        """
+        known = VERBS.get(verb)
+        if known is None or not isinstance(body, known.request):
+            raise BadRequest(f"{verb!r} does not take {type(body).__name__}")
+        payload, seconds = self._spelled(body), self._seconds(body)
+        answer = await lasted(self._connection, self._space, verb, payload, seconds, tell, stop)
         return read(verb, known.reply, await whole(self._connection, answer))
 
     @overload

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from stratoscope.navigator import spelling
 from stratoscope.navigator.expressions.evaluating import Expressions
+from stratoscope.navigator.progress import LASTING
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
@@ -31,7 +32,7 @@ from stratoscope_contracts.words import PARTITIONS
 STATS = "stats"
 # Answered by many messages, and so elsewhere.
 REPLAY = "replay"
-SERVED = frozenset({*ANSWERS, STATS, REPLAY})
+SERVED = frozenset({*ANSWERS, *LASTING, STATS, REPLAY})
 _ALL = range(PARTITIONS)
 _TOLD_FAULTS = 100
 

@@ -43,17 +43,17 @@ class Outlet:
         self._bytes = 0
         self._asked_at = monotonic()
 
-    async def send(self, body: bytes) -> None:
+    async def send(self, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Send a message, and wait for the reader where it is behind. Raises ReaderGone."""
         self._messages += 1
         self._bytes += len(body)
         if not self._is_due():
-            await self._client.publish(self._reader, body)
+            await self._client.publish(self._reader, body, headers=headers)
             return
         self._messages = self._bytes = 0
         self._asked_at = monotonic()
         self._open += 1
-        await self._client.publish(self._reader, body, reply=self._inbox)
+        await self._client.publish(self._reader, body, reply=self._inbox, headers=headers)
         # Answered by the server once it has passed on all that came before.
         await self._client.flush()
         await self._caught_up()

@@ -16,6 +16,7 @@ from stratoscope.broker.feed import PROJECTED, decode
 from stratoscope.navigator.answering import Answering, verb_in
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
+from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.waiting import Waiting
@@ -60,6 +61,7 @@ async def answering(
     discovery: Discovery,
     *,
     workers: int,
+    lasting: LongRequests | None = None,
 ) -> AsyncIterator[None]:
     """Answer requests; at the end those that were taken over are answered first."""
     broker = ConnectedBroker(
@@ -78,6 +80,10 @@ async def answering(
         raw = message.raw_message
         if verb_in(raw.subject) == REPLAY:
             replays.begin(raw)
+            message.reply_to = ""
+            return None
+        if lasting is not None and lasting.takes(raw.subject):
+            lasting.begin(raw)
             message.reply_to = ""
             return None
         reply = await answers.reply(raw.subject, raw.data)
