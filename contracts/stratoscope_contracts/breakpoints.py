@@ -4,6 +4,7 @@ A condition that looks at the event is judged at each event; one on state alone 
 and hits where it becomes true (`edge`) or at every record while it is true (`level`).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -27,6 +28,7 @@ from stratoscope_contracts.words import (
     Id,
     JsonObject,
     Path,
+    StreamSeq,
     Time,
 )
 
@@ -57,6 +59,14 @@ class OnEventTypeCondition(ChoiceModel):
     type: EventType
 
 
+# What an operator can do nothing without.
+_TAKES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "in": ((list,), "a list of values"),
+    "matches": ((str,), "a regular expression"),
+    "exists": ((bool, type(None)), "a boolean, or no value"),
+}
+
+
 class OnStateCondition(ChoiceModel):
     """A value in the state; `exists` needs no value, or a boolean that says whether it should."""
 
@@ -69,6 +79,8 @@ class OnStateCondition(ChoiceModel):
     def _has_what_its_op_needs(self) -> Self:
         if self.op != "exists" and "value" not in self.model_fields_set:
             raise ValueError(f"{self.op} needs a value")
+        if self.op in _TAKES and not isinstance(self.value, _TAKES[self.op][0]):
+            raise ValueError(f"{self.op} takes {_TAKES[self.op][1]}")
         return self
 
 
@@ -175,7 +187,12 @@ HitRule = Annotated[
 
 
 class Breakpoint(ValueModel):
-    """A breakpoint as it stands; `agent` may be `*`."""
+    """A breakpoint as it stands; `agent` may be `*`.
+
+    It sees the records behind the message `armed_seq` of the stream. `last_error` is of its last
+    evaluation that had to be stopped, `disabled_reason` says who switched it off where no operator
+    did.
+    """
 
     id: Id
     agent: AgentOrAny
@@ -189,6 +206,9 @@ class Breakpoint(ValueModel):
     hit: HitRule | None = None
     message: str | None = None
     metadata: JsonObject = Field(default_factory=dict)
+    armed_seq: StreamSeq = 0
+    last_error: str | None = None
+    disabled_reason: str | None = None
 
 
 class Hit(ValueModel):

@@ -72,7 +72,7 @@ class Dispatch:
     async def reading(self, space: str) -> AsyncIterator[Reading]:
         """A session to read with; TimeoutError where that takes too long."""
         async with asyncio.timeout(self.seconds), self.pool.acquire() as session:
-            yield Reading(space, session, self.now(), self.expressions)
+            yield Reading(space, session, self.now(), self.expressions, self.log_end)
 
     async def _answer(self, space: str, verb: str, request: Request) -> Json:
         # Both are asked for before a session is held, or requests could wait for each other's.

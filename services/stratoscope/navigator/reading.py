@@ -1,5 +1,6 @@
 """One request's way to the read models, and what every verb does there."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -24,6 +25,7 @@ from stratoscope.domain.seek import (
 )
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.threads import work_on
+from stratoscope.store.breakpoints import Breakpoints
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.states import Standing, States
 from stratoscope.store.timelines import Timeline, Timelines
@@ -40,12 +42,16 @@ EMPTY_STATE = b"{}"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A space, a database session, the time of the request, and who evaluates expressions."""
+    """A space, a database session, the time of the request, and who evaluates expressions.
+
+    `log_end` asks the broker for the stream's last sequence.
+    """
 
     space: str
     session: asyncpg.Connection
     now: datetime
     expressions: Expressions
+    log_end: Callable[[], Awaitable[int]]
 
     @property
     def timelines(self) -> Timelines:
@@ -61,6 +67,11 @@ class Reading:
     def sessions(self) -> Sessions:
         """Operators' sessions."""
         return Sessions(self.session)
+
+    @property
+    def breakpoints(self) -> Breakpoints:
+        """What is watched."""
+        return Breakpoints(self.session)
 
     async def timeline(self, agent: str) -> Timeline:
         """An agent's timeline; AgentNotFound where there is none."""

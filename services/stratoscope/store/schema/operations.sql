@@ -43,19 +43,57 @@ create table session (
     description text,
     tags text[] not null default '{}',
     config json not null default '{}',
-    metadata json not null default '{}',
     event_index bigint not null,
     stream_seq bigint,
     ordinal integer,
     clock timestamptz,
+    first_place bigint not null default 0,
+    current_place bigint not null default 0,
+    last_place bigint not null default 0,
     navigation_steps bigint not null default 0,
     created_at timestamptz not null,
     updated_at timestamptz not null,
+    ends_at timestamptz not null,
     started_at timestamptz,
     ended_at timestamptz
-);
+) with (fillfactor = 70);
 comment on table session is 'An operator''s place in a timeline.';
-create index session_of_agent on session (space, agent, created_at);
+comment on column session.ends_at is 'An open session is an error after this moment, whether somebody looked at it since or not.';
+comment on column session.current_place is 'Where it stands in its navigation history, whose places are numbered as they were gone to.';
+create index session_of_space on session (space, id);
+create index session_of_agent on session (space, agent, id);
+
+create table session_place (
+    session_id uuid not null references session (id) on delete cascade,
+    slot integer not null,
+    event_index bigint not null,
+    stream_seq bigint,
+    ordinal integer,
+    clock timestamptz,
+    primary key (session_id, slot)
+) with (fillfactor = 70);
+comment on table session_place is 'The navigation history: a ring of as many places as the session is to remember. The slot is the place''s number modulo their count.';
+
+create table session_mark (
+    session_id uuid not null references session (id) on delete cascade,
+    name text not null,
+    note text,
+    event_index bigint not null,
+    stream_seq bigint,
+    ordinal integer,
+    clock timestamptz,
+    created_at timestamptz not null,
+    primary key (session_id, name)
+);
+comment on table session_mark is 'Positions with a name. Nothing is dropped under those of an open session.';
+
+create table session_value (
+    session_id uuid not null references session (id) on delete cascade,
+    key text not null,
+    value json not null,
+    primary key (session_id, key)
+);
+comment on table session_value is 'What operators keep with a session.';
 
 create table base (
     space text not null,
@@ -83,3 +121,124 @@ comment on column base.log_created_at is 'The stream that it was made from; it s
 comment on column base.through_seq is 'Up to this message, and this time, nothing more was recorded.';
 alter table base alter column blob set storage external;
 create index base_of_partition on base (partition);
+
+create table arming (
+    one boolean primary key default true check (one),
+    revision bigint not null default 0
+);
+comment on table arming is 'Counts the changes of breakpoints. Who changes one holds this row until it commits, so that revisions are seen in order.';
+insert into arming default values;
+
+create table breakpoint (
+    number bigint generated always as identity primary key,
+    id uuid not null unique,
+    revision bigint not null,
+    armed_seq bigint not null,
+    created_at timestamptz not null,
+    ends_at timestamptz,
+    removed_at timestamptz,
+    session_id uuid,
+    is_enabled boolean not null,
+    is_auto boolean not null default false,
+    strikes smallint not null default 0,
+    space text not null,
+    agent text not null,
+    trigger text not null,
+    action text not null,
+    condition json not null,
+    hit json,
+    message text,
+    metadata json not null default '{}',
+    last_error text,
+    disabled_reason text
+);
+comment on table breakpoint is 'Conditions that are watched, by whom they concern; agent is * for all of the space.';
+comment on column breakpoint.armed_seq is 'It sees the records behind this message.';
+comment on column breakpoint.ends_at is 'When the session ends by itself that it belongs to.';
+comment on column breakpoint.removed_at is 'Kept for a while, so that who watches hears of it.';
+create index breakpoint_of_agent on breakpoint (space, agent, number) where removed_at is null;
+create index breakpoint_of_space on breakpoint (space, number) where removed_at is null;
+create index breakpoint_of_session on breakpoint (session_id, number) where removed_at is null;
+create index breakpoint_changed on breakpoint (revision);
+create index breakpoint_removed on breakpoint (removed_at) where removed_at is not null;
+
+create table hit_count (
+    breakpoint_id uuid not null,
+    agent text not null,
+    matches bigint not null,
+    hits bigint not null,
+    primary key (breakpoint_id, agent)
+);
+comment on table hit_count is 'How often a condition was met by an agent since it was armed, and how often that was a hit.';
+
+create view kept_breakpoint as
+select number, id, revision, armed_seq, created_at, ends_at, session_id, is_enabled, is_auto,
+       strikes, space, agent, trigger, action, condition, hit, message, metadata, last_error,
+       disabled_reason,
+       (select coalesce(sum(hits), 0)::bigint from hit_count where breakpoint_id = id) as hit_count
+from breakpoint
+where removed_at is null;
+comment on view kept_breakpoint is 'The breakpoints there are, with how often each was hit.';
+
+create table hit (
+    stream_seq bigint not null,
+    ordinal integer not null,
+    event_index bigint not null,
+    created_at timestamptz not null,
+    published_at timestamptz,
+    hit_id uuid primary key,
+    breakpoint_id uuid not null,
+    session_id uuid,
+    partition smallint not null,
+    space text not null,
+    agent text not null,
+    action text not null,
+    body json not null
+);
+comment on table hit is 'Hits, each of them once. What is not published yet is on its way to the stream.';
+create index hit_unpublished on hit (partition, stream_seq, ordinal) where published_at is null;
+create index hit_of_breakpoint on hit (breakpoint_id, stream_seq, ordinal);
+
+create table hold (
+    held_at timestamptz not null,
+    step_until bigint,
+    session_id uuid,
+    told boolean not null default false,
+    space text not null,
+    agent text not null,
+    held_by text not null,
+    unique nulls not distinct (space, agent, held_by, session_id)
+);
+comment on table hold is 'Who holds which agent: a breakpoint''s id, or operator, and of which session. An agent is held as long as there is one.';
+comment on column hold.step_until is 'Up to so many events of its timeline the agent was let go on in spite of it.';
+comment on column hold.told is 'Whether the agent was sent its pause; who placed it may have ended before that.';
+
+create table gate (
+    asked_at timestamptz not null,
+    waiting_since timestamptz,
+    space text not null,
+    agent text not null,
+    primary key (space, agent)
+);
+comment on table gate is 'Agents that come to their gate, when last one was heard there, and since when it waits.';
+
+create table watch (
+    partition smallint primary key,
+    epoch bigint not null default 0,
+    stream_seq bigint not null default 0,
+    revision bigint not null default 0,
+    owner text,
+    owner_pid integer,
+    owner_since timestamptz,
+    lease_until timestamptz
+);
+comment on table watch is 'Breakpoints have seen a partition up to stream_seq, and know all changes up to revision. The owner holds a lease, the epoch fences one who lost it.';
+insert into watch (partition) select generate_series(0, 15);
+
+create table watcher (
+    owner text primary key,
+    pid integer not null,
+    since timestamptz,
+    alive_until timestamptz not null
+);
+comment on table watcher is 'Who watches for breakpoints, so that partitions are shared out evenly.';

@@ -1,0 +1,49 @@
+"""The verbs that look at breakpoints, switch them on and off, and forget them."""
+
+from stratoscope.navigator import cursors
+from stratoscope.navigator.breakpoints.telling import SESSION_OVER, found, spelled_breakpoint
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.spelling import Json
+from stratoscope.store.breakpoints import Filter
+from stratoscope_contracts.breakpoints import BreakpointListRequest, BreakpointRequest
+from stratoscope_contracts.errors import BadRequest, BreakpointNotFound
+
+
+async def get(reading: Reading, request: BreakpointRequest) -> Json:
+    """One breakpoint."""
+    return {"breakpoint": spelled_breakpoint(await found(reading, request.id), reading)}
+
+
+async def list_page(reading: Reading, request: BreakpointListRequest) -> Json:
+    """The breakpoints of the space, newest first."""
+    wanted = Filter(request.agent, request.session, cursors.number_in(request))
+    rows = await reading.breakpoints.page(reading.space, wanted, request.limit + 1)
+    page = rows[: request.limit]
+    more = len(rows) > len(page)
+    return {
+        "breakpoints": [spelled_breakpoint(row, reading) for row in page],
+        "cursor": cursors.spell(request, page[-1].number) if more else None,
+    }
+
+
+async def enable(reading: Reading, request: BreakpointRequest) -> Json:
+    """Arms it again, from the stream's end on."""
+    row = await found(reading, request.id)
+    if row.is_over(reading.now) or row.disabled_reason == SESSION_OVER:
+        raise BadRequest.of_whole("the session that it belongs to has ended")
+    await reading.breakpoints.enable(reading.space, request.id, await reading.log_end())
+    return await get(reading, request)
+
+
+async def disable(reading: Reading, request: BreakpointRequest) -> Json:
+    """Keeps it without watching."""
+    await found(reading, request.id)
+    await reading.breakpoints.disable(reading.space, request.id)
+    return await get(reading, request)
+
+
+async def remove(reading: Reading, request: BreakpointRequest) -> Json:
+    """Forgets it."""
+    if not await reading.breakpoints.remove(reading.space, request.id, reading.now):
+        raise BreakpointNotFound("there is no breakpoint with this id")
+    return {"removed": str(request.id)}

@@ -1,0 +1,72 @@
+"""Setting a breakpoint: what is asked for is checked, then kept and armed."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+from pydantic import TypeAdapter
+
+from stratoscope.domain.sessions import OPEN
+from stratoscope.navigator.breakpoints.telling import found, spelled_breakpoint
+from stratoscope.navigator.conditions import watched
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.sessions import holding
+from stratoscope.navigator.spelling import Json
+from stratoscope.store.breakpoints import BreakpointRow, TooManyBreakpoints
+from stratoscope_contracts.breakpoints import BreakpointCreateRequest, Condition, HitRule
+from stratoscope_contracts.errors import BadRequest
+from stratoscope_contracts.sessions import SessionRequest
+from stratoscope_contracts.words import MAX_METADATA_BYTES, JsonObject
+
+_CONDITION: Final = TypeAdapter[Condition](Condition)
+_METADATA: Final = TypeAdapter[JsonObject](JsonObject)
+_HIT: Final = TypeAdapter[HitRule](HitRule)
+
+
+async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
+    """Arms a condition from the stream's end on."""
+    _check_texts(request)
+    await watched(reading.expressions, request.condition)
+    row = BreakpointRow(
+        id=uuid4(),
+        space=reading.space,
+        agent=request.agent,
+        condition=condition_text(request.condition),
+        created_at=reading.now,
+        armed_seq=await reading.log_end(),
+        session_id=request.session,
+        trigger=request.trigger,
+        action=request.action,
+        hit=None if request.hit is None else _HIT.dump_json(request.hit).decode(),
+        message=request.message,
+        metadata=_METADATA.dump_json(request.metadata).decode(),
+        ends_at=await _end_of(reading, request.session),
+    )
+    try:
+        await reading.breakpoints.create([row])
+    except TooManyBreakpoints as error:
+        raise BadRequest.of_fields(("agent", str(error))) from error
+    kept = await found(reading, row.id)
+    return {"breakpoint": spelled_breakpoint(kept, reading), "past_hits": None}
+
+
+def condition_text(condition: Condition) -> str:
+    """A condition as it is stored."""
+    return _CONDITION.dump_json(condition).decode()
+
+
+def _check_texts(request: BreakpointCreateRequest) -> None:
+    if "\0" in (request.message or ""):
+        raise BadRequest.of_fields(("message", "a NUL can't be kept"))
+    if len(_METADATA.dump_json(request.metadata)) > MAX_METADATA_BYTES:
+        raise BadRequest.of_fields(("metadata", f"more than {MAX_METADATA_BYTES} bytes"))
+
+
+async def _end_of(reading: Reading, session_id: UUID | None) -> datetime | None:
+    """When the session ends by itself that a breakpoint is to belong to."""
+    if session_id is None:
+        return None
+    session = await holding.found(reading, SessionRequest(id=session_id))
+    if session.state not in OPEN:
+        raise BadRequest.of_fields(("session", "it has ended"))
+    return session.ends_at

@@ -1,0 +1,195 @@
+"""Breakpoints, kept.
+
+Each change counts one revision up, in order, and says so on the channel `strato_arming`: that is
+how those who watch for breakpoints know that there is something new to read.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from stratoscope.store.sql import queries
+from stratoscope_contracts.breakpoints import Action, Trigger
+from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT
+
+_SQL = queries("breakpoints")
+CHANNEL = "strato_arming"
+_NEWEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class BreakpointRow:
+    """A breakpoint as it is stored; `condition`, `hit` and `metadata` are JSON text.
+
+    `number` is its place in the order of creation. What has an `armed_seq` sees the records behind
+    that message; what has an `ends_at` none that were recorded from then on.
+    """
+
+    id: UUID
+    space: str
+    agent: str
+    condition: str
+    created_at: datetime
+    armed_seq: int
+    session_id: UUID | None = None
+    trigger: Trigger = "edge"
+    action: Action = "notify"
+    hit: str | None = None
+    message: str | None = None
+    metadata: str = "{}"
+    is_enabled: bool = True
+    is_auto: bool = False
+    ends_at: datetime | None = None
+    number: int = 0
+    revision: int = 0
+    hit_count: int = 0
+    strikes: int = 0
+    last_error: str | None = None
+    disabled_reason: str | None = None
+
+    def is_over(self, moment: datetime) -> bool:
+        """Whether the session that it belongs to has ended by itself."""
+        return self.ends_at is not None and self.ends_at <= moment
+
+
+class TooManyBreakpoints(Exception):
+    """An agent has as many as it may; the message says how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which breakpoints of a space are listed."""
+
+    agent: str | None = None
+    session_id: UUID | None = None
+    before: int | None = field(default=None)
+
+
+class Breakpoints:
+    """The breakpoints, by way of one database session."""
+
+    def __init__(self, session: asyncpg.Connection) -> None:
+        self._session = session
+
+    async def create(self, rows: Sequence[BreakpointRow]) -> int:
+        """Keep new breakpoints, all or none; the revision at which those who watch know them.
+
+        Raises TooManyBreakpoints.
+        """
+        if not rows:
+            return await self.revision()
+        async with self._change() as revision:
+            await self._check_room(rows)
+            columns = [list(column) for column in zip(*map(_columns, rows), strict=True)]
+            await self._session.execute(_SQL["insert"], revision, *columns)
+        return revision
+
+    async def find(self, space: str, breakpoint_id: UUID) -> BreakpointRow | None:
+        """A breakpoint of a space."""
+        row = await self._session.fetchrow(_SQL["get"], space, breakpoint_id)
+        return BreakpointRow(**row) if row else None
+
+    async def page(self, space: str, wanted: Filter, limit: int) -> list[BreakpointRow]:
+        """At most `limit` breakpoints of a space, newest first."""
+        before = _NEWEST if wanted.before is None else wanted.before
+        scope = (space, before, limit)
+        if wanted.session_id is not None:
+            rows = await self._session.fetch(
+                _SQL["page_of_session"], *scope, wanted.session_id, wanted.agent
+            )
+        elif wanted.agent is not None:
+            rows = await self._session.fetch(_SQL["page_of_agent"], *scope, wanted.agent)
+        else:
+            rows = await self._session.fetch(_SQL["page"], *scope)
+        return [BreakpointRow(**row) for row in rows]
+
+    async def armed(
+        self, space: str, agent: str, session_id: UUID | None, now: datetime
+    ) -> list[BreakpointRow]:
+        """What would stop a session at an agent: enabled, in order of creation.
+
+        The agent's own and those of all agents; of no session or of this one.
+        """
+        rows = await self._session.fetch(_SQL["armed"], space, agent, session_id, now)
+        return [BreakpointRow(**row) for row in rows]
+
+    async def count(self, space: str, session_id: UUID) -> int:
+        """How many belong to a session."""
+        found: int = await self._session.fetchval(_SQL["of_session"], space, session_id)
+        return found
+
+    async def enable(self, space: str, breakpoint_id: UUID, armed_seq: int) -> int:
+        """Arm one again from a message on, if it was not armed; the revision."""
+        async with self._change() as revision:
+            await self._session.execute(_SQL["enable"], space, breakpoint_id, revision, armed_seq)
+        return revision
+
+    async def disable(self, space: str, breakpoint_id: UUID, reason: str | None = None) -> int:
+        """Keep one without watching; the revision."""
+        async with self._change() as revision:
+            await self._session.execute(_SQL["disable"], space, breakpoint_id, revision, reason)
+        return revision
+
+    async def remove(self, space: str, breakpoint_id: UUID, now: datetime) -> bool:
+        """Forget one; whether it was there."""
+        async with self._change() as revision:
+            gone = await self._session.fetchval(_SQL["remove"], space, breakpoint_id, revision, now)
+        return gone is not None
+
+    async def end_session(self, space: str, session_id: UUID, reason: str) -> None:
+        """Disable what belongs to a session that has ended."""
+        async with self._change() as revision:
+            await self._session.execute(
+                _SQL["disable_of_session"], space, session_id, revision, reason
+            )
+
+    async def remove_session(self, space: str, session_id: UUID, now: datetime) -> None:
+        """Forget what belongs to a session that is removed."""
+        async with self._change() as revision:
+            await self._session.execute(_SQL["remove_of_session"], space, session_id, revision, now)
+
+    async def revision(self) -> int:
+        """How many changes there have been."""
+        found: int = await self._session.fetchval(_SQL["revision"])
+        return found
+
+    @asynccontextmanager
+    async def _change(self) -> AsyncIterator[int]:
+        """The revision of a change, made within the block."""
+        async with self._session.transaction():
+            row = await self._session.fetchrow(_SQL["change"])
+            yield row["revision"]
+
+    async def _check_room(self, rows: Sequence[BreakpointRow]) -> None:
+        wanted = Counter((row.space, row.agent) for row in rows)
+        spaces, agents = zip(*wanted, strict=True)
+        for kept in await self._session.fetch(_SQL["of_agents"], spaces, agents):
+            wanted[kept["space"], kept["agent"]] += kept["count"]
+        if max(wanted.values()) > MAX_BREAKPOINTS_AN_AGENT:
+            raise TooManyBreakpoints(f"an agent has at most {MAX_BREAKPOINTS_AN_AGENT} breakpoints")
+
+
+def _columns(row: BreakpointRow) -> tuple[object, ...]:
+    return (
+        row.id,
+        row.armed_seq,
+        row.created_at,
+        row.ends_at,
+        row.session_id,
+        row.is_enabled,
+        row.is_auto,
+        row.space,
+        row.agent,
+        row.trigger,
+        row.action,
+        row.condition,
+        row.hit,
+        row.message,
+        row.metadata,
+        row.disabled_reason,
+    )
