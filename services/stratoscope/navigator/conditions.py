@@ -1,0 +1,51 @@
+"""Conditions as they come in requests: read, and their expressions tried by who evaluates them."""
+
+from stratoscope.domain.conditions.parts import Expressed, leaves
+from stratoscope.domain.conditions.reading import ConditionRefused, watch
+from stratoscope.domain.conditions.watch import Watch
+from stratoscope.domain.expressions.rules import Expression
+from stratoscope.navigator.expressions.evaluating import Document, Expressions, Verdict
+from stratoscope_contracts.breakpoints import Condition
+from stratoscope_contracts.errors import BadRequest, InvalidExpression, StratoError
+
+# A pattern is compiled where it is used: on a text of one letter it shows whether it is one.
+_TRIAL_SECONDS = 0.25
+
+
+async def watched(
+    expressions: Expressions, condition: Condition, field: str = "condition"
+) -> Watch:
+    """A condition that can be judged. Raises BadRequest and InvalidExpression."""
+    try:
+        found = watch(condition, field)
+    except ConditionRefused as refused:
+        raise _refused(refused) from refused
+    for leaf in leaves(found.root):
+        if isinstance(leaf, Expressed):
+            await expressions.check(leaf.expression.source, leaf.field)
+            if leaf.pattern is not None:
+                await _try_pattern(expressions, leaf.pattern, leaf.field)
+    return found
+
+
+async def _try_pattern(expressions: Expressions, pattern: str, field: str) -> None:
+    trial = Expression(f"'x'.matches({pattern}) in [true, false]", (), ())
+    verdicts = await expressions.evaluate(trial, [Document()], _TRIAL_SECONDS)
+    if verdicts != [Verdict.HOLDS]:
+        said = "this is no regular expression (RE2), or one that takes too long to be read"
+        raise InvalidExpression(
+            f"the condition is not taken: {said}", {"errors": [{"field": field, "message": said}]}
+        )
+
+
+def _refused(refused: ConditionRefused) -> StratoError:
+    if refused.position is None:
+        return BadRequest.of_fields((refused.field, refused.reason))
+    said = f"{refused.reason}, at character {refused.position + 1}"
+    return InvalidExpression(
+        f"the expression is not taken: {said}",
+        {
+            "position": refused.position,
+            "errors": [{"field": refused.field, "message": said}],
+        },
+    )

@@ -1,0 +1,68 @@
+"""Conditions and timelines for hypothesis, small enough to meet each other."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Json = dict[str, Any]
+
+TYPES = ("a", "b")
+PATHS = ("", "health", "bag", "bag.gold", "nowhere")
+OVER_EVENT, OVER_STATE = "event.type == 'a'", "state.health < 2"
+
+scalars = st.one_of(
+    st.integers(-1, 3), st.booleans(), st.none(), st.sampled_from(["x", "y", "xy", 1.0, 0.5])
+)
+values = st.one_of(scalars, st.lists(scalars, max_size=2))
+states = st.fixed_dictionaries(
+    {},
+    optional={
+        "health": values,
+        "bag": st.one_of(
+            st.fixed_dictionaries({}, optional={"gold": values, "x": scalars}), values
+        ),
+    },
+)
+
+
+def _on_state(path: str, op: str, value: Any) -> Json:
+    if op == "in":
+        value = value if isinstance(value, list) else [value, 1]
+    if op == "exists":
+        value = value if isinstance(value, bool) else None
+    return {"kind": "on_state", "path": path, "op": op, "value": value}
+
+
+on_state = st.builds(
+    _on_state,
+    st.sampled_from(PATHS),
+    st.sampled_from(["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "exists"]),
+    values,
+)
+on_change = st.builds(lambda path: {"kind": "on_change", "path": path}, st.sampled_from(PATHS))
+at_time = st.builds(lambda time: {"kind": "at_time", "time": time}, st.integers(0, 8))
+of_event = st.one_of(
+    st.builds(lambda index: {"kind": "at_event_index", "index": index}, st.integers(0, 6)),
+    st.builds(lambda type: {"kind": "on_event_type", "type": type}, st.sampled_from(TYPES)),
+    st.builds(lambda depth: {"kind": "on_causality_depth", "depth": depth}, st.integers(1, 3)),
+)
+expressions = st.sampled_from(
+    [
+        {"kind": "expression", "source": OVER_EVENT, "over": "event"},
+        {"kind": "expression", "source": OVER_STATE, "over": "state"},
+    ]
+)
+leaves = st.one_of(on_state, on_change, at_time, of_event, expressions)
+
+
+def combined(children: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+    """Conditions made of others."""
+    several = st.lists(children, min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(lambda some: {"kind": "all_of", "conditions": some}, several),
+        st.builds(lambda some: {"kind": "any_of", "conditions": some}, several),
+        st.builds(lambda one: {"kind": "not", "condition": one}, children),
+    )
+
+
+conditions = st.recursive(leaves, combined, max_leaves=4)
