@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stratoscope.navigator import causality, comparing, cutting, fields, listing, looking
+from stratoscope.navigator.breakpoints import keeping, setting
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions import living, moving
 from stratoscope.navigator.spelling import Json
@@ -31,5 +32,11 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "session.position": living.position,
         "session.goto": moving.goto,
         "session.step": moving.make_step,
+        "breakpoint.create": setting.create,
+        "breakpoint.get": keeping.get,
+        "breakpoint.list": keeping.list_page,
+        "breakpoint.enable": keeping.enable,
+        "breakpoint.disable": keeping.disable,
+        "breakpoint.remove": keeping.remove,
     }
 )
