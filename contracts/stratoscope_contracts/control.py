@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stratoscope_contracts.envelopes import Reply, Request, ValueModel
-from stratoscope_contracts.words import AgentName, StreamSeq
+from stratoscope_contracts.words import AgentName, Id, StreamSeq, Time
 
 Command = Literal["pause", "resume", "step"]
 BY_HAND = "operator"
@@ -20,9 +20,15 @@ def _is_none(value: object) -> bool:
 
 
 class AgentRequest(Request):
-    """Holds an agent, or lets it go on."""
+    """Lets an agent go on, whoever holds it."""
 
     agent: AgentName
+
+
+class AgentPauseRequest(AgentRequest):
+    """Holds an agent; with a session, until that ends at the latest."""
+
+    session: Id | None = None
 
 
 class AgentStepRequest(AgentRequest):
@@ -32,11 +38,17 @@ class AgentStepRequest(AgentRequest):
 
 
 class AgentReply(Reply):
-    """Whether the agent is held now, and by whom: breakpoint ids, or `operator`."""
+    """Whether the agent is held now, and by whom: breakpoint ids, or `operator`.
+
+    Only an agent that is `gated`, which came to its gate before, can be held. `waiting_since` is
+    null as long as it is on its way to the gate.
+    """
 
     agent: AgentName
     held: bool
     held_by: list[str]
+    gated: bool = False
+    waiting_since: Time | None = None
 
 
 class CtlMessage(ValueModel):
@@ -54,9 +66,13 @@ class GateRequest(Request):
 
 
 class GateOpen(Reply):
-    """Every breakpoint has seen the record, and none holds the agent."""
+    """Every breakpoint has seen the record, and none holds the agent.
+
+    With `events` it is held, but may record so many more before it asks again.
+    """
 
     go: Literal[True]
+    events: Annotated[int | None, Field(ge=1, exclude_if=_is_none)] = None
 
 
 class GateHeld(Reply):

@@ -228,7 +228,11 @@ class SnapshotView(ValueModel):
 
 
 class AgentView(ValueModel):
-    """One recorded timeline in a list."""
+    """One recorded timeline in a list.
+
+    `held_by` names who holds it. It is `held` if it is `gated` too, which is to say that it comes
+    to its gate; `waiting_since` it stands there.
+    """
 
     agent: AgentName
     events: Count
@@ -236,6 +240,9 @@ class AgentView(ValueModel):
     first_at: Time | None = None
     last_at: Time | None = None
     held: bool = False
+    held_by: list[str] = Field(default_factory=list)
+    gated: bool = False
+    waiting_since: Time | None = None
     horizon: Horizon | None = None
 
 

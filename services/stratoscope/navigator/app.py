@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
@@ -17,6 +17,9 @@ from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import SERVED, Dispatch
 from stratoscope.navigator.expressions.evaluating import Expressions
+from stratoscope.navigator.holding.gate import Gate, Projected, gating
+from stratoscope.navigator.holding.releasing import Releasing, releasing
+from stratoscope.navigator.holding.telling import telling
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.replaying import Replays, replaying
 from stratoscope.navigator.service import answering, listening
@@ -78,16 +81,22 @@ async def _answer(
     expressions = await stack.enter_async_context(
         Expressions(settings.navigator_expression_workers)
     )
+    tell = telling(connection.client)
     dispatch = Dispatch(
         sessions,
         waiting,
         _log_end(connection),
         expressions,
         settings.navigator_request_seconds,
+        tell=tell,
     )
     spills = ObjectSpills(connection.jetstream)
     answers = Answering(dispatch, spills, metrics, connection.message_limit)
     discovery = Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies)
+    gate = Gate(sessions, Projected(waiting), metrics.holds)
+    releases = Releasing(sessions, tell, metrics.holds, timedelta(seconds=settings.max_hold))
+    await stack.enter_async_context(gating(connection.client, gate))
+    await stack.enter_async_context(releasing(releases))
     replays = Replays(connection.client, dispatch, spills, metrics, connection.message_limit)
     await stack.enter_async_context(replaying(connection.client, replays))
     await stack.enter_async_context(

@@ -5,6 +5,7 @@ import re
 from stratoscope.navigator import cursors, spelling
 from stratoscope.navigator.reading import Reading, part_of, path_of
 from stratoscope.navigator.spelling import Json
+from stratoscope.store.holds import Holds
 from stratoscope.store.states import SnapshotRow
 from stratoscope_contracts.errors import EventNotFound, SnapshotNotFound
 from stratoscope_contracts.looking import (
@@ -26,8 +27,11 @@ async def agents_list(reading: Reading, request: AgentsListRequest) -> Json:
     found = await reading.timelines.page(reading.space, request.prefix, after, request.limit + 1)
     page = found[: request.limit]
     more = len(found) > len(page)
+    held = await Holds(reading.session).of_agents(reading.space, [one.agent for one in page])
     return {
-        "agents": [spelling.agent(timeline) for timeline in page],
+        "agents": [
+            spelling.agent(timeline, held[timeline.agent], reading.now) for timeline in page
+        ],
         "cursor": cursors.spell(request, page[-1].agent) if more else None,
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info
 
+from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope_contracts.version import __version__
 
 # The label of every verb that the contract does not know, so that strangers make no series.
@@ -41,6 +42,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.holds = HoldMetrics(self.registry)
         Info("strato_navigator_build", "This build.", registry=self.registry).info(
             {"version": __version__}
         )

@@ -24,6 +24,7 @@ from stratoscope.domain.seek import (
     plan,
 )
 from stratoscope.navigator.expressions.evaluating import Expressions
+from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.threads import work_on
 from stratoscope.store.breakpoints import Breakpoints
 from stratoscope.store.sessions import Sessions
@@ -44,7 +45,7 @@ EMPTY_STATE = b"{}"
 class Reading:
     """A space, a database session, the time of the request, and who evaluates expressions.
 
-    `log_end` asks the broker for the stream's last sequence.
+    `log_end` asks the broker for the stream's last sequence, `tell` sends live agents a command.
     """
 
     space: str
@@ -52,6 +53,7 @@ class Reading:
     now: datetime
     expressions: Expressions
     log_end: Callable[[], Awaitable[int]]
+    tell: Tell = tell_nobody
 
     @property
     def timelines(self) -> Timelines:

@@ -28,3 +28,6 @@ class NavigatorSettings(BaseSettings):
     navigator_expression_workers: int = Field(
         2, ge=1, description="Processes at most in which expressions are evaluated."
     )
+    max_hold: float = Field(
+        600.0, gt=0, description="Seconds after which a live agent is held no longer."
+    )

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from stratoscope.navigator import causality, comparing, cutting, fields, listing, looking
 from stratoscope.navigator.breakpoints import keeping, setting
+from stratoscope.navigator.holding import commanding
 from stratoscope.navigator.reading import Reading
-from stratoscope.navigator.sessions import living, moving
+from stratoscope.navigator.sessions import living, marking, moving, remembering
 from stratoscope.navigator.spelling import Json
 
 # The request is of the verb's own model; the contract's table says which.
@@ -28,15 +29,33 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "causality.chain": causality.chain,
         "session.create": living.create,
         "session.get": living.get,
-        "session.start": living.start,
+        "session.list": living.list_page,
+        "session.update": living.update,
+        "session.start": living.entering("start"),
+        "session.pause": living.entering("pause"),
+        "session.resume": living.entering("resume"),
+        "session.complete": living.entering("complete"),
+        "session.remove": living.remove,
+        "session.stats": remembering.stats,
+        "session.data.set": remembering.data_set,
+        "session.data.get": remembering.data_get,
+        "session.mark": marking.mark,
+        "session.marks": marking.marks,
+        "session.unmark": marking.unmark,
         "session.position": living.position,
         "session.goto": moving.goto,
         "session.step": moving.make_step,
+        "session.back": moving.back,
+        "session.forward": moving.forward,
+        "session.history": remembering.history,
         "breakpoint.create": setting.create,
         "breakpoint.get": keeping.get,
         "breakpoint.list": keeping.list_page,
         "breakpoint.enable": keeping.enable,
         "breakpoint.disable": keeping.disable,
         "breakpoint.remove": keeping.remove,
+        "agent.pause": commanding.pause,
+        "agent.resume": commanding.resume,
+        "agent.step": commanding.step,
     }
 )

@@ -74,14 +74,14 @@ class Holds:
             _SQL["told"], hold.space, hold.agent, hold.held_by, hold.session_id, hold.held_at
         )
 
-    async def release(self, space: str, agent: str) -> bool:
-        """Release all holds on an agent; whether there were any."""
-        done: str = await self._session.execute(_SQL["release"], space, agent)
-        return not done.endswith(" 0")
+    async def release(self, space: str, agent: str) -> None:
+        """Release all holds on an agent."""
+        await self._session.execute(_SQL["release"], space, agent)
 
-    async def step(self, space: str, agent: str, events: int) -> None:
-        """Let an agent record so many events more in spite of the holds there are."""
-        await self._session.execute(_SQL["step"], space, agent, events)
+    async def step(self, space: str, agent: str, events: int) -> bool:
+        """Let an agent record so many events more in spite of its holds; whether there are any."""
+        done: str = await self._session.execute(_SQL["step"], space, agent, events)
+        return not done.endswith(" 0")
 
     async def standing(self, space: str, agent: str) -> Standing:
         """What the gate's answer depends on."""

@@ -1,0 +1,1 @@
+"""Holding live agents: the verbs, the gate's answer, and how holds end."""

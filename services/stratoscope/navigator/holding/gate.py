@@ -1,0 +1,167 @@
+"""The gate: whether a live agent may go on, once every breakpoint has seen what it recorded.
+
+The answer is made of the database alone, so any replica gives it. A hit places its hold in the
+transaction that makes it a hit, so whoever looks after the breakpoints have seen a record also
+sees the hold that it led to.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import perf_counter_ns
+from typing import Final, Protocol, assert_never
+
+import asyncpg
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from pydantic import ValidationError
+
+from stratoscope.broker.ending import end_tasks
+from stratoscope.domain.holding import AtGate, Go, GoFor, Held, Verdict, verdict
+from stratoscope.navigator.answering import Outgoing, as_told
+from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
+from stratoscope.navigator.spelling import Json, spelled
+from stratoscope.navigator.waiting import Waiting
+from stratoscope.store.holds import Holds
+from stratoscope_contracts.control import GateRequest
+from stratoscope_contracts.errors import BadRequest, OverBudget, field_errors
+from stratoscope_contracts.subjects import ROOT, AgentRoom, parse, partition_of
+from stratoscope_contracts.words import NAVIGATOR_QUEUE
+
+_GATES: Final = f"{ROOT}.*.gate.*"
+_GATE: Final = "gate"
+# Less than a recorder waits before it asks again.
+_SEEN_WITHIN: Final = 4.0
+_MAX_AT_A_TIME: Final = 4096
+# How fresh it is kept when an agent was last heard at its gate, where it does not wait there.
+_KNOWN_FOR: Final = timedelta(seconds=30)
+_JSON: Final = {"content-type": "application/json"}
+log = structlog.get_logger(__name__)
+
+
+class Watched(Protocol):
+    """How far breakpoints have seen what agents record."""
+
+    async def seen(self, space: str, agent: str, stream_seq: int, within: float) -> None:
+        """Return once every breakpoint has seen the agent's records up to a message.
+
+        Their holds are committed by then. Raises NotProjectedYet after `within` seconds.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """Where no breakpoint is watched, a record is seen once it is projected."""
+
+    waiting: Waiting
+
+    async def seen(self, space: str, agent: str, stream_seq: int, within: float) -> None:
+        """Return once the agent's partition has passed a message."""
+        await self.waiting.until({partition_of(space, agent)}, stream_seq, within)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Answers agents at their gates."""
+
+    pool: asyncpg.Pool
+    watched: Watched
+    metrics: HoldMetrics
+    now: Callable[[], datetime] = field(default=_now)
+
+    async def answer(self, subject: str, body: bytes) -> Outgoing:
+        """What an agent is told; whatever goes wrong, it is told something."""
+        started = perf_counter_ns()
+        answer: Answer = "error"
+        try:
+            answer, reply = await self._answered(subject, body)
+            outgoing = Outgoing(spelled(reply))
+        except Exception as unexpected:
+            _, outgoing = as_told(_GATE, unexpected)
+        self.metrics.answered(answer, perf_counter_ns() - started)
+        return outgoing
+
+    async def _answered(self, subject: str, body: bytes) -> tuple[Answer, Json]:
+        named = parse(subject)
+        if not isinstance(named, AgentRoom):
+            raise BadRequest.of_whole("not a question at a gate")
+        space, agent = named.space, named.agent
+        await self.watched.seen(space, agent, _request(body).after, _SEEN_WITHIN)
+        async with self.pool.acquire() as session:
+            holds = Holds(session)
+            standing = await holds.standing(space, agent)
+            found = verdict(standing.holds, standing.events)
+            now, waits = self.now(), isinstance(found, Held)
+            if waits or _is_news(standing.gate, now):
+                await holds.came(space, agent, now, waits=waits)
+        return _spelled(found)
+
+
+@asynccontextmanager
+async def gating(client: Client, gate: Gate) -> AsyncIterator[None]:
+    """Answer agents at their gates; at the end those that asked are told to ask somebody else."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def ask(message: Msg) -> None:
+        if len(running) >= _MAX_AT_A_TIME:
+            _, refusal = as_told(_GATE, OverBudget(f"{_MAX_AT_A_TIME} agents ask at a time"))
+            await _reply(client, message, refusal)
+            return
+        task = asyncio.create_task(_respond(client, message, gate), name="gate")
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    subscription = await client.subscribe(_GATES, queue=NAVIGATOR_QUEUE, cb=ask)
+    await client.flush()
+    try:
+        yield
+    finally:
+        if client.is_connected:
+            await subscription.unsubscribe()
+        await end_tasks(list(running))
+
+
+async def _respond(client: Client, message: Msg, gate: Gate) -> None:
+    if message.reply:
+        await _reply(client, message, await gate.answer(message.subject, message.data))
+
+
+async def _reply(client: Client, message: Msg, outgoing: Outgoing) -> None:
+    try:
+        await client.publish(message.reply, outgoing.body, headers=_JSON | outgoing.headers)
+    except NatsError as error:
+        # It asks again.
+        log.warning("a gate's answer could not be sent", error=str(error))
+
+
+def _request(body: bytes) -> GateRequest:
+    try:
+        return GateRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise BadRequest.of_fields(*field_errors(error)) from error
+
+
+def _is_news(gate: AtGate | None, now: datetime) -> bool:
+    """Whether it has to be written down that an agent came and may go on."""
+    return gate is None or gate.waiting_since is not None or now - gate.asked_at > _KNOWN_FOR
+
+
+def _spelled(found: Verdict) -> tuple[Answer, Json]:
+    match found:
+        case Go():
+            return "go", {"go": True}
+        case GoFor(events=events):
+            return "step", {"go": True, "events": events}
+        case Held(by=by):
+            return "held", {"held_by": list(by)}
+        case _:
+            assert_never(found)
