@@ -93,6 +93,27 @@ _SESSIONS: Final = (
         "A kept value",
     ),
     verb(
+        "session.mark",
+        sessions.SessionMarkRequest,
+        sessions.SessionMarkReply,
+        (*_SESSION, Code.NAVIGATION_OUT_OF_BOUNDS),
+        "Gives the session's position a name",
+    ),
+    verb(
+        "session.marks",
+        sessions.SessionRequest,
+        sessions.SessionMarksReply,
+        _SESSION,
+        "The positions with a name",
+    ),
+    verb(
+        "session.unmark",
+        sessions.SessionUnmarkRequest,
+        sessions.SessionUnmarkReply,
+        _SESSION,
+        "Forgets a mark",
+    ),
+    verb(
         "session.position",
         sessions.SessionRequest,
         sessions.SessionPositionReply,
@@ -213,7 +234,13 @@ _BREAKPOINTS: Final = (
 )
 
 _CONTROL: Final = (
-    verb("agent.pause", control.AgentRequest, control.AgentReply, (), "Holds a live agent"),
+    verb(
+        "agent.pause",
+        control.AgentPauseRequest,
+        control.AgentReply,
+        (Code.SESSION_NOT_FOUND, Code.CONCURRENT_ACCESS),
+        "Holds a live agent",
+    ),
     verb("agent.resume", control.AgentRequest, control.AgentReply, (), "Lets it go on"),
     verb(
         "agent.step",

@@ -22,6 +22,7 @@ from stratoscope_contracts.envelopes import (
 from stratoscope_contracts.looking import Direction
 from stratoscope_contracts.views import At, Position
 from stratoscope_contracts.words import (
+    MAX_NAVIGATION_PLACES,
     MAX_SESSION_SECONDS,
     AgentName,
     Count,
@@ -32,17 +33,25 @@ from stratoscope_contracts.words import (
 SessionState = Literal["created", "active", "paused", "completed", "error"]
 ExportFormat = Literal["json", "binary", "archive"]
 Version = Annotated[int, Field(ge=1)]
+AutoBreakpoint = Literal["error_occurred", "decision_made"]
 Key = Annotated[str, Field(min_length=1, max_length=256)]
+Note = Annotated[str, Field(max_length=65_536)]
 
 
 class SessionConfig(ChoiceModel):
-    """How a session behaves; it ends by itself after `max_session_duration` seconds."""
+    """How a session behaves; it ends by itself after `max_session_duration` seconds.
+
+    `auto_breakpoints` are the types of events that it has breakpoints on from its start; true is
+    all of them, false none.
+    """
 
     max_session_duration: Annotated[float, Field(gt=0)] = MAX_SESSION_SECONDS
+    max_navigation_history: Annotated[int, Field(ge=1, le=1000)] = MAX_NAVIGATION_PLACES
+    auto_breakpoints: bool | list[AutoBreakpoint] = True
 
 
 class Session(ValueModel):
-    """A session as it stands."""
+    """A session as it stands; `reason` says why its state is `error`."""
 
     id: Id
     agent: AgentName
@@ -55,6 +64,9 @@ class Session(ValueModel):
     position: Position | None = None
     created_at: Time
     updated_at: Time
+    started_at: Time | None = None
+    ended_at: Time | None = None
+    reason: str | None = None
 
 
 class SessionRequest(Request):
@@ -130,6 +142,8 @@ class SessionStatsReply(Reply):
     breakpoint_count: Count
     navigation_steps: Count
     custom_data_count: Count
+    mark_count: Count = 0
+    reason: str | None = None
     version: Version
 
 
@@ -156,9 +170,10 @@ class SessionDataReply(Reply):
 
 
 class SessionGotoRequest(SessionRequest):
-    """Stands anywhere in the timeline."""
+    """Stands anywhere in the timeline, or where a mark of the session is: one of both is named."""
 
-    at: At
+    at: At | None = None
+    mark: Key | None = None
 
 
 class EventsSize(ChoiceModel):
@@ -238,6 +253,49 @@ class SessionHistoryReply(Reply):
 
     positions: list[Position]
     current: Annotated[int, Field(ge=-1)]
+    version: Version
+
+
+class SessionMarkRequest(SessionRequest):
+    """Gives the position a name; a mark of that name is moved here."""
+
+    name: Key
+    note: Note | None = None
+
+
+class SessionUnmarkRequest(SessionRequest):
+    """Forgets a mark."""
+
+    name: Key
+
+
+class Mark(ValueModel):
+    """A position with a name."""
+
+    name: Key
+    note: str | None = None
+    position: Position
+    created_at: Time
+
+
+class SessionMarkReply(Reply):
+    """The mark as it is kept."""
+
+    mark: Mark
+    version: Version
+
+
+class SessionUnmarkReply(Reply):
+    """The name of the mark that is gone."""
+
+    removed: Key
+    version: Version
+
+
+class SessionMarksReply(Reply):
+    """The session's marks, by name."""
+
+    marks: list[Mark]
     version: Version
 
 

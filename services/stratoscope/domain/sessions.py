@@ -1,18 +1,20 @@
 """The life of a session, as a table: what may be done to it in which state, and what it is then.
 
-    created ──start──▶ active ⇄ pause, resume ⇄ paused ──complete──▶ completed
+    created ──start──▶ active ⇄ pause, resume ⇄ paused ──complete──▶ completed ──remove──▶
 
-A session that has outlived its `max_session_duration` is completed, whoever looks at it next.
+A session that is still open when its `max_session_duration` is over is an error from that moment
+on, whether somebody looks at it or not. It can be completed, and so removed, but nothing else.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from stratoscope_contracts.errors import ConcurrentAccess
 from stratoscope_contracts.sessions import SessionState
+from stratoscope_contracts.words import render_time
 
-Action = Literal["start", "pause", "resume", "complete", "move"]
+Action = Literal["start", "pause", "resume", "complete", "move", "mark", "remove"]
 
 TRANSITIONS: Final[Mapping[tuple[SessionState, Action], SessionState]] = {
     ("created", "start"): "active",
@@ -20,31 +22,55 @@ TRANSITIONS: Final[Mapping[tuple[SessionState, Action], SessionState]] = {
     ("paused", "resume"): "active",
     ("active", "complete"): "completed",
     ("paused", "complete"): "completed",
+    ("error", "complete"): "completed",
     ("active", "move"): "active",
     ("paused", "move"): "paused",
+    ("created", "mark"): "created",
+    ("active", "mark"): "active",
+    ("paused", "mark"): "paused",
+    ("completed", "remove"): "completed",
 }
-_ENDED: Final = frozenset[SessionState]({"completed", "error"})
+OPEN: Final = frozenset[SessionState]({"created", "active", "paused"})
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
-def after(state: SessionState, action: Action) -> SessionState:
+def after(state: SessionState, action: Action, reason: str | None = None) -> SessionState:
     """The state that an action leads to. Raises ConcurrentAccess where it may not be taken."""
     found = TRANSITIONS.get((state, action))
     if found is None:
-        raise ConcurrentAccess(f"a session that is {state} can't {action}", {"state": state})
+        why = f" ({reason})" if reason else ""
+        raise ConcurrentAccess(
+            f"a session that is {state}{why} can't {action}", _details(state, reason)
+        )
     return found
 
 
+def ends_at(created_at: datetime, max_seconds: float) -> datetime:
+    """When a session ends by itself; the end of time where it would be later."""
+    try:
+        return created_at + timedelta(seconds=max_seconds)
+    except OverflowError:
+        return _NEVER
+
+
 def state_at(
-    state: SessionState, created_at: datetime, max_seconds: float, now: datetime
-) -> SessionState:
-    """The state that a session is in by now."""
-    over = (now - created_at).total_seconds() > max_seconds
-    return "completed" if over and state not in _ENDED else state
+    state: SessionState, ends_at: datetime, now: datetime
+) -> tuple[SessionState, str | None]:
+    """The state that a session is in by now, and for what reason if it is an error."""
+    if state in OPEN and now > ends_at:
+        return "error", f"its max_session_duration was over at {render_time(ends_at)}"
+    return state, None
 
 
-def check_version(state: SessionState, version: int, if_version: int | None) -> None:
+def check_version(
+    state: SessionState, version: int, if_version: int | None, reason: str | None = None
+) -> None:
     """Raises ConcurrentAccess where a request was made for another version."""
     if if_version is not None and if_version != version:
         raise ConcurrentAccess(
-            "the session was changed meanwhile", {"state": state, "version": version}
+            "the session was changed meanwhile", _details(state, reason) | {"version": version}
         )
+
+
+def _details(state: SessionState, reason: str | None) -> dict[str, object]:
+    return {"state": state} | ({} if reason is None else {"reason": reason})

@@ -8,6 +8,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -37,6 +38,15 @@ def name_in(request: ListRequest) -> str | None:
     if key is not None and not (isinstance(key, str) and re.fullmatch(AGENT_PATTERN, key)):
         raise _refused()
     return key
+
+
+def id_in(request: ListRequest) -> UUID | None:
+    """The id in a request's cursor, None at the start. Raises BadRequest."""
+    key = _key_in(request)
+    try:
+        return None if key is None else UUID(key)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _refused() from error
 
 
 def _key_in(request: ListRequest) -> Any:

@@ -45,6 +45,24 @@ class Seeks:
             for event_index, version in zip(events, versions, strict=True)
         ]
 
+    async def stands_at(self, lines: Sequence[tuple[Timeline, Place]]) -> list[Stand]:
+        """How much of a timeline is at or before a place, for each of these lines."""
+        agents = [timeline.agent_id for timeline, _ in lines]
+        places = list(zip(*(place for _, place in lines), strict=True)) or [(), ()]
+        found = []
+        for query, lengths in (
+            ("seek_events", [timeline.events for timeline, _ in lines]),
+            ("seek_versions", [timeline.versions for timeline, _ in lines]),
+        ):
+            rows = await self._session.fetch(
+                _SQL[query], agents, lengths, *(None, None), *map(list, places)
+            )
+            found.append([row["last"] for row in rows])
+        return [
+            Stand(event_index, version, place.stream_seq)
+            for event_index, version, (_, place) in zip(*found, lines, strict=True)
+        ]
+
     async def versions_at(self, timeline: Timeline, places: Sequence[Place]) -> list[int]:
         """The last state version at or before each place of one timeline, -1 where none is."""
         rows = await self._session.fetch(

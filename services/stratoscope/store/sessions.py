@@ -1,17 +1,22 @@
 """Sessions, kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
 from stratoscope.domain.timeline import Place
+from stratoscope.domain.trail import Trail
 from stratoscope.store.sql import queries
+from stratoscope.store.timelines import Timeline
 from stratoscope_contracts.sessions import SessionState
 
 _SQL = queries("sessions")
+# How many columns of a row are the session's; the timeline's come behind them.
+_OWN: Final = 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +27,19 @@ class SessionPlace:
     place: Place | None
     clock: datetime | None
 
+    @property
+    def columns(self) -> tuple[object, ...]:
+        """As it is stored."""
+        return self.event_index, *(self.place or (None, None)), self.clock
+
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session as it is stored; `config` is JSON text."""
+    """A session as it is stored; `config` is JSON text.
+
+    `timeline` is its agent's as it is now, None where nothing was recorded of it yet. An `error`
+    has a `reason`; an open session is one once `ends_at` is over, which is not stored.
+    """
 
     id: UUID
     agent: str
@@ -38,6 +52,46 @@ class SessionRow:
     stands: SessionPlace
     created_at: datetime
     updated_at: datetime
+    ends_at: datetime
+    trail: Trail = field(default_factory=Trail)
+    navigation_steps: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    timeline: Timeline | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A move that is to be made: where to, the version of its state, and its part of the history.
+
+    `slot` is where the place is remembered, None where it is there already.
+    """
+
+    stands: SessionPlace
+    state_version: int
+    trail: Trail
+    slot: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Whether a session was moved, and whether the place is still kept."""
+
+    is_moved: bool
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is kept of a session's agent, and with the session."""
+
+    events: int
+    snapshots: int
+    diffs: int
+    memory_usage: int
+    values: int
+    marks: int
 
 
 class Sessions:
@@ -46,70 +100,124 @@ class Sessions:
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
-    async def create(self, space: str, row: SessionRow) -> None:
-        """Keep a new session."""
-        place = row.stands.place or (None, None)
-        await self._session.execute(
-            _SQL["create"],
-            row.id,
-            space,
-            row.agent,
-            row.state,
-            row.name,
-            row.description,
-            row.tags,
-            row.config,
-            row.stands.event_index,
-            *place,
-            row.stands.clock,
-            row.created_at,
-        )
+    async def create(
+        self, space: str, row: SessionRow, slots: Sequence[int], places: Sequence[SessionPlace]
+    ) -> None:
+        """Keep a new session with its navigation history: places, and the slots they lie in."""
+        trail = (row.trail.first, row.trail.current, row.trail.last)
+        async with self._session.transaction():
+            await self._session.execute(
+                _SQL["create"],
+                *(row.id, space, row.agent, row.state, row.name, row.description, row.tags),
+                *(row.config, *row.stands.columns, *trail, row.navigation_steps),
+                *(row.created_at, row.updated_at, row.ends_at, row.started_at, row.ended_at),
+            )
+            columns = zip(*(place.columns for place in places), strict=True)
+            await self._session.execute(_SQL["remember"], row.id, slots, *map(list, columns))
 
     async def find(self, space: str, session_id: UUID) -> SessionRow | None:
         """A session of a space."""
-        return _row(await self._session.fetchrow(_SQL["get"], space, session_id))
+        row = await self._session.fetchrow(_SQL["get"], space, session_id)
+        return _row(tuple(row)) if row else None
 
     async def lock(self, space: str, session_id: UUID) -> SessionRow | None:
         """A session that nobody else changes until the transaction ends."""
-        return _row(await self._session.fetchrow(_SQL["lock"], space, session_id))
+        await self._session.fetchrow(_SQL["lock"], space, session_id)
+        return await self.find(space, session_id)
+
+    async def page(
+        self,
+        space: str,
+        agent: str | None,
+        state: SessionState | None,
+        before: UUID | None,
+        now: datetime,
+        limit: int,
+    ) -> list[SessionRow]:
+        """At most `limit` sessions of a space, newest first; without their timelines."""
+        scope = (space, before, state, now, limit)
+        if agent is None:
+            rows = await self._session.fetch(_SQL["page"], *scope)
+        else:
+            rows = await self._session.fetch(_SQL["page_of_agent"], *scope, agent)
+        return [_row(tuple(row)) for row in rows]
 
     async def enter(self, session_id: UUID, state: SessionState, now: datetime) -> None:
         """Put a locked session into a state."""
         await self._session.execute(_SQL["enter"], session_id, state, now)
 
-    async def move(
-        self, session_id: UUID, stands: SessionPlace, now: datetime, agent_id: int
-    ) -> tuple[int, int]:
-        """Put a locked session elsewhere in a timeline; what that keeps until the transaction ends.
-
-        The first position and the first version: retention may just have passed the new place.
-        """
-        place = stands.place or (None, None)
-        row = await self._session.fetchrow(
-            _SQL["move"], session_id, stands.event_index, *place, stands.clock, now, agent_id
+    async def describe(self, row: SessionRow, now: datetime) -> None:
+        """Keep the texts of a locked session."""
+        await self._session.execute(
+            _SQL["describe"], row.id, row.name, row.description, row.tags, now
         )
-        return row["first_position"], row["first_version"]
+
+    async def touch(self, session_id: UUID, now: datetime) -> None:
+        """Count up the version of a locked session, of which something was changed."""
+        await self._session.execute(_SQL["touch"], session_id, now)
+
+    async def remove(self, session_id: UUID) -> None:
+        """Forget a locked session and all that is kept with it."""
+        await self._session.execute(_SQL["remove"], session_id)
+
+    async def move(self, row: SessionRow, moving: Moving, now: datetime, agent_id: int) -> Moved:
+        """Put a session elsewhere in a timeline, if it is still as it was read."""
+        trail = moving.trail
+        found = await self._session.fetchrow(
+            _SQL["move"],
+            *(row.id, row.version, agent_id, *moving.stands.columns, now),
+            *(trail.first, trail.current, trail.last, moving.state_version, moving.slot),
+        )
+        return Moved(found["is_moved"], found["is_kept"])
+
+    async def places(self, session_id: UUID, slots: Sequence[int]) -> list[SessionPlace]:
+        """Places of the navigation history, by their slots."""
+        rows = await self._session.fetch(_SQL["places"], session_id, slots)
+        return [session_place(*row) for row in rows]
 
     async def count(self, space: str, now: datetime) -> tuple[int, int]:
         """How many sessions a space has, and how many of them are under way."""
         row = await self._session.fetchrow(_SQL["count"], space, now)
         return row["total"], row["active"]
 
+    async def tally(self, space: str, row: SessionRow) -> Tally:
+        """What there is to count of a session."""
+        return Tally(*await self._session.fetchrow(_SQL["tally"], space, row.agent, row.id))
 
-def _row(row: asyncpg.Record | None) -> SessionRow | None:
-    if row is None:
-        return None
-    place = None if row["stream_seq"] is None else Place(row["stream_seq"], row["ordinal"])
+
+def session_place(
+    event_index: int, stream_seq: int | None, ordinal: int | None, clock: datetime | None
+) -> SessionPlace:
+    """A place as it is stored."""
+    moment = None if clock is None else _zoned(clock)
+    if stream_seq is None or ordinal is None:
+        return SessionPlace(event_index, None, moment)
+    return SessionPlace(event_index, Place(stream_seq, ordinal), moment)
+
+
+def _zoned(moment: datetime) -> datetime:
+    """The first and the last moment of all are infinities to Postgres, and come without a zone."""
+    return moment.replace(tzinfo=UTC)
+
+
+def _row(columns: tuple[Any, ...]) -> SessionRow:
+    timeline = columns[_OWN:]
     return SessionRow(
-        id=row["id"],
-        agent=row["agent"],
-        state=row["state"],
-        version=row["version"],
-        name=row["name"],
-        description=row["description"],
-        tags=row["tags"],
-        config=row["config"],
-        stands=SessionPlace(row["event_index"], place, row["clock"]),
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
+        id=columns[0],
+        agent=columns[1],
+        state=columns[2],
+        version=columns[3],
+        name=columns[4],
+        description=columns[5],
+        tags=columns[6],
+        config=columns[7],
+        stands=session_place(*columns[8:12]),
+        trail=Trail(*columns[12:15]),
+        navigation_steps=columns[15],
+        created_at=columns[16],
+        updated_at=columns[17],
+        ends_at=_zoned(columns[18]),
+        started_at=columns[19],
+        ended_at=columns[20],
+        timeline=Timeline(*timeline) if timeline and timeline[0] is not None else None,
     )

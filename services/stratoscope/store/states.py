@@ -123,7 +123,7 @@ class States:
             [stand.version for _, stand in places],
             [stand.until for _, stand in places],
         )
-        return [_standing(row) for row in rows]
+        return [standing_in(row) for row in rows]
 
     async def chain(self, agent_id: int, version: int, slot: int) -> Chain:
         """What rebuilds one version."""
@@ -176,7 +176,8 @@ def _stand(row: asyncpg.Record | None) -> Stand | None:
     return Stand(row["event_index"], row["version"], row["stream_seq"]) if row else None
 
 
-def _standing(row: asyncpg.Record) -> Standing:
+def standing_in(row: asyncpg.Record) -> Standing:
+    """What stands around a position, from a row that says so."""
     state_event_index = row["version_event_index"]
     return Standing(
         event_index=row["event_index"],

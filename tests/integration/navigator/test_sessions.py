@@ -84,7 +84,11 @@ async def test_a_session_starts_at_the_latest_position(ask, marks):
     assert session["position"]["event_index"] == 3
     assert session["position"]["event_id"] == marks["e3"]["id"]
     assert (session["name"], session["description"], session["tags"]) == ("look", "why", ["a", "b"])
-    assert session["config"] == {"max_session_duration": 60.0}
+    assert session["config"] == {
+        "max_session_duration": 60.0,
+        "max_navigation_history": 100,
+        "auto_breakpoints": True,
+    }
     assert await ask("session.get", id=session["id"]) == reply
 
 
@@ -136,16 +140,37 @@ async def test_a_paused_session_moves(ask, recorded, walk):
     assert (await ask("session.get", id=walk.id))["session"]["state"] == "paused"
 
 
-async def test_a_session_ends_by_itself(ask, marks):
+async def test_a_session_that_has_outlived_its_time_is_an_error_with_its_reason(ask, marks):
     walk = await started(ask, config={"max_session_duration": 60})
     later = replace(ask.dispatch, now=lambda now=ask.dispatch.now: now() + timedelta(seconds=61))
     assert (await ask("stats"))["active_sessions"] == 1
     ask.dispatch = later
-    assert (await ask("session.get", id=walk.id))["session"]["state"] == "completed"
-    assert (await ask("stats"))["active_sessions"] == 0
-    with pytest.raises(ConcurrentAccess) as refused:
-        await walk.back()
-    assert refused.value.details["state"] == "completed"
+    session = (await ask("session.get", id=walk.id))["session"]
+    assert session["state"] == "error"
+    assert "max_session_duration" in session["reason"]
+    stats = await ask("session.stats", id=walk.id)
+    assert (stats["state"], stats["reason"]) == ("error", session["reason"])
+    assert stats["session_duration"] == 60
+    assert (await ask("session.list", state="error"))["sessions"] == [session]
+    assert (await ask("session.list", state="active"))["sessions"] == []
+    counts = await ask("stats")
+    assert (counts["active_sessions"], counts["total_sessions"]) == (0, 1)
+    for verb, body in (("session.step", {"direction": "backward"}), ("session.pause", {})):
+        with pytest.raises(ConcurrentAccess) as refused:
+            await ask(verb, id=walk.id, **body)
+        assert refused.value.details == {"state": "error", "reason": session["reason"]}
+
+
+async def test_a_session_in_error_can_be_completed_and_so_removed(ask, marks):
+    walk = await started(ask, config={"max_session_duration": 60})
+    ask.dispatch = replace(
+        ask.dispatch, now=lambda now=ask.dispatch.now: now() + timedelta(seconds=61)
+    )
+    with pytest.raises(ConcurrentAccess):
+        await ask("session.remove", id=walk.id)
+    session = (await ask("session.complete", id=walk.id))["session"]
+    assert (session["state"], session["reason"]) == ("completed", None)
+    assert (await ask("session.remove", id=walk.id))["removed"] == walk.id
 
 
 async def test_any_duration_can_be_counted(ask, marks):

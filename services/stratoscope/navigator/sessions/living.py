@@ -1,63 +1,75 @@
-"""A session's life: made, started, and looked at."""
+"""A session's life: made, listed, described, started, paused, completed, forgotten."""
 
+import os
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from uuid import uuid4
+from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from stratoscope.domain import sessions as rules
 from stratoscope.domain.seek import end
-from stratoscope.navigator import spelling
+from stratoscope.domain.trail import Trail
+from stratoscope.navigator import cursors, spelling
 from stratoscope.navigator.reading import Reading
-from stratoscope.navigator.sessions.holding import found, locked
+from stratoscope.navigator.sessions.holding import as_of, changed, found, locked
 from stratoscope.navigator.sessions.placing import (
     NOWHERE,
+    arrive,
     place_of,
+    session_reply,
+    spelled_lines,
     spelled_position,
     spelled_session,
 )
 from stratoscope.navigator.spelling import Json
+from stratoscope.store.seeks import Seeks
 from stratoscope.store.sessions import SessionRow
 from stratoscope_contracts.errors import BadRequest
-from stratoscope_contracts.sessions import SessionConfig, SessionCreateRequest, SessionRequest
+from stratoscope_contracts.ids import RANDOM_BYTES, uuid7
+from stratoscope_contracts.sessions import (
+    SessionConfig,
+    SessionCreateRequest,
+    SessionListRequest,
+    SessionRequest,
+    SessionUpdateRequest,
+)
+
+MAX_TAGS: Final = 100
+Answer = Callable[[Reading, SessionRequest], Awaitable[Json]]
 
 
 async def create(reading: Reading, request: SessionCreateRequest) -> Json:
     """A session at an agent's latest position, be the agent there or not."""
-    _check_texts(request)
+    check_texts(request.name, request.description, request.tags)
+    config = request.config or SessionConfig()
     timeline = await reading.timelines.find(reading.space, request.agent)
     stands, position = NOWHERE, spelling.before_everything(request.agent)
     if timeline is not None:
-        standing = await reading.states.standing(timeline.agent_id, end(timeline.extent))
+        standing = await arrive(reading, timeline, end(timeline.extent))
         stands, position = place_of(standing), spelling.position(timeline.agent, standing)
     row = SessionRow(
-        id=uuid4(),
+        id=new_session_id(reading.now),
         agent=request.agent,
         state="created",
         version=1,
-        name=request.name,
-        description=request.description,
+        name=request.name or None,
+        description=request.description or None,
         tags=request.tags,
-        config=(request.config or SessionConfig()).model_dump_json(),
+        config=config.model_dump_json(),
         stands=stands,
         created_at=reading.now,
         updated_at=reading.now,
+        ends_at=rules.ends_at(reading.now, config.max_session_duration),
     )
-    await reading.sessions.create(reading.space, row)
-    return spelled_session(row, position)
+    await reading.sessions.create(reading.space, row, Trail().slots(1), [stands])
+    return session_reply(row, position)
 
 
 async def get(reading: Reading, request: SessionRequest) -> Json:
     """One session."""
     row = await found(reading, request)
-    return spelled_session(row, await spelled_position(reading, row))
-
-
-async def start(reading: Reading, request: SessionRequest) -> Json:
-    """Created to active."""
-    async with locked(reading, request) as row:
-        state = rules.after(row.state, "start")
-        await reading.sessions.enter(row.id, state, reading.now)
-    changed = replace(row, state=state, version=row.version + 1, updated_at=reading.now)
-    return spelled_session(changed, await spelled_position(reading, changed))
+    return session_reply(row, await spelled_position(reading, row))
 
 
 async def position(reading: Reading, request: SessionRequest) -> Json:
@@ -66,12 +78,78 @@ async def position(reading: Reading, request: SessionRequest) -> Json:
     return {"position": await spelled_position(reading, row), "version": row.version}
 
 
-def _check_texts(request: SessionCreateRequest) -> None:
-    texts = (
-        ("name", request.name),
-        ("description", request.description),
-        *(("tags", tag) for tag in request.tags),
+async def list_page(reading: Reading, request: SessionListRequest) -> Json:
+    """The sessions of the space, newest first."""
+    rows = await reading.sessions.page(
+        reading.space,
+        request.agent,
+        request.state,
+        cursors.id_in(request),
+        reading.now,
+        request.limit + 1,
     )
+    page = rows[: request.limit]
+    named = await Seeks(reading.session).named(reading.space, [*{row.agent for row in page}])
+    heads = {timeline.agent: timeline for timeline in named}
+    places = await spelled_lines(
+        reading, [(row.agent, heads.get(row.agent), row.stands) for row in page]
+    )
+    return {
+        "sessions": [
+            spelled_session(as_of(row, reading.now), where)
+            for row, where in zip(page, places, strict=True)
+        ],
+        "cursor": cursors.spell(request, str(page[-1].id)) if len(rows) > len(page) else None,
+    }
+
+
+async def update(reading: Reading, request: SessionUpdateRequest) -> Json:
+    """Names and tags a session, whatever state it is in; an empty text clears."""
+    check_texts(request.name, request.description, request.tags or ())
+    async with locked(reading, request) as row:
+        described = replace(
+            row,
+            name=row.name if request.name is None else request.name or None,
+            description=(
+                row.description if request.description is None else request.description or None
+            ),
+            tags=row.tags if request.tags is None else request.tags,
+        )
+        await reading.sessions.describe(described, reading.now)
+    row = changed(described, reading.now)
+    return session_reply(row, await spelled_position(reading, row))
+
+
+def entering(action: rules.Action) -> Answer:
+    """The verb that takes an action of the life cycle."""
+
+    async def enter(reading: Reading, request: SessionRequest) -> Json:
+        async with locked(reading, request) as row:
+            state = rules.after(row.state, action, row.reason)
+            await reading.sessions.enter(row.id, state, reading.now)
+            entered = await reading.sessions.find(reading.space, row.id)
+        assert entered is not None
+        return session_reply(entered, await spelled_position(reading, entered))
+
+    return enter
+
+
+async def remove(reading: Reading, request: SessionRequest) -> Json:
+    """Forgets a completed session."""
+    async with locked(reading, request) as row:
+        rules.after(row.state, "remove", row.reason)
+        await reading.sessions.remove(row.id)
+    return {"removed": str(row.id), "version": row.version}
+
+
+def new_session_id(now: datetime) -> UUID:
+    """An id that sorts by when it was made, as lists of sessions do."""
+    return uuid7(int(now.timestamp() * 1000), os.urandom(RANDOM_BYTES))
+
+
+def check_texts(name: str | None, description: str | None, tags: list[str] | tuple[()]) -> None:
+    """Raises BadRequest for what a database can't keep."""
+    texts = (("name", name), ("description", description), *(("tags", tag) for tag in tags))
     refused = [(field, "a NUL can't be kept") for field, text in texts if "\0" in (text or "")]
     if refused:
         raise BadRequest.of_fields(*refused)

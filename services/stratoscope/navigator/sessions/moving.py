@@ -1,11 +1,16 @@
-"""The moves of a session: where they go, and the one way to make them."""
+"""The moves of a session: where they go, and the one way to make them.
+
+A move is planned from the session as it was read and made by one statement, which finds the session
+only if its version is still that one. Whoever finds it changed plans again, behind a lock on its
+row; so moves are made one after the other, and nobody waits for a lock where nobody else moves.
+"""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from stratoscope.domain import sessions as rules
-from stratoscope.domain.seek import Stand, after_index
+from stratoscope.domain.seek import Target, after_index, plan
 from stratoscope.domain.stepping import (
     Footing,
     Move,
@@ -15,30 +20,50 @@ from stratoscope.domain.stepping import (
     out_of_bounds,
     step,
 )
+from stratoscope.domain.trail import Trail
 from stratoscope.navigator import spelling
 from stratoscope.navigator.reading import Reading
-from stratoscope.navigator.sessions.holding import locked
-from stratoscope.navigator.sessions.placing import place_of, standing_at
+from stratoscope.navigator.sessions.holding import config_of, found, locked, timeline_of
+from stratoscope.navigator.sessions.marking import mark_named
+from stratoscope.navigator.sessions.placing import arrive, place_of, target_of
 from stratoscope.navigator.spelling import Json
-from stratoscope.store.sessions import SessionRow
+from stratoscope.store.sessions import Moving, SessionRow
+from stratoscope.store.states import Standing
 from stratoscope.store.timelines import Timeline
-from stratoscope_contracts.errors import EmptyEventLog
+from stratoscope_contracts.errors import BadRequest, EmptyEventLog
 from stratoscope_contracts.sessions import SessionGotoRequest, SessionRequest, SessionStepRequest
 from stratoscope_contracts.views import At, AtEventIndex, AtTime
 from stratoscope_contracts.words import BEFORE_FIRST
 
-# Where a move goes: the stand, and the session's own clock where that is not the records'.
-Going = Callable[[SessionRow, Timeline], Awaitable[tuple[Stand, datetime | None]]]
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where a move goes.
+
+    `clock` is the session's own where it is not the records', `trail` the navigation history where
+    the place is one of it already.
+    """
+
+    standing: Standing
+    clock: datetime | None = None
+    trail: Trail | None = None
+
+
+# Plans a move; called again where somebody else moved the session meanwhile.
+Going = Callable[[SessionRow, Timeline], Awaitable[Arrival]]
 
 
 async def goto(reading: Reading, request: SessionGotoRequest) -> Json:
-    """Stands anywhere in the timeline."""
+    """Stands anywhere in the timeline, or where a mark is."""
+    at, mark = request.at, request.mark
 
-    async def going(_: SessionRow, timeline: Timeline) -> tuple[Stand, datetime | None]:
-        at = request.at
-        if isinstance(at, AtEventIndex) and at.event_index > BEFORE_FIRST:
-            _check_events(timeline)
-        return await reading.stand(timeline, at), _clock_of(at, timeline)
+    async def going(row: SessionRow, timeline: Timeline) -> Arrival:
+        if at is not None and mark is None:
+            return await _arrival_at(reading, timeline, at)
+        if mark is not None and at is None:
+            stands = (await mark_named(reading, row, mark)).stands
+            return Arrival(await arrive(reading, timeline, target_of(stands)), stands.clock)
+        raise BadRequest.of_fields(("at", "exactly one of at, mark"))
 
     return await moved(reading, request, going)
 
@@ -46,37 +71,95 @@ async def goto(reading: Reading, request: SessionGotoRequest) -> Json:
 async def make_step(reading: Reading, request: SessionStepRequest) -> Json:
     """Moves by events, a snapshot or seconds, both ways."""
 
-    async def going(row: SessionRow, timeline: Timeline) -> tuple[Stand, datetime | None]:
+    async def going(row: SessionRow, timeline: Timeline) -> Arrival:
         _check_events(timeline)
-        standing = await standing_at(reading, timeline, row.stands)
-        footing = Footing(
-            standing.event_index, standing.version, standing.on_snapshot, row.stands.clock
-        )
+        version, on_snapshot = BEFORE_FIRST, False
+        if request.size == "snapshot":
+            standing = await arrive(reading, timeline, target_of(row.stands))
+            version, on_snapshot = standing.version, standing.on_snapshot
+        footing = Footing(row.stands.event_index, version, on_snapshot, row.stands.clock)
         span = Span(timeline.extent, timeline.first_at, timeline.last_at)
         move = step(request.direction, request.size, footing, span)
-        return await _reached(reading, timeline, footing, move), move.clock
+        target = await _target(reading, timeline, footing, move)
+        return Arrival(await arrive(reading, timeline, target), move.clock)
 
     return await moved(reading, request, going)
 
 
+async def back(reading: Reading, request: SessionRequest) -> Json:
+    """To the place before in the navigation history."""
+    return await _through_history(reading, request, Trail.back)
+
+
+async def forward(reading: Reading, request: SessionRequest) -> Json:
+    """To the place after in the navigation history."""
+    return await _through_history(reading, request, Trail.forward)
+
+
 async def moved(reading: Reading, request: SessionRequest, going: Going) -> Json:
-    async with locked(reading, request) as row:
-        rules.after(row.state, "move")
-        timeline = await reading.timeline(row.agent)
-        stand, clock = await going(row, timeline)
-        standing = await reading.states.standing(timeline.agent_id, stand)
-        place = place_of(standing, clock)
-        first, version = await reading.sessions.move(row.id, place, reading.now, timeline.agent_id)
-        if not replace(timeline.extent, first=first, first_version=version).keeps(stand):
-            moved_on = await reading.timeline(row.agent)
-            raise out_of_bounds(stand.event_index, moved_on.extent)
+    """Make a move: SessionPositionReply."""
+    row = await found(reading, request)
+    reply = await _attempt(reading, row, going)
+    if reply is None:
+        async with locked(reading, request) as row:
+            reply = await _attempt(reading, row, going)
+    assert reply is not None
+    return reply
+
+
+async def _attempt(reading: Reading, row: SessionRow, going: Going) -> Json | None:
+    """Plan a move and make it; None where somebody else moved the session meanwhile."""
+    rules.after(row.state, "move", row.reason)
+    timeline = timeline_of(row)
+    arrival = await going(row, timeline)
+    moving = _planned(row, arrival)
+    made = await reading.sessions.move(row, moving, reading.now, timeline.agent_id)
+    if not made.is_kept:
+        moved_on = await reading.timeline(row.agent)
+        raise out_of_bounds(arrival.standing.event_index, moved_on.extent)
+    if not made.is_moved:
+        return None
     return {
-        "position": spelling.position(timeline.agent, standing),
+        "position": spelling.position(timeline.agent, arrival.standing),
         "version": row.version + 1,
     }
 
 
-async def _reached(reading: Reading, timeline: Timeline, footing: Footing, move: Move) -> Stand:
+def _planned(row: SessionRow, arrival: Arrival) -> Moving:
+    """The place as it is kept, and what becomes of the navigation history."""
+    stands = place_of(arrival.standing, arrival.clock)
+    version = arrival.standing.version
+    if arrival.trail is not None:
+        return Moving(stands, version, arrival.trail, None)
+    if stands == row.stands:
+        # Going to where one stands is no place more to come back to.
+        return Moving(stands, version, row.trail, None)
+    capacity = config_of(row).max_navigation_history
+    trail = row.trail.pushed(capacity)
+    return Moving(stands, version, trail, trail.current % capacity)
+
+
+async def _through_history(
+    reading: Reading, request: SessionRequest, walk: Callable[[Trail], Trail]
+) -> Json:
+    async def going(row: SessionRow, timeline: Timeline) -> Arrival:
+        trail = walk(row.trail)
+        slot = trail.current % config_of(row).max_navigation_history
+        (stands,) = await reading.sessions.places(row.id, [slot])
+        standing = await arrive(reading, timeline, target_of(stands))
+        return Arrival(standing, stands.clock, trail)
+
+    return await moved(reading, request, going)
+
+
+async def _arrival_at(reading: Reading, timeline: Timeline, at: At) -> Arrival:
+    if isinstance(at, AtEventIndex) and at.event_index > BEFORE_FIRST:
+        _check_events(timeline)
+    standing = await arrive(reading, timeline, plan(at, timeline.extent))
+    return Arrival(standing, _clock_of(at, timeline))
+
+
+async def _target(reading: Reading, timeline: Timeline, footing: Footing, move: Move) -> Target:
     match move.target:
         case NextSnapshot(after_version=version):
             found = await reading.states.next_snapshot(timeline.agent_id, version)
@@ -90,9 +173,9 @@ async def _reached(reading: Reading, timeline: Timeline, footing: Footing, move:
             first = timeline.first_position
             if footing.event_index <= first:
                 raise out_of_bounds(first - 1, timeline.extent)
-            return await reading.reach(timeline, after_index(first, timeline.extent))
+            return after_index(first, timeline.extent)
         case target:
-            return await reading.reach(timeline, target)
+            return target
 
 
 def _clock_of(at: At, timeline: Timeline) -> datetime | None:

@@ -66,14 +66,19 @@ order by version
 limit 1
 
 -- name: held
--- Where open sessions stand: a lowest event, and a place where they stand on a record. One that
--- has outlived its time is over, whether somebody looked at it since or not.
+-- What open sessions hold: where they stand, and their marks; a lowest event, and a place where it
+-- is on a record. One that has outlived its time is over, whether somebody looked at it since or
+-- not.
 select event_index, stream_seq, ordinal
 from session
 where space = $1 and agent = $2
-  and state in ('created', 'active', 'paused')
-  and created_at + make_interval(secs => least((config->>'max_session_duration')::float8, 1e9))
-      >= $3
+  and state in ('created', 'active', 'paused') and ends_at >= $3
+union
+select mark.event_index, mark.stream_seq, mark.ordinal
+from session
+join session_mark as mark on mark.session_id = session.id
+where session.space = $1 and session.agent = $2
+  and session.state in ('created', 'active', 'paused') and session.ends_at >= $3
 
 -- name: fence
 -- Shared with nobody who would move the checkpoint or take the lease meanwhile.
