@@ -1,6 +1,6 @@
 """The verb that follows causes back to their root."""
 
-from stratoscope.domain.causality import longest_chain
+from stratoscope.domain.causality.chains import longest_chain
 from stratoscope.navigator import spelling
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json

@@ -9,7 +9,8 @@ import pytest
 from stratoscope.adapters.langgraph import record
 from stratoscope.demo.agent import THREAD, arun, build, run
 from stratoscope.demo.tools import InvoiceRejected, read_meter
-from stratoscope.domain.causality import Node, longest_chain
+from stratoscope.domain.causality.chains import longest_chain
+from stratoscope.domain.causality.nodes import Node
 from support.listing import AsyncListing, Listed, Listing
 
 

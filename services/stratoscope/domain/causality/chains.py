@@ -1,9 +1,8 @@
 """Why an event happened: walks along declared causes.
 
-A cause is *early* where it stands before its effect in the log, else *late*. Early edges run with
-the log, so they make no cycle; whoever knows an event knows all its early causes, and `depth`
-counts along them alone. A late cause may close a cycle, and the longest chain through cycles is
-NP-hard to find. What `longest_chain` answers is therefore this, exact wherever no cycle is met:
+Whoever knows an event knows all its early causes, and `depth` counts along them alone. A late
+cause may close a cycle, and the longest chain through cycles is NP-hard to find. What
+`longest_chain` answers is therefore this, exact wherever no cycle is met:
 
 1. a chain to an event does not pass it twice, so the edges that leave it are dropped;
 2. among what is left, a late edge that lies on a cycle is not followed; what remains has no cycle;
@@ -15,37 +14,15 @@ the event's own causes, late ones too. Causes that the neighbourhood does not ho
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-Place = tuple[int, int]
-Edge = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """An event as the causality walks see it; `place` is (stream_seq, ordinal)."""
-
-    id: str
-    place: Place
-    causes: tuple[str, ...] = ()
-    depth: int | None = None
-
-
-def is_late(effect: Place, cause: Place) -> bool:
-    """Whether a cause does not stand before its effect; an event that names itself does not."""
-    return cause >= effect
-
-
-def depth(early_causes: Iterable[int]) -> int:
-    """An event's depth from the depths of its early causes."""
-    return 1 + max(early_causes, default=0)
+from stratoscope.domain.causality.nodes import Edge, Node, is_late, known_causes
 
 
 def longest_chain(nodes: Mapping[str, Node], event_id: str) -> list[str]:
     """The ids from a root to the event, both included; raises KeyError for an unknown event."""
     # The event is no cause of anything here (rule 1), so nothing cycles through it.
     ancestors = {id: node for id, node in nodes.items() if id != event_id}
-    causes = _known_causes(ancestors)
+    causes = known_causes(ancestors)
     own = [cause for cause in nodes[event_id].causes if cause in ancestors]
     lengths: dict[str, int] = {}
     before: dict[str, str | None] = {}
@@ -61,7 +38,7 @@ def longest_chain(nodes: Mapping[str, Node], event_id: str) -> list[str]:
 
 def cycles(nodes: Mapping[str, Node]) -> list[Edge]:
     """Every edge (cause, effect) that lies on a cycle, in the order of places."""
-    causes = _known_causes(nodes)
+    causes = known_causes(nodes)
     # An edge lies on a cycle where both its ends are strongly connected, or are one event.
     return sorted(
         (
@@ -73,13 +50,6 @@ def cycles(nodes: Mapping[str, Node]) -> list[Edge]:
         ),
         key=lambda edge: (nodes[edge[1]].place, nodes[edge[0]].place),
     )
-
-
-def _known_causes(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
-    return {
-        id: [cause for cause in dict.fromkeys(node.causes) if cause in nodes]
-        for id, node in nodes.items()
-    }
 
 
 def _followed(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stratoscope.domain.causality import Node, cycles, depth, is_late, longest_chain
+from stratoscope.domain.causality.chains import cycles, longest_chain
+from stratoscope.domain.causality.nodes import Node, depth, is_late
 
 Graph = dict[str, Node]
 

@@ -1,0 +1,1 @@
+"""What led to what: walks along declared causes, and what they show."""
