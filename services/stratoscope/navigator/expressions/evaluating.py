@@ -2,21 +2,23 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Final, Self
+from importlib.resources import files
+from typing import Any, Final
 
 import orjson
 import structlog
 
 from stratoscope.domain.expressions.refusal import ExpressionRefused
 from stratoscope.domain.expressions.rules import Expression, KeyPath, checked
-from stratoscope.navigator.expressions.process import Worker, WorkerLost
+from stratoscope.navigator.workers import Worker, WorkerLost, Workers
 from stratoscope_contracts.errors import InvalidExpression
 
+# By its path: `-m` would import this package first, which takes longer than all that it needs.
+_PROGRAM: Final = (str(files("stratoscope.navigator.expressions") / "worker.py"),)
 # What a worker may take to start, to read what it is asked and to compile it.
 _READ_SECONDS: Final = 3.0
 # What it may be late with its last document, or with being scheduled at all.
@@ -43,27 +45,12 @@ class Document:
     state: bytes | None = None
 
 
-class Expressions:
+class Expressions(Workers):
     """Expressions, checked and evaluated by a few processes that are killed where need be."""
 
     def __init__(self, workers: int = 2) -> None:
-        self._workers = [Worker() for _ in range(workers)]
-        self._free: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
+        super().__init__(_PROGRAM, workers)
         self._known: OrderedDict[str, Expression] = OrderedDict()
-        for worker in self._workers:
-            self._free.put_nowait(worker)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for worker in self._workers:
-            await worker.kill()
 
     async def check(self, source: str, field: str = "where") -> Expression:
         """An expression that may be evaluated; InvalidExpression says what is wrong and where."""
@@ -89,7 +76,7 @@ class Expressions:
         The one on which a worker had to be killed is STOPPED, and is the last.
         """
         found: list[Verdict] = []
-        async with self._worker() as worker:
+        async with self.one(ExpressionRefused) as worker:
             try:
                 await _collect(worker, _frame(expression, documents, seconds), found, seconds)
             except (TimeoutError, WorkerLost) as error:
@@ -100,26 +87,12 @@ class Expressions:
         return found
 
     async def _compile(self, expression: Expression) -> None:
-        async with self._worker() as worker:
+        async with self.one(ExpressionRefused) as worker:
             try:
                 await _collect(worker, _frame(expression, (), 0), [], 0)
             except (TimeoutError, WorkerLost) as error:
                 await worker.kill()
                 raise ExpressionRefused(0, "it takes too long to be read") from error
-
-    @asynccontextmanager
-    async def _worker(self) -> AsyncIterator[Worker]:
-        worker = await self._free.get()
-        try:
-            yield worker
-        except ExpressionRefused:
-            raise
-        except BaseException:
-            # It would answer the next one with what this one asked.
-            await worker.kill()
-            raise
-        finally:
-            self._free.put_nowait(worker)
 
 
 async def _collect(worker: Worker, asked: bytes, found: list[Verdict], seconds: float) -> None:
@@ -134,11 +107,12 @@ async def _collect(worker: Worker, asked: bytes, found: list[Verdict], seconds: 
         asyncio.timeout(_READ_SECONDS) as silence,
         aclosing(worker.answers(asked)) as answers,
     ):
-        refused = (await anext(answers))["refused"]
+        refused = orjson.loads(await anext(answers))["refused"]
         if refused is not None:
             raise ExpressionRefused(refused, "this is no CEL")
         silence.reschedule(now() + seconds + _GRACE_SECONDS)
-        async for answer in answers:
+        async for told in answers:
+            answer = orjson.loads(told)
             found.extend(Verdict(letter) for letter in answer["verdicts"])
             if answer["last"]:
                 return
