@@ -28,6 +28,7 @@ class RecorderOptions(TypedDict, total=False):
     compression: Compression
     wait_connected: float | None
     close_timeout: float
+    gate_patience: float | None
     login: Login | None
 
 
@@ -52,6 +53,8 @@ def connect(
     - `compression`: "auto" packs only what would not fit into a message, "always" whatever is
       worth it, "never" nothing. It needs `stratoscope[zstd]`.
     - `close_timeout`: how many seconds leaving the context may take to flush (10).
+    - `gate_patience`: how many seconds an exact gate waits where nobody ever answered one (10),
+      before the agent goes on without an answer; None to wait for ever.
 
     Raises ValueError for an option that makes no sense, InvalidName for a space that can't be.
     """

@@ -22,6 +22,9 @@ from stratoscope_contracts.words import MAX_MESSAGE_BYTES
 _ATTEMPT = 5.0
 _PAUSE = 0.5
 
+# Which connection, and how often it was lost and got back.
+Epoch = tuple[int, int]
+
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +41,7 @@ class Link:
         self._on_limit = on_limit
         self._count_retry = on_retry
         self._connection: Connection | None = None
+        self._connections = 0
         self._publisher: asyncio.Future[Publisher] = asyncio.get_running_loop().create_future()
         self._told: set[str] = set()
         self._task = asyncio.create_task(self._keep_up())
@@ -46,6 +50,18 @@ class Link:
     def message_limit(self) -> int:
         """The most bytes of a message; the contract's limit while no broker has said otherwise."""
         return MAX_MESSAGE_BYTES if self._connection is None else self._connection.message_limit
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection of this moment, be it up or not; None where there never was one."""
+        return self._connection
+
+    @property
+    def epoch(self) -> Epoch:
+        """Changes whenever messages may have been missed."""
+        if self._connection is None:
+            return (0, 0)
+        return (self._connections, self._connection.client.stats["reconnects"])
 
     @property
     def is_connected(self) -> bool:
@@ -100,6 +116,7 @@ class Link:
         settings = self._settings
         self._told.clear()
         self._connection = connection
+        self._connections += 1
         self._on_limit(connection.message_limit)
         self._publisher.set_result(
             Publisher(

@@ -17,6 +17,7 @@ from stratoscope.broker.connection import BrokerUnreachable
 from stratoscope.recorder import causes as cause_context
 from stratoscope.recorder.causes import CauseIds
 from stratoscope.recorder.errors import ForkedRecorder, RecorderClosed
+from stratoscope.recorder.gate import Gates
 from stratoscope.recorder.link import Link
 from stratoscope.recorder.outbox import Bounds, Offered, Outbox, Stats
 from stratoscope.recorder.preparing import EventOptions, Prepared, Preparer, SnapshotOptions
@@ -106,6 +107,8 @@ class Recorder:
         """
         parts = self._open_parts()
         offered = self._outbox.offer(agent, record)
+        if offered is not Offered.FULL:
+            parts.gates.count(agent, record)
         match offered:
             case Offered.STIRS:
                 parts.stir(agent)
@@ -120,7 +123,17 @@ class Recorder:
 
     async def put(self, agent: str, record: Prepared) -> None:
         """Take a record, waiting for room in a full queue."""
-        await self._open_parts().sender.put(agent, record)
+        parts = self._open_parts()
+        await parts.sender.put(agent, record)
+        parts.gates.count(agent, record)
+
+    def is_gate_open(self, agent: str) -> bool:
+        """Whether an agent's quick gate lets it pass without asking; from any thread."""
+        return self._open_parts().gates.is_open(agent)
+
+    async def enter_gate(self, agent: str, *, exact: bool) -> None:
+        """Return once an agent may go on; see `Agent.gate`."""
+        await self._open_parts().gates.enter(agent, exact=exact)
 
     async def close(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as for flush
         """Flush for at most `timeout` seconds (by default the setting), then end.
@@ -138,6 +151,7 @@ class Recorder:
             log.error("closing the recorder: %s", error)
         finally:
             self._state = _State.CLOSED
+            parts.gates.close()
             await parts.sender.close()
             await parts.link.close()
 
@@ -145,7 +159,8 @@ class Recorder:
         if self._state is not _State.NEW:
             raise _closed(self._state)
         link = Link(self.settings, self._learn_limit, self._outbox.count_retry)
-        self._parts = _Parts(link, Sender(self.settings, self._outbox, link))
+        sender = Sender(self.settings, self._outbox, link)
+        self._parts = _Parts(link, sender, Gates(self.settings, link, sender))
         self._state = _State.OPEN
         within = self.settings.wait_connected
         if within is not None:
@@ -227,6 +242,21 @@ class Agent:
         """
         return await self._recorder.flush_agent(self.name, timeout)
 
+    async def gate(self, exact: bool = False) -> None:
+        """Let the agent be held here, between two actions, for as long as somebody holds it.
+
+        The quick gate only looks whether a pause has come, and costs microseconds. The exact one
+        sends what is buffered and asks, so that nothing runs past a breakpoint; where nobody
+        answers it, the agent goes on after `gate_patience`. A held agent stays held, whatever
+        becomes of broker and navigator, until it is released. Raises RecorderClosed if that comes
+        first.
+        """
+        if exact or not self._recorder.is_gate_open(self.name):
+            await self._recorder.enter_gate(self.name, exact=exact)
+        else:
+            # An agent that waits for nothing else would hear of no pause.
+            await asyncio.sleep(0)
+
     def causing(self, causes: CauseIds) -> AbstractContextManager[None]:
         """Within it, events of any agent of the space have `causes` unless they name their own.
 
@@ -251,9 +281,10 @@ class Agent:
 class _Parts:
     """What a recorder has while it is open."""
 
-    def __init__(self, link: Link, sender: Sender) -> None:
+    def __init__(self, link: Link, sender: Sender, gates: Gates) -> None:
         self.link = link
         self.sender = sender
+        self.gates = gates
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 

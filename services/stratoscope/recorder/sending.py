@@ -81,6 +81,17 @@ class Sender:
         TimeoutError after `within` seconds, RecordsRefused where some of it never will be,
         RecorderClosed where it was not in time.
         """
+        reached = await self.drain(agent, within)
+        refused = self._take_refused(agent)
+        if refused:
+            raise RecordsRefused(
+                f"the broker will never take {refused} of the records: see the log",
+                {"refused": refused},
+            )
+        return reached
+
+    async def drain(self, agent: str | None, within: float | None) -> int | None:
+        """As `flush`, for who only has to know what is stored, whatever became of the rest."""
         targets = self._hurry(agent)
         try:
             async with asyncio.timeout(within), self._moved:
@@ -91,12 +102,6 @@ class Sender:
             ) from None
         if _outstanding(targets):
             raise RecorderClosed("the recorder was closed before all was acknowledged")
-        refused = self._take_refused(agent)
-        if refused:
-            raise RecordsRefused(
-                f"the broker will never take {refused} of the records: see the log",
-                {"refused": refused},
-            )
         if agent is not None:
             return self._reached.get(agent)
         return max(self._reached.values(), default=None)

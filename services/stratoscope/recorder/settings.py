@@ -45,6 +45,7 @@ class RecorderSettings:
     compression: Compression = "auto"
     wait_connected: float | None = None
     close_timeout: float = 10.0
+    gate_patience: float | None = 10.0
     login: Login | None = None
 
     def __post_init__(self) -> None:
@@ -60,6 +61,8 @@ class RecorderSettings:
         _check_range("batch_age", self.batch_age, 0, None)
         _check_range("in_flight", self.in_flight, 1, None)
         _check_range("close_timeout", self.close_timeout, 0, None)
+        if self.gate_patience is not None:
+            _check_range("gate_patience", self.gate_patience, 0, None)
 
 
 def check_name(space: str, agent: str) -> None:

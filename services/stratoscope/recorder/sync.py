@@ -14,6 +14,7 @@ import os
 import threading
 import weakref
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack
@@ -157,6 +158,18 @@ class SyncAgent:
         """
         return self._recorder.flush_agent(self.name, timeout)
 
+    def gate(self, exact: bool = False) -> None:
+        """Let the agent be held here for as long as somebody holds it. As `Agent.gate`."""
+        engine = self._recorder.engine()
+        if exact or not engine.recorder.is_gate_open(self.name):
+            engine.call(engine.recorder.enter_gate(self.name, exact=exact))
+
+    async def agate(self, exact: bool = False) -> None:
+        """`gate` for who runs in an event loop, which goes on while the agent is held."""
+        engine = self._recorder.engine()
+        if exact or not engine.recorder.is_gate_open(self.name):
+            await engine.acall(engine.recorder.enter_gate(self.name, exact=exact))
+
     def causing(self, causes: CauseIds) -> AbstractContextManager[None]:
         """Within it, events of any agent of the space have `causes` unless they name their own.
 
@@ -189,16 +202,16 @@ class _Engine:
 
     def call(self, work: Coroutine[Any, Any, Result]) -> Result:
         """What `work` gives, done in the other thread."""
-        if threading.current_thread() is self._thread:
-            # Only a log handler that records can come here: to wait would be for ever.
-            work.close()
-            raise RuntimeError("a recorder can't wait for itself")
-        done = asyncio.run_coroutine_threadsafe(work, self._loop)
+        done = self._begin(work)
         try:
             return done.result()
         except BaseException:
             done.cancel()
             raise
+
+    async def acall(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """`call` that leaves the caller's event loop free; cancelled with its caller."""
+        return await asyncio.wrap_future(self._begin(work))
 
     def stop(self, within: float) -> None:
         """Close the recorder and end the thread, in little more than `within` seconds."""
@@ -207,6 +220,13 @@ class _Engine:
         self._thread.join(within + _GRACE)
         if self._thread.is_alive():
             log.error("the recorder's thread did not end in time")
+
+    def _begin(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        if threading.current_thread() is self._thread:
+            # Only a log handler that records can come here: to wait would be for ever.
+            work.close()
+            raise RuntimeError("a recorder can't wait for itself")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _serve(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
