@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 
 from stratoscope.domain import delta
 from stratoscope.domain.canonical import canonical, decoded, digest
-from stratoscope.domain.depth import depth_of
+from stratoscope.domain.depth import ROOT, standing
 from stratoscope.domain.fields import changed_paths, numbered
 from stratoscope.domain.patch import PatchConflict, apply_to_state
 from stratoscope.domain.records import (
@@ -111,7 +111,9 @@ class _Fold:
     def _head(self, timeline: Timeline) -> Head:
         head = self._batch.heads.get(timeline)
         if head is None:
-            head = self._batch.heads[timeline] = replace(self._before[timeline])
+            before = self._before[timeline]
+            head = self._batch.heads[timeline] = replace(before)
+            self._batch.clocks[timeline] = before.clock
         return head
 
     def _message(self, message: Message) -> None:
@@ -272,8 +274,10 @@ class _Fold:
             return
         if head.paths is None:
             head.paths = {}
-        found = numbered(changed_paths(_state(head), state), head.paths)
+        changed = changed_paths(_state(head), state)
+        found = numbered(changed, head.paths)
         agent_id, version = head.agent_id, head.next_version
+        self._batch.changed[agent_id, version] = changed
         self._batch.paths.extend((agent_id, number, path) for number, path in found.new)
         self._batch.changes.extend((agent_id, number, version) for number in found.numbers)
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from stratoscope.domain import delta
+from stratoscope.domain.paths import Segments
 from stratoscope.domain.timeline import Place
 
 # A space and the name of an agent in it.
@@ -171,6 +172,10 @@ class Batch:
     paths: list[tuple[int, int, str]] = field(default_factory=list)
     changes: list[tuple[int, int, int]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    # For those who watch: each timeline's clock before the batch, and what a version changed by
+    # agent and version; both may name what was then refused.
+    clocks: dict[Timeline, datetime | None] = field(default_factory=dict)
+    changed: dict[tuple[int, int], tuple[Segments, ...]] = field(default_factory=dict)
 
 
 EVENT_COLUMNS = (

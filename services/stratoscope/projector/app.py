@@ -11,6 +11,7 @@ import uvloop
 
 from stratoscope.broker.connection import BrokerError, Connection, connect
 from stratoscope.broker.streams import StreamSettings, ensure_streams
+from stratoscope.projector.feeding import listening
 from stratoscope.projector.following import Serving
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.service import Projector
@@ -49,9 +50,9 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
             pool(settings.postgres_dsn, OPERATIONS, "stratoscope projector", size=_POOL)
         )
         metrics = Metrics()
-        projector = Projector(
-            Wiring(settings, Serving(sessions), broker, sessions, metrics, stopping, reached)
-        )
+        wiring = Wiring(settings, Serving(sessions), broker, sessions, metrics, stopping, reached)
+        await stack.enter_async_context(listening(broker.client, wiring.interest))
+        projector = Projector(wiring)
 
         def ready() -> dict[str, bool]:
             return {

@@ -72,11 +72,20 @@ class Gathering:
         self._limits = Limits(field_index=field_index, closing=closing or Closing())
         self._furthest = max(passed.values())
         self._types: dict[str, int] = {}
+        self._type_names: dict[int, str] = {}
         self._heads: OrderedDict[Timeline, Head] = OrderedDict()
         self._sizes: dict[Timeline, int] = {}
         self._state_bytes = 0
         self._judged_through: int | None = None
-        self._recent: deque[tuple[Known, frozenset[Timeline]]] = deque(maxlen=_IN_FLIGHT)
+        self._in_flight: deque[tuple[Known, frozenset[Timeline]]] = deque(maxlen=_IN_FLIGHT)
+        self._recent = RecentEvents(max_recent)
+
+    @property
+    def type_names(self) -> Mapping[int, str]:
+        """The event types met so far, by number."""
+        if len(self._type_names) != len(self._types):
+            self._type_names = {number: name for name, number in self._types.items()}
+        return self._type_names
 
     async def gather(self, delivered: Sequence[Delivered]) -> Gathered:
         """Read messages and look up what the fold must know."""

@@ -6,7 +6,7 @@ the checkpoints: nothing is mended in place.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Protocol
 
@@ -36,6 +36,20 @@ class Source(Protocol):
         """Whether all that was delivered was taken."""
 
 
+class Feed(Protocol):
+    """Who tells those who watch what was committed: see `projector.feeding.Feeding`."""
+
+    async def committed(
+        self,
+        delivered: Sequence[Delivered],
+        batch: Batch,
+        types: Mapping[int, str],
+        before: Sequence[Held],
+        through: int,
+    ) -> None:
+        """Tell of a batch."""
+
+
 Told = Callable[[Batch | None, Progress, Sequence[Held]], Awaitable[None]]
 
 
@@ -53,6 +67,7 @@ class Pipeline:
         told: Told,
         metrics: Metrics,
         quarantine: Quarantine | None = None,
+        feed: Feed | None = None,
     ) -> None:
         self._source = source
         self._gathering = gathering
@@ -62,6 +77,7 @@ class Pipeline:
         self._told = told
         self._metrics = metrics
         self._quarantine = quarantine or Quarantine()
+        self._feed = feed
         self._taken = min(held.stream_seq for held in leases.held)
         self._commit: asyncio.Task[None] | None = None
 
@@ -114,7 +130,11 @@ class Pipeline:
                     raise
                 self._quarantine.blame(delivered[0].stream_seq, last.stream_seq, error)
                 raise Unstorable(f"a batch was refused by the database: {error}") from error
+        before = self._leases.held
         self._moved(progress)
+        if self._feed is not None:
+            types = self._gathering.type_names
+            await self._feed.committed(delivered, batch, types, before, progress.stream_seq)
         self._metrics.committed(delivered, batch)
         await self._told(batch, progress, self._leases.held)
 

@@ -21,6 +21,7 @@ from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Puller
 from stratoscope.domain.records import Batch
 from stratoscope.projector.bases import BaseKeeper, LogFront, begin
+from stratoscope.projector.feeding import Feeding, Interest
 from stratoscope.projector.following import Following
 from stratoscope.projector.gathering import Gathering
 from stratoscope.projector.log_check import check_log
@@ -60,6 +61,7 @@ class Wiring:
     # A rebuild tells nobody what it projects until that serves.
     quiet: bool = False
     quarantine: Quarantine = field(default_factory=Quarantine)
+    interest: Interest = field(default_factory=Interest)
 
 
 class Term:
@@ -149,6 +151,7 @@ class Term:
                 told=self._told,
                 metrics=wiring.metrics,
                 quarantine=wiring.quarantine,
+                feed=None if wiring.quiet else self._feeding(),
             )
             await self._start_from_bases(sessions, held)
             await _accompanied(
@@ -156,6 +159,9 @@ class Term:
                 self._resolve(sessions, reader, held),
                 self._upkeep(sessions, held),
             )
+
+    def _feeding(self) -> Feeding:
+        return Feeding(self._wiring.broker.client, self._schema, self._wiring.interest)
 
     async def _start_from_bases(self, sessions: asyncpg.Pool, held: Sequence[Held]) -> None:
         """Begin what is empty where the log no longer has the beginning."""
