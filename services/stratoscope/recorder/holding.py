@@ -98,11 +98,6 @@ def recorded(known: Known) -> Known:
     return replace(known, steps=max(0, known.steps - 1))
 
 
-def missed(known: Known) -> Known:
-    """The connection was lost for a while: commands may have been, too."""
-    return replace(known, sure=False)
-
-
 def move(known: Known, answer: Answer, *, exact: bool, gave_up: bool) -> Move:
     """What a gate does after an answer; `gave_up` where silence has lasted long enough."""
     if not isinstance(answer, Silence):

@@ -1,0 +1,308 @@
+"""Live agents are held at their gates, and come out of them rightly."""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from uuid import UUID
+
+import pytest
+
+import stratoscope
+from support.eventually import eventually
+from support.held import Stand, walking
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_paused_agent_is_held_until_it_is_resumed(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    async with walking(strato, "paused") as walker:
+        await walker.goes_on()
+        reply = await stand.ask("agent.pause", agent="paused")
+        assert (reply["held"], reply["held_by"]) == (True, ["operator"])
+        listed = await stand.until_waiting("paused")
+        assert (listed["held"], listed["held_by"], listed["gated"]) == (True, ["operator"], True)
+        # What it recorded before it was held is there to be looked at.
+        assert listed["events"] == await walker.stands()
+        reply = await stand.ask("agent.resume", agent="paused")
+        assert reply == {
+            "agent": "paused",
+            "held": False,
+            "held_by": [],
+            "gated": True,
+            "waiting_since": None,
+        }
+        await walker.goes_on()
+
+
+@pytest.mark.parametrize("exact", [False, True])
+async def test_a_held_agent_records_as_many_events_as_it_is_let(
+    stand: Stand, strato: stratoscope.Recorder, exact: bool
+) -> None:
+    name = f"stepped-{exact}"
+    async with walking(strato, name, exact=exact) as walker:
+        await walker.goes_on()
+        await stand.ask("agent.pause", agent=name)
+        await stand.until_waiting(name)
+        before = await walker.stands()
+        for events in (1, 3):
+            reply = await stand.ask("agent.step", agent=name, events=events)
+            assert (reply["held"], reply["held_by"]) == (True, ["operator"])
+            await walker.goes_on()
+            assert await walker.stands() == before + events
+            before += events
+        await stand.ask("agent.resume", agent=name)
+        await walker.goes_on()
+
+
+async def test_an_agent_that_nobody_holds_is_not_stepped(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    async with walking(strato, "unheld") as walker:
+        await walker.goes_on()
+        reply = await stand.ask("agent.step", agent="unheld")
+        assert (reply["held"], reply["held_by"]) == (False, [])
+        await walker.goes_on()
+
+
+async def test_an_agent_can_be_held_before_it_is_there(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    reply = await stand.ask("agent.pause", agent="early")
+    assert (reply["held"], reply["held_by"], reply["gated"]) == (False, ["operator"], False)
+    async with walking(strato, "early") as walker:
+        assert await walker.stands() == 0
+        await stand.ask("agent.resume", agent="early")
+        await walker.goes_on()
+
+
+async def test_an_agent_without_a_gate_is_not_held_and_the_list_says_so(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    agent = strato.agent("gateless")
+    await agent.event("action_execution")
+    seq = await agent.flush(5)
+    reply = await stand.ask("agent.pause", agent="gateless", wait_for=seq)
+    assert (reply["held"], reply["held_by"]) == (False, ["operator"])
+    listed = await stand.listed("gateless")
+    assert (listed["held"], listed["held_by"], listed["gated"]) == (False, ["operator"], False)
+
+
+async def test_several_who_hold_an_agent_each_let_it_go(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    first, second = [await _session(stand, "shared") for _ in range(2)]
+    async with walking(strato, "shared") as walker:
+        await walker.goes_on()
+        await stand.ask("agent.pause", agent="shared", session=first)
+        await stand.ask("agent.pause", agent="shared", session=second)
+        await stand.until_waiting("shared")
+        await _end(stand, first)
+        await walker.stands()
+        # The last of them lets it go, within a second.
+        await _end(stand, second)
+        await walker.goes_on()
+        assert (await stand.listed("shared"))["held_by"] == []
+
+
+async def test_a_hold_lasts_no_longer_than_is_allowed(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    async with walking(strato, "forgotten") as walker:
+        await walker.goes_on()
+        await stand.ask("agent.pause", agent="forgotten")
+        await stand.until_waiting("forgotten")
+        older = "update hold set held_at = held_at - $1 * interval '1 s' where agent = 'forgotten'"
+        await stand.execute(older, 590)
+        await walker.stands()
+        await stand.execute(older, 10)
+        await walker.goes_on()
+
+
+async def test_an_agent_hears_of_a_hold_that_nobody_told_it_of(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    """Who placed it, say for a hit, may have ended before the pause was sent."""
+    async with walking(strato, "untold") as walker:
+        await walker.goes_on()
+        breakpoint_id = UUID(int=41)
+        await stand.execute(
+            "insert into hold (held_at, space, agent, held_by)"
+            " values (now(), 'default', 'untold', $1)",
+            str(breakpoint_id),
+        )
+        listed = await stand.until_waiting("untold")
+        assert listed["held_by"] == [str(breakpoint_id)]
+        await stand.ask("agent.resume", agent="untold")
+        await walker.goes_on()
+
+
+async def test_an_exact_gate_opens_once_what_was_recorded_is_seen(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    agent = strato.agent("exact")
+    await agent.gate()
+    stand.projector.process.send_signal(signal.SIGSTOP)
+    try:
+        await agent.event("action_execution")
+        gate = asyncio.create_task(agent.gate(exact=True))
+        done, _ = await asyncio.wait([gate], timeout=0.5)
+        assert not done
+    finally:
+        stand.projector.process.send_signal(signal.SIGCONT)
+    async with asyncio.timeout(5):
+        await gate
+    assert (await stand.listed("exact"))["events"] == 1
+
+
+async def test_gates_cost_next_to_nothing(stand: Stand, strato: stratoscope.Recorder) -> None:
+    agent = strato.agent("fast")
+    await agent.gate()
+    began = time.perf_counter()
+    for _ in range(2_000):
+        await agent.gate()
+    assert time.perf_counter() - began < 0.4  # 200 microseconds each on the slowest machine
+    costs = []
+    for _ in range(50):
+        await agent.event("action_execution")
+        began = time.perf_counter()
+        await agent.gate(exact=True)
+        costs.append(time.perf_counter() - began)
+    assert sorted(costs)[len(costs) // 2] < 0.1
+
+
+async def test_a_synchronous_agent_is_held_in_its_thread(stand: Stand) -> None:
+    passed, ending = [0], threading.Event()
+
+    def walk() -> None:
+        with stratoscope.connect_sync(stand.server.url) as recorder:
+            agent = recorder.agent("sync")
+            while not ending.wait(0.002):
+                agent.gate()
+                agent.event("action_execution")
+                passed[0] += 1
+
+    async def goes_on() -> None:
+        before = passed[0]
+
+        async def further() -> bool:
+            return passed[0] > before
+
+        await eventually(further, within=1)
+
+    walking_thread = asyncio.create_task(asyncio.to_thread(walk))
+    try:
+        await eventually(lambda: _truth(passed[0] > 0))
+        await stand.ask("agent.pause", agent="sync")
+        await stand.until_waiting("sync")
+        before = passed[0]
+        await stand.ask("agent.step", agent="sync", events=2)
+        await goes_on()
+        await asyncio.sleep(0.3)
+        assert passed[0] == before + 2
+        await stand.ask("agent.resume", agent="sync")
+        await goes_on()
+    finally:
+        ending.set()
+        await stand.ask("agent.resume", agent="sync")
+        await walking_thread
+
+
+async def test_a_recorder_that_is_closed_keeps_nobody_at_a_gate(stand: Stand) -> None:
+    await stand.ask("agent.pause", agent="closed")
+    async with stratoscope.connect(stand.server.url, wait_connected=5) as recorder:
+        gate = asyncio.create_task(recorder.agent("closed").gate())
+        await asyncio.sleep(0.1)
+    async with asyncio.timeout(2):
+        with pytest.raises(stratoscope.RecorderClosed):
+            await gate
+
+
+async def test_a_replica_takes_over_from_one_that_was_killed(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    async with walking(strato, "killed") as walker, walking(strato, "free") as free:
+        await walker.goes_on()
+        await stand.ask("agent.pause", agent="killed")
+        await stand.until_waiting("killed")
+        await stand.kill_navigator()
+        await walker.stands()
+        await free.goes_on()
+        await stand.start_navigator()
+        await walker.stands()
+        assert (await stand.listed("killed"))["held"]
+        await stand.ask("agent.resume", agent="killed")
+        await walker.goes_on()
+
+
+async def test_a_lost_broker_releases_nobody_and_hides_nothing(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    async with (
+        walking(strato, "kept") as kept,
+        walking(strato, "released") as released,
+        walking(strato, "caught") as caught,
+    ):
+        for walker in (kept, released, caught):
+            await walker.goes_on()
+        await stand.ask("agent.pause", agent="kept")
+        await stand.ask("agent.pause", agent="released")
+        await stand.until_waiting("kept")
+        await stand.until_waiting("released")
+        stand.server.kill()
+        await kept.stands()
+        await caught.goes_on()
+        # Nobody can be told of these two.
+        await stand.execute("delete from hold where agent = 'released'")
+        await stand.execute(
+            "insert into hold (held_at, space, agent, held_by, told)"
+            " values (now(), 'default', 'caught', 'operator', true)"
+        )
+        stand.server.start()
+        await eventually(lambda: _truth(strato.is_connected))
+        await released.goes_on()
+        await stand.until_waiting("caught")
+        await caught.stands()
+        await kept.stands()
+        for name, walker in (("kept", kept), ("caught", caught)):
+            await stand.ask("agent.resume", agent=name)
+            await walker.goes_on()
+
+
+async def test_without_a_navigator_an_exact_gate_lets_pass_after_a_while(
+    stand: Stand, caplog: pytest.LogCaptureFixture
+) -> None:
+    await stand.kill_navigator()
+    async with stratoscope.connect(stand.server.url, gate_patience=0.2) as recorder:
+        agent = recorder.agent("alone")
+        async with asyncio.timeout(0.2):
+            await agent.gate()
+        with caplog.at_level(logging.WARNING, "stratoscope.recorder.gate"):
+            async with asyncio.timeout(2):
+                for _ in range(3):
+                    await agent.gate(exact=True)
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+    async with stratoscope.connect(stand.server.url, gate_patience=None) as strict:
+        gate = asyncio.create_task(strict.agent("strict").gate(exact=True))
+        done, _ = await asyncio.wait([gate], timeout=0.5)
+        assert not done
+        await stand.start_navigator()
+        async with asyncio.timeout(2):
+            await gate
+
+
+async def _session(stand: Stand, agent: str) -> str:
+    created = await stand.ask("session.create", agent=agent)
+    return str(created["session"]["id"])
+
+
+async def _end(stand: Stand, session: str) -> None:
+    ended = "update session set state = 'completed', ended_at = now() where id = $1"
+    assert await stand.execute(ended, UUID(session)) == "UPDATE 1"
+
+
+async def _truth(found: bool) -> bool:
+    return found
