@@ -25,6 +25,7 @@ from stratoscope.domain.records import (
 )
 from stratoscope.domain.rules import RULE_VERSION
 from stratoscope.domain.timeline import Place
+from stratoscope.store.blocks import Blocks, closed_by
 from stratoscope.store.leases import Held
 from stratoscope.store.sql import queries
 
@@ -156,6 +157,7 @@ class IntakeWriter:
             await self._advance(held, progress)
             self._reached("before_copy")
             await self._copy(batch)
+            await Blocks(self._session).close(closed_by(batch.events))
             self._reached("after_copy")
             if dead:
                 await self._session.execute(_SQL["bury"], *_columns(dead))

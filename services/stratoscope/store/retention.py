@@ -149,6 +149,7 @@ class Retention:
                 await self._session.execute(
                     _SQL["sweep_events"], left.agent_id, left.swept_event, event
                 )
+                await self._session.execute(_SQL["sweep_blocks"], left.agent_id, event)
             if version > left.swept_version:
                 await self._session.execute(_SQL["sweep_versions"], left.agent_id, *versions)
                 await self._session.execute(_SQL["sweep_changes"], left.agent_id, *versions)

@@ -142,10 +142,22 @@ order by event.stream_seq, event.ordinal
 limit $1
 
 -- name: resolve
-update event
-set depth = resolved.depth
-from unnest($1::integer[], $2::bigint[], $3::integer[]) as resolved(agent_id, event_index, depth)
-where event.agent_id = resolved.agent_id and event.event_index = resolved.event_index
+-- What sums up their blocks must cover them at every moment, closed already or not.
+with resolved as (
+    update event
+    set depth = asked.depth
+    from unnest($1::integer[], $2::bigint[], $3::integer[]) as asked(agent_id, event_index, depth)
+    where event.agent_id = asked.agent_id and event.event_index = asked.event_index
+    returning event.agent_id, event.event_index / 1024 as block, event.depth
+)
+insert into event_block (agent_id, block, is_closed, low, high, marks)
+select agent_id, block, false, min(depth), max(depth), bit_or(1::bigint << (depth & 63))
+from resolved
+group by agent_id, block
+order by agent_id, block
+on conflict (agent_id, block) do update
+set low = least(event_block.low, excluded.low), high = greatest(event_block.high, excluded.high),
+    marks = event_block.marks | excluded.marks
 
 -- name: log
 -- Which stream this projection was made from; the first to ask decides.

@@ -152,6 +152,10 @@ delete from edge
 using (select event_index, unnest(causes) as cause from gone) as named
 where edge.agent_id = $1 and edge.cause = named.cause and edge.event_index = named.event_index
 
+-- name: sweep_blocks
+-- The one in which the horizon lies stays: it covers more than there is.
+delete from event_block where agent_id = $1 and block < $2::bigint / 1024
+
 -- name: sweep_versions
 delete from state_version where agent_id = $1 and version >= $2 and version < $3
 

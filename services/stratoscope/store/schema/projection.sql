@@ -122,6 +122,17 @@ create unique index event_id on event (id, agent_id);
 create index event_of_type on event (agent_id, type_id, event_index);
 create index event_without_depth on event (stream_seq, ordinal) where depth is null;
 
+create table event_block (
+    block bigint not null,
+    marks bigint not null,
+    agent_id integer not null,
+    low integer,
+    high integer,
+    is_closed boolean not null,
+    primary key (agent_id, block)
+);
+comment on table event_block is 'The depths of 1,024 events, so that a search for one passes over whole stretches: lowest, highest, a bit for each remainder by 64. Closed once the last event is there; a depth that is resolved later widens it.';
+
 create table edge (
     cause uuid not null,
     agent_id integer not null,
