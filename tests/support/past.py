@@ -3,7 +3,7 @@
 A batch is seen only once the next one has been written, as where its commit is still on its way.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -119,18 +119,15 @@ class Past:
     async def verdicts(self, first: int, last: int) -> dict[int, Rejection]:
         return {seq: one for seq, one in self.verdicts_before.items() if first <= seq <= last}
 
-    async def known_ids(
-        self, events: Sequence[tuple[int, UUID]], snapshots: Sequence[tuple[int, UUID]]
-    ) -> set[tuple[int, UUID]]:
-        found = {(row["agent_id"], row["id"]) for row in self.events} & set(events)
-        return found | (
-            {(row["agent_id"], row["snapshot_id"]) for row in self.versions} & set(snapshots)
-        )
+    async def known_events(self, ids: Collection[UUID], known: Known) -> None:
+        for row in self.events:
+            if row["id"] in ids:
+                known.ids.add((row["agent_id"], row["id"]))
+                place = Place(row["stream_seq"], row["ordinal"])
+                known.place((self.space(row), row["id"]), Cause(place, row["depth"]))
 
-    async def known_causes(self, asked: Iterable[tuple[str, UUID]], known: Known) -> None:
-        found = self.known().causes
-        for key in set(asked) & found.keys():
-            known.place(key, found[key])
+    async def known_snapshots(self, asked: Sequence[tuple[int, UUID]], known: Known) -> None:
+        known.ids |= {(row["agent_id"], row["snapshot_id"]) for row in self.versions} & set(asked)
 
     def told(self) -> dict[str, Any]:
         """What was written, in the words of the naive fold."""

@@ -28,17 +28,27 @@ class Unresolved:
 
 def depth_of(space: str, place: Place, causes: Iterable[UUID], known: Known) -> int | None:
     """One more than the deepest cause that stands earlier; None while one of them is open."""
-    deepest = 0
+    return standing(space, place, causes, known)[0]
+
+
+def standing(
+    space: str, place: Place, causes: Iterable[UUID], known: Known
+) -> tuple[int | None, bool]:
+    """An event's depth, and whether all its causes are known to stand earlier.
+
+    Where they are not, one comes late, never, or is not seen yet.
+    """
+    deepest: int | None = 0
+    is_closed = True
     for id_ in causes:
         cause = known.cause((space, id_))
-        if cause is None:
-            if not known.complete:
-                return None
-        elif cause.place < place:
-            if cause.depth is None:
-                return None
-            deepest = max(deepest, cause.depth)
-    return deepest + 1
+        if cause is None or cause.place >= place:
+            is_closed = False
+            if cause is None and not known.complete:
+                deepest = None
+        elif deepest is not None:
+            deepest = None if cause.depth is None else max(deepest, cause.depth)
+    return None if deepest is None else deepest + 1, is_closed
 
 
 def resolve(unresolved: Iterable[Unresolved], known: Known) -> list[tuple[int, int, int]]:

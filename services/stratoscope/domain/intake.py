@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 
 from stratoscope.domain import delta
 from stratoscope.domain.canonical import canonical, decoded, digest
-from stratoscope.domain.depth import ROOT, standing
+from stratoscope.domain.depth import standing
 from stratoscope.domain.fields import changed_paths, numbered
 from stratoscope.domain.patch import PatchConflict, apply_to_state
 from stratoscope.domain.records import (
@@ -74,6 +74,7 @@ class Marks(NamedTuple):
     edges: int
     paths: int
     changes: int
+    open_causes: int
 
 
 class _Fold:
@@ -208,7 +209,10 @@ class _Fold:
             return
         place = Place(message.stream_seq, ordinal)
         occurred = self._tick(head, event.occurred_at, message)
-        depth = depth_of(message.space, place, event.causes, self._known) if event.causes else 1
+        causes = event.causes
+        depth, is_closed = (
+            standing(message.space, place, causes, self._known) if causes else (1, True)
+        )
         index = head.next_event
         head.next_event += 1
         self._batch.events.append(
@@ -232,8 +236,10 @@ class _Fold:
         )
         # The first with its id in the space is the one that a cause means.
         self._known.new_causes.setdefault((message.space, id_), Cause(place, depth))
-        for cause in dict.fromkeys(event.causes):
+        for cause in causes if len(causes) < 2 else dict.fromkeys(causes):
             self._batch.edges.append((cause, head.agent_id, index))
+        if not is_closed:
+            self._batch.open_causes.append((*place, head.agent_id, index))
         if event.patch:
             self._fold_patch(head, message, ordinal, event.patch)
 
@@ -333,7 +339,10 @@ def _may_be_refused(message: Message) -> bool:
 
 
 def _tables(batch: Batch) -> tuple[list[Any], ...]:
-    return batch.events, batch.versions, batch.edges, batch.paths, batch.changes
+    return (
+        *(batch.events, batch.versions, batch.edges),
+        *(batch.paths, batch.changes, batch.open_causes),
+    )
 
 
 def _marks(batch: Batch) -> Marks:

@@ -4,10 +4,10 @@ They are plain slotted records rather than models: each is made tens of thousand
 second, from input that the contract's models have already checked.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from stratoscope.domain import delta
@@ -75,12 +75,17 @@ class Rejection:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """Where a possible cause stands, and its depth (None where it is not known yet)."""
 
     place: Place
     depth: int | None
+
+
+def _lower(one: Cause | None, other: Cause | None) -> Cause | None:
+    if one is None or other is None:
+        return one or other
+    return one if one.place <= other.place else other
 
 
 @dataclass(slots=True)
@@ -93,17 +98,28 @@ class Known:
     complete: bool = True
     new_ids: set[tuple[int, UUID]] = field(default_factory=set)
     new_causes: dict[tuple[str, UUID], Cause] = field(default_factory=dict)
-    earlier: "tuple[Known, ...]" = ()
+    # What the batches before this one added, as far as it is kept.
+    earlier_ids: Sequence[Set[tuple[int, UUID]]] = ()
+    earlier_causes: Sequence[Mapping[tuple[str, UUID], Cause]] = ()
 
-    def follow(self, earlier: "Sequence[Known]") -> None:
-        """Count what the batches before this one added as known."""
-        self.earlier = tuple(replace(one, earlier=()) for one in earlier)
-        for one in earlier:
-            self.ids |= one.new_ids
+    def follow(
+        self,
+        earlier: "Sequence[Known]",
+        recent: Mapping[tuple[str, UUID], Cause] | None = None,
+    ) -> None:
+        """Count what the batches before this one added as known; `recent` has their causes too."""
+        self.earlier_ids = tuple(one.new_ids for one in earlier)
+        self.earlier_causes = (recent,) if recent else tuple(one.new_causes for one in earlier)
 
     def has(self, key: tuple[int, UUID]) -> bool:
         """Whether an agent has a record with this id."""
-        return key in self.ids or key in self.new_ids
+        if key in self.new_ids or key in self.ids:
+            return True
+        # A loop, since this is asked for every record: a generator costs three times as much.
+        for ids in self.earlier_ids:  # noqa: SIM110
+            if key in ids:
+                return True
+        return False
 
     def place(self, key: tuple[str, UUID], cause: Cause) -> None:
         """Learn where an event stands; of two with one id in a space the lower place is meant."""
@@ -113,9 +129,10 @@ class Known:
 
     def cause(self, key: tuple[str, UUID]) -> Cause | None:
         """Where the event with an id in a space stands."""
-        layers = (self.causes, *(one.new_causes for one in self.earlier), self.new_causes)
-        found = [layer[key] for layer in layers if key in layer]
-        return min(found, key=lambda cause: cause.place) if found else None
+        found = self.new_causes.get(key)
+        for layer in self.earlier_causes:
+            found = _lower(found, layer.get(key))
+        return _lower(found, self.causes.get(key)) if self.causes else found
 
 
 @dataclass(slots=True)
@@ -168,6 +185,7 @@ class Batch:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     versions: list[tuple[Any, ...]] = field(default_factory=list)
     edges: list[tuple[UUID, int, int]] = field(default_factory=list)
+    open_causes: list[tuple[int, int, int, int]] = field(default_factory=list)
     taints: list[tuple[int, int, int, int]] = field(default_factory=list)
     paths: list[tuple[int, int, str]] = field(default_factory=list)
     changes: list[tuple[int, int, int]] = field(default_factory=list)
@@ -188,6 +206,7 @@ VERSION_COLUMNS = (
     *("metadata", "label", "traceparent", "since_snapshot"),
 )
 EDGE_COLUMNS = ("cause", "agent_id", "event_index")
+OPEN_CAUSE_COLUMNS = ("stream_seq", "ordinal", "agent_id", "event_index")
 PATH_COLUMNS = ("agent_id", "path_no", "path")
 CHANGE_COLUMNS = ("agent_id", "path_no", "version")
 TAINT_COLUMNS = ("agent_id", "stream_seq", "ordinal", "event_index")

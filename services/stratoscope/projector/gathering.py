@@ -25,6 +25,7 @@ from stratoscope.domain.records import (
 )
 from stratoscope.projector.decode import decode
 from stratoscope.projector.quarantine import Quarantine
+from stratoscope.projector.recent import MAX_EVENTS, RecentEvents
 from stratoscope.store.intake import IntakeReader
 
 # A batch's probe may run while the batch before it is on its way to the database; one more is
@@ -59,6 +60,7 @@ class Gathering:
         passed: Mapping[int, int],
         field_index: bool = True,
         max_heads: int = _MAX_HEADS,
+        max_recent: int = MAX_EVENTS,
         quarantine: Quarantine | None = None,
         closing: Closing | None = None,
     ) -> None:
@@ -105,13 +107,15 @@ class Gathering:
     def decide(self, gathered: Gathered) -> Batch:
         """Fold a gathered batch, and remember what it took for those that follow."""
         known = gathered.known
-        known.follow([earlier for earlier, _ in self._recent])
+        known.follow([earlier for earlier, _ in self._in_flight], self._recent.causes)
         batch = decide(
             gathered.messages, self._heads, self._types, known, self._stream, self._limits
         )
         for timeline, head in batch.heads.items():
             self._remember(timeline, head)
-        self._recent.append((known, frozenset(batch.heads)))
+        self._in_flight.append((known, frozenset(batch.heads)))
+        self._recent.add(known)
+        self._recent.shrink(_IN_FLIGHT)
         self._shrink()
         return batch
 
@@ -182,26 +186,32 @@ class Gathering:
                 self._count(timeline, head)
 
     async def _probe(self, messages: Sequence[Message]) -> Known:
-        events: list[tuple[int, UUID]] = []
+        asked: dict[UUID, None] = {}
         snapshots: list[tuple[int, UUID]] = []
-        causes: list[tuple[str, UUID]] = []
         for message in messages:
             head = self._heads[message.timeline]
             for ordinal, record in enumerate(message.records):
                 # Looked up too where it is made from the place: anybody may have sent it before.
                 id_ = record.id or place_id(self._stream, message.stream_seq, ordinal)
                 record.id = id_
-                # A timeline without a record of a kind needs no look for its ids.
-                if head.next_event:
-                    events.append((head.agent_id, id_))
+                asked[id_] = None
+                # A timeline without a snapshot needs no look for their ids.
                 if head.snapshots:
                     snapshots.append((head.agent_id, id_))
                 if isinstance(record, EventIn) and record.causes:
-                    causes.extend((message.space, cause) for cause in record.causes)
+                    self._ask(message.space, record.causes, asked)
         known = Known(complete=self._complete)
-        known.ids = await self._reader.known_ids(events, snapshots)
-        await self._reader.known_causes(causes, known)
+        await self._reader.known_events([*asked], known)
+        await self._reader.known_snapshots(snapshots, known)
         return known
+
+    def _ask(self, space: str, causes: Sequence[UUID], asked: dict[UUID, None]) -> None:
+        """Add the causes that have to be looked up."""
+        if self._complete:
+            self._recent.begin([known for known, _ in self._in_flight])
+        for cause in causes:
+            if (space, cause) not in self._recent.causes:
+                asked[cause] = None
 
     def _remember(self, timeline: Timeline, head: Head) -> None:
         del self._heads[timeline]
@@ -219,7 +229,7 @@ class Gathering:
         if self._state_bytes <= self._cache_bytes and len(self._heads) <= self._max_heads:
             return
         # What a batch in flight has moved is not in the database yet.
-        in_flight = frozenset[Timeline]().union(*(touched for _, touched in self._recent))
+        in_flight = frozenset[Timeline]().union(*(touched for _, touched in self._in_flight))
         idle = [timeline for timeline in self._heads if timeline not in in_flight]
         if len(self._heads) > self._max_heads:
             # More than there need to go, so that not every batch has to look.

@@ -33,8 +33,7 @@ async def resolve_page(pool: asyncpg.Pool, reader: IntakeReader) -> int:
         for row in rows
     ]
     known = Known(complete=True)
-    causes = [(event.space, cause) for event in events for cause in event.causes]
-    await reader.known_causes(causes, known)
+    await reader.known_events({cause for event in events for cause in event.causes}, known)
     depths = resolve(events, known)
     if depths:
         columns = (list(column) for column in zip(*depths, strict=True))

@@ -1,6 +1,6 @@
 """What intake reads and writes: names, heads, known ids, and the transaction of a batch."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from stratoscope.domain.records import (
     CHANGE_COLUMNS,
     EDGE_COLUMNS,
     EVENT_COLUMNS,
+    OPEN_CAUSE_COLUMNS,
     PATH_COLUMNS,
     TAINT_COLUMNS,
     VERSION_COLUMNS,
@@ -121,25 +122,22 @@ class IntakeReader:
         last: int = await self._pool.fetchval(_SQL["last_verdict"])
         return last
 
-    async def known_ids(
-        self, events: Sequence[tuple[int, UUID]], snapshots: Sequence[tuple[int, UUID]]
-    ) -> set[tuple[int, UUID]]:
-        """Which of these ids of agents are taken; `snapshots` are looked up among snapshots."""
-        known: set[tuple[int, UUID]] = set()
-        for query, asked in (("known_events", events), ("known_snapshots", snapshots)):
-            if asked:
-                agents, ids = zip(*asked, strict=True)
-                rows = await self._pool.fetch(_SQL[query], agents, ids)
-                known |= {(row["agent_id"], row["id"]) for row in rows}
-        return known
+    async def known_events(self, ids: Collection[UUID], known: Known) -> None:
+        """Tell `known` which events have these ids, of whatever agent, and where they stand."""
+        if not ids:
+            return
+        for row in await self._pool.fetch(_SQL["known_events"], ids):
+            known.ids.add((row["agent_id"], row["id"]))
+            place = Place(row["stream_seq"], row["ordinal"])
+            known.place((row["space"], row["id"]), Cause(place, row["depth"]))
 
-    async def known_causes(self, asked: Iterable[tuple[str, UUID]], known: Known) -> None:
-        """Look up where causes stand, and tell `known`."""
-        if wanted := list(dict.fromkeys(asked)):
-            spaces, ids = zip(*wanted, strict=True)
-            for row in await self._pool.fetch(_SQL["known_causes"], spaces, ids):
-                place = Place(row["stream_seq"], row["ordinal"])
-                known.place((row["space"], row["id"]), Cause(place, row["depth"]))
+    async def known_snapshots(self, asked: Sequence[tuple[int, UUID]], known: Known) -> None:
+        """Tell `known` which of these ids of agents snapshots have."""
+        if not asked:
+            return
+        agents, ids = zip(*asked, strict=True)
+        for row in await self._pool.fetch(_SQL["known_snapshots"], agents, ids):
+            known.ids.add((row["agent_id"], row["id"]))
 
 
 class IntakeWriter:
@@ -184,6 +182,7 @@ class IntakeWriter:
             ("event", EVENT_COLUMNS, batch.events),
             ("state_version", VERSION_COLUMNS, batch.versions),
             ("edge", EDGE_COLUMNS, batch.edges),
+            ("open_cause", OPEN_CAUSE_COLUMNS, batch.open_causes),
             ("taint", TAINT_COLUMNS, batch.taints),
             ("path", PATH_COLUMNS, batch.paths),
             ("field_change", CHANGE_COLUMNS, batch.changes),

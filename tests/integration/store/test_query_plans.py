@@ -42,9 +42,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "chain": (7, [0, 2]),
     "span": (7, 0, 3),
     "paths": (7,),
-    "known_events": (numbers, ids),
+    "known_events": (ids,),
     "known_snapshots": (numbers, ids),
-    "known_causes": (["default"] * 100, ids),
     "unresolved": (1000,),
     "resolve": (numbers, [3] * 100, [2] * 100),
 }

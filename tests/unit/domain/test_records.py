@@ -39,10 +39,8 @@ def test_what_a_batch_before_looked_up_is_not_its_own_to_pass_on():
     assert known.cause(KEY) is None
 
 
-def test_a_long_run_of_batches_does_not_hold_on_to_its_beginning():
-    before = Known()
-    for _ in range(3):
-        known = Known()
-        known.follow([before])
-        before = known
-    assert all(not one.earlier for one in before.earlier)
+def test_where_recent_events_are_kept_the_batches_before_are_among_them():
+    known, before = Known(), Known(new_ids={(7, ID)}, new_causes={KEY: LATE})
+    known.follow([before], {KEY: EARLY})
+    assert known.cause(KEY) == EARLY
+    assert known.has((7, ID))

@@ -19,7 +19,12 @@ NOWHERE = dict.fromkeys(range(PARTITIONS), 0)
 
 
 def gathering(
-    past: Past, *, cache_bytes: int, max_heads: int = 100, passed: dict[int, int] | None = None
+    past: Past,
+    *,
+    cache_bytes: int,
+    max_heads: int = 100,
+    max_recent: int = 100,
+    passed: dict[int, int] | None = None,
 ) -> Gathering:
     return Gathering(
         past,  # type: ignore[arg-type]  # it has the reader's methods
@@ -27,6 +32,7 @@ def gathering(
         complete=True,
         cache_bytes=cache_bytes,
         max_heads=max_heads,
+        max_recent=max_recent,
         passed=passed or NOWHERE,
     )
 
@@ -37,16 +43,18 @@ def projected(
     restarts: set[int],
     past: Past | None = None,
     max_heads: int = 100,
+    max_recent: int = 100,
 ) -> dict[str, Any]:
     """A log taken in: each batch is gathered while the one before is being written."""
     past = past or Past()
 
     async def run() -> None:
-        gatherer = gathering(past, cache_bytes=cache_bytes, max_heads=max_heads)
+        kept = {"cache_bytes": cache_bytes, "max_heads": max_heads, "max_recent": max_recent}
+        gatherer = gathering(past, **kept)
         for number, batch in enumerate(batches):
             if number in restarts:
                 past.settle()
-                gatherer = gathering(past, cache_bytes=cache_bytes, max_heads=max_heads)
+                gatherer = gathering(past, **kept)
             gathered = await gatherer.gather([one.delivered for one in batch])
             assert gathered.through == batch[-1].seq
             past.write(gatherer.decide(gathered))
@@ -59,17 +67,22 @@ def projected(
     drawn_logs(),
     st.sampled_from([0, 60, 1 << 30]),
     st.sampled_from([1, 2, 100]),
+    st.sampled_from([0, 1, 3, 100]),
     st.sets(st.integers(0, 20)),
     st.data(),
 )
 @settings(max_examples=100, deadline=None)
 def test_whatever_is_cached_dropped_or_begun_anew_the_log_is_taken_in_as_it_is_told(
-    log: list[Drawn], cache_bytes: int, max_heads: int, restarts: set[int], data: st.DataObject
+    log: list[Drawn],
+    cache_bytes: int,
+    max_heads: int,
+    max_recent: int,
+    restarts: set[int],
+    data: st.DataObject,
 ):
     batches = data.draw(split(log))
-    assert projected(batches, cache_bytes, restarts, max_heads=max_heads) == fold(
-        log, MAX_STATE_BYTES
-    )
+    found = projected(batches, cache_bytes, restarts, max_heads=max_heads, max_recent=max_recent)
+    assert found == fold(log, MAX_STATE_BYTES)
 
 
 @given(drawn_logs(), st.data())

@@ -49,10 +49,13 @@ select path_no, path from path where agent_id = $1
 -- cause, or a whole table that was never analysed, which cost up to fifty times as much.
 
 -- name: known_events
-select asked.agent_id, asked.id
-from unnest($1::integer[], $2::uuid[]) as asked(agent_id, id)
+-- Of all agents: an id that is taken is a duplicate, one that another agent has is a cause that is
+-- meant before any later event with it.
+select found.agent_id, (select space from agent where agent.agent_id = found.agent_id) as space,
+       asked.id, found.stream_seq, found.ordinal, found.depth
+from unnest($1::uuid[]) as asked(id)
 cross join lateral (
-    select from event where event.id = asked.id and event.agent_id = asked.agent_id offset 0
+    select agent_id, stream_seq, ordinal, depth from event where event.id = asked.id offset 0
 ) as found
 
 -- name: known_snapshots
@@ -62,14 +65,6 @@ cross join lateral (
     select agent_id from state_version where snapshot_id = asked.id offset 0
 ) as found
 where found.agent_id = asked.agent_id
-
--- name: known_causes
-select asked.space, asked.id, found.stream_seq, found.ordinal, found.depth
-from unnest($1::text[], $2::uuid[]) as asked(space, id)
-cross join lateral (
-    select agent_id, stream_seq, ordinal, depth from event where event.id = asked.id offset 0
-) as found
-where asked.space = (select space from agent where agent.agent_id = found.agent_id)
 
 -- name: advance
 -- Locks the checkpoints, verifies the epoch and compares and sets, all at once: any other count
