@@ -64,9 +64,9 @@ class Stand:
         return found
 
     async def listed(self, agent: str) -> Json:
-        """The agent as `agents.list` has it."""
+        """The agent as `agents.list` has it; nothing where it is not there yet."""
         found = await self.ask("agents.list", prefix=agent)
-        return {one["agent"]: one for one in found["agents"]}[agent]
+        return {one["agent"]: one for one in found["agents"]}.get(agent, {})
 
     async def execute(self, statement: str, *values: object) -> str:
         """Change something behind everybody's back."""
@@ -80,7 +80,7 @@ class Stand:
         """Return once an agent is held and waits at its gate, with how it is listed."""
 
         async def waits() -> bool:
-            return (await self.listed(agent))["waiting_since"] is not None
+            return (await self.listed(agent)).get("waiting_since") is not None
 
         await eventually(waits)
         return await self.listed(agent)
@@ -110,12 +110,15 @@ class Walker:
 
     async def goes_on(self) -> None:
         """Return once it has made a step more; TimeoutError where it has not in a second."""
-        before = self.steps
+        await self.reaches(self.steps + 1)
 
-        async def further() -> bool:
-            return self.steps > before
+    async def reaches(self, steps: int) -> None:
+        """Return once it has made so many steps; TimeoutError where it has not in a second."""
 
-        await eventually(further, within=1.0)
+        async def reached() -> bool:
+            return self.steps >= steps
+
+        await eventually(reached, within=1.0)
 
     async def stands(self) -> int:
         """How many steps it has made; TimeoutError where it goes on."""

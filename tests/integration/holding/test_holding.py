@@ -51,7 +51,7 @@ async def test_a_held_agent_records_as_many_events_as_it_is_let(
         for events in (1, 3):
             reply = await stand.ask("agent.step", agent=name, events=events)
             assert (reply["held"], reply["held_by"]) == (True, ["operator"])
-            await walker.goes_on()
+            await walker.reaches(before + events)
             assert await walker.stands() == before + events
             before += events
         await stand.ask("agent.resume", agent=name)
