@@ -99,7 +99,8 @@ def states(batch: Batch) -> list[tuple[dict[str, Any], bytes]]:
             {
                 version: delta.Frame(row["slot"], row["size"], row["digest"], row["blob"])
                 for version, row in mine.items()
-            }
+            },
+            mine,
         )
         found += [(mine[version], raw) for version, raw in sorted(raws.items())]
     return sorted(found, key=lambda one: (one[0]["stream_seq"], one[0]["ordinal"]))

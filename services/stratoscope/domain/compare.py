@@ -58,11 +58,16 @@ class Summary:
 
 def diff(old: object, new: object) -> list[Difference]:
     """The differences that lead from the old document to the new one."""
+    return diff_spelled(old, new)[0]
+
+
+def diff_spelled(old: object, new: object) -> tuple[list[Difference], bool]:
+    """The differences, and whether besides them a number is only spelled anew (1 as 1.0)."""
     walk = _Walk(old, new, _LEVELS_SET_ASIDE)
     if orjson.dumps(walk.aside_old) != orjson.dumps(walk.aside_new):
         walk = _Walk(old, new, 0)
     # Two paths part inside one container, so a key is never compared with an index.
-    return sorted(walk.found, key=lambda difference: difference.path)
+    return sorted(walk.found, key=lambda difference: difference.path), walk.respelled
 
 
 def summary(old: object, new: object, differences: Sequence[Difference]) -> Summary:
@@ -110,6 +115,7 @@ class _Walk:
 
     def __init__(self, old: object, new: object, levels_set_aside: int) -> None:
         self.found: list[Difference] = []
+        self.respelled = False
         self.aside_old: list[object] = []
         self.aside_new: list[object] = []
         self._levels_set_aside = levels_set_aside
@@ -125,6 +131,8 @@ class _Walk:
             self._left.append((path, a, b))
         elif a != b or isinstance(a, bool) is not isinstance(b, bool):
             self.found.append(Difference(path, "modified", a, b))
+        elif type(a) is not type(b) or repr(a) != repr(b):
+            self.respelled = True
 
     def _open(self, path: Segments, old: Any, new: Any) -> None:
         keys: Collection[Any]
@@ -141,7 +149,8 @@ class _Walk:
         for key in self._set_aside(keys, old, new) if len(path) < self._levels_set_aside else keys:
             a, b = old[key], new[key]
             # Only a walk in doubt meets equal scalars here, thousands of them: spare their paths.
-            if type(a) in _CONTAINERS or type(a) is not type(b) or a != b:
+            # A zero may have got a sign.
+            if type(a) in _CONTAINERS or type(a) is not type(b) or a != b or a == 0.0:
                 self._meet((*path, key), a, b)
         for key in removed:
             self.found.append(Difference((*path, key), "removed", old[key], MISSING))

@@ -16,9 +16,10 @@ they get both back: a series of whole frames, each the dictionary of the next, i
 go, while making an unpacker for one dictionary costs ten times what unpacking with it does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 import zstandard
@@ -110,8 +111,7 @@ class Group:
         return sum(map(len, self.raws))
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A stored version: its slot, the size and hash of its document, and its blob."""
 
     slot: int
@@ -125,12 +125,40 @@ def parent(slot: int) -> int:
     return slot & (slot - 1)
 
 
+@lru_cache(maxsize=GROUP)
 def chain(slot: int) -> tuple[int, ...]:
     """The slots that rebuild this one, keyframe first."""
     slots = [slot]
     while slots[-1]:
         slots.append(parent(slots[-1]))
     return tuple(reversed(slots))
+
+
+class Slotted(NamedTuple):
+    """A version and its slot, which say what it takes to rebuild it."""
+
+    version: int
+    slot: int
+
+    @property
+    def chain(self) -> Iterator[int]:
+        """The versions that rebuild it, keyframe first, itself last."""
+        return map((self.version - self.slot).__add__, chain(self.slot))
+
+
+def cheapest(first: Slotted, behind: Slotted) -> Slotted:
+    """Of the versions from one up to another, one that takes few blobs to rebuild."""
+    start = behind.version - behind.slot
+    if first.version < start:
+        # Groups of one version may lie between: all that is known is where the last one starts.
+        return Slotted(start, 0) if start < behind.version else first
+    if first.slot == 0:
+        return first
+    # In one group: the slot with the most zeros at its end, an ancestor of those behind it.
+    last = behind.slot - 1
+    zeros = (last ^ (first.slot - 1)).bit_length() - 1
+    slot = last >> zeros << zeros
+    return Slotted(start + slot, slot)
 
 
 def append(
@@ -182,23 +210,28 @@ def unfold_last(blobs: Sequence[bytes], sizes: Sequence[int]) -> bytes:
     return _unpack(_unpacker(), [_whole_frame(*one) for one in zip(blobs, sizes, strict=True)])
 
 
-def unfold_all(frames: Mapping[int, Frame]) -> dict[int, bytes]:
-    """Rebuild every version of a set that holds the ancestors of each, each of them once.
+def unfold_all(frames: Mapping[int, Frame], wanted: Collection[int]) -> dict[int, bytes]:
+    """Rebuild versions of a set that holds the ancestors of each.
 
     Raises DamagedChain where one is damaged, or an ancestor is missing.
     """
     unpacker = _unpacker()
     raws: dict[int, bytes] = {}
+    # An ancestor as its descendants need it, made once for all of them.
+    plain: dict[int, bytes] = {}
     for version in sorted(frames):
-        frame = frames[version]
-        ancestor = None
-        if frame.slot:
-            ancestor = raws.get(version - frame.slot + parent(frame.slot))
-            if ancestor is None:
-                raise DamagedChain(f"version {version} has lost its ancestor")
-        raw = _decompress(unpacker, frame.blob, frame.size, ancestor)
-        raws[version] = verified(raw, frame.digest)
-    return raws
+        slot, size, _, blob = frames[version]
+        series = [_whole_frame(blob, size)]
+        if slot:
+            ancestor = version - slot + parent(slot)
+            if ancestor not in plain:
+                if ancestor not in raws:
+                    raise DamagedChain(f"version {version} has lost its ancestor")
+                plain[ancestor] = _plain_frame(raws[ancestor])
+            series.insert(0, plain[ancestor])
+        raws[version] = _unpack(unpacker, series)
+    # Of the others it matters only what was made of them.
+    return {version: verified(raws[version], frames[version].digest) for version in wanted}
 
 
 def follow(group: Group, frame: Frame) -> Group:
@@ -273,9 +306,16 @@ def _whole_frame(blob: bytes, size: int) -> bytes:
 
 def _plain_frame(raw: bytes) -> bytes:
     """A document as a frame that holds it uncompressed."""
-    parts = [_MAGIC, _SIZED_ALONE, len(raw).to_bytes(4, "little")]
-    for start in range(0, len(raw), _BLOCK):
+    size = len(raw)
+    head = _MAGIC + _SIZED_ALONE + size.to_bytes(4, "little")
+    if size <= _BLOCK:
+        return b"".join((head, _block_head(size, is_last=True), raw))
+    parts = [head]
+    for start in range(0, size, _BLOCK):
         block = raw[start : start + _BLOCK]
-        is_last = start + _BLOCK >= len(raw)
-        parts += ((len(block) << 3 | is_last).to_bytes(3, "little"), block)
+        parts += (_block_head(len(block), is_last=start + _BLOCK >= size), block)
     return b"".join(parts)
+
+
+def _block_head(size: int, *, is_last: bool) -> bytes:
+    return (size << 3 | is_last).to_bytes(3, "little")

@@ -6,13 +6,15 @@ may be one and has to be looked at. That leaves room to be brief: where a versio
 paths than a bound, the deepest are cut to the parents they share, at worst to the root; where an
 agent has had more different paths than a bound, new ones are counted to the nearest known parent;
 one whose text is over a bound (keys may be of any length) to the nearest that is not.
-The index is then coarser and its answers stay right.
+The index is then coarser and its answers stay right. A version that only spells a number anew (1 as
+1.0) has a row at the root: it may be a change of any field, and is one of none. So between two
+versions with a row at, below or above F, the field F stays as it is to the letter.
 """
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 
-from stratoscope.domain.compare import diff
+from stratoscope.domain.compare import diff_spelled
 from stratoscope.domain.paths import Segments, format
 
 # Rows a version adds at most.
@@ -35,7 +37,9 @@ def changed_paths(
     old: object, new: object, limit: int = MAX_PATHS_A_VERSION
 ) -> tuple[Segments, ...]:
     """The paths at or below which two states differ, at most `limit`, in order."""
-    return shortened((difference.path for difference in diff(old, new)), limit)
+    differences, respelled = diff_spelled(old, new)
+    paths = [difference.path for difference in differences]
+    return shortened([(), *paths] if respelled else paths, limit)
 
 
 def shortened(paths: Iterable[Segments], limit: int) -> tuple[Segments, ...]:

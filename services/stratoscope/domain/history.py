@@ -3,11 +3,15 @@
 What the field index names are candidates; here they are looked at. A version changed a field if
 the value at its path differs from the one in the version before, as JSON compares (1 is 1.0); the
 first version of all is compared with the empty state.
+
+Between two candidates that follow each other the field stays as it is, to the letter: what only
+spells a number anew is a candidate too. So the value before a candidate is the one at the candidate
+before it, and of all other versions only the one before the first has to be rebuilt.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from stratoscope.domain.canonical import canonical, decoded
 from stratoscope.domain.compare import Op
@@ -28,37 +32,47 @@ class FieldChange:
 
 
 def field_changes(
-    raws: Mapping[int, bytes], field: Segments, candidates: Iterable[int]
+    raws: Mapping[int, bytes], field: Segments, candidates: Collection[int]
 ) -> list[FieldChange]:
-    """Those candidates that changed a field, with what they made of it.
+    """Those of candidates that follow each other which changed a field, oldest first.
 
-    `raws` holds the canonical states of the candidates and of the versions before them.
+    `raws` holds the states of the candidates and of the version before the first. Where that one is
+    gone, nobody knows any more what the first one changed.
     """
-    values: dict[int, Any] = {}
     changes: list[FieldChange] = []
-    for version in candidates:
-        if raws.get(version) == raws.get(version - 1):
-            continue
-        change = _change(
-            version, _value(raws, values, version - 1, field), _value(raws, values, version, field)
-        )
-        if change is not None:
-            changes.append(change)
+    before: _Value | None = None
+    for version in sorted(candidates):
+        if before is None and (version == 0 or version - 1 in raws):
+            before = _value(raws.get(version - 1, EMPTY_STATE), field)
+        after = _value(raws[version], field)
+        if before is not None and not _same(before, after):
+            changes.append(_change(version, before.spelled, after.spelled))
+        before = after
     return changes
 
 
-def _value(raws: Mapping[int, bytes], values: dict[int, Any], version: int, field: Segments) -> Any:
-    if version not in values:
-        raw = raws[version] if version >= 0 else EMPTY_STATE
-        values[version] = get(decoded(raw), field)
-    return values[version]
+class _Value(NamedTuple):
+    """What stands at a field, and as canonical JSON."""
+
+    value: object
+    spelled: bytes | None
 
 
-def _change(version: int, old: Any, new: Any) -> FieldChange | None:
-    if old is MISSING:
-        return None if new is MISSING else FieldChange(version, "added", None, canonical(new))
-    if new is MISSING:
-        return FieldChange(version, "removed", canonical(old), None)
-    if equal(old, new):
-        return None
-    return FieldChange(version, "modified", canonical(old), canonical(new))
+def _value(raw: bytes, field: Segments) -> _Value:
+    value = get(decoded(raw), field)
+    if value is MISSING:
+        return _Value(value, None)
+    return _Value(value, canonical(value) if field else raw)
+
+
+def _same(before: _Value, after: _Value) -> bool:
+    if before.spelled == after.spelled:
+        return True
+    if before.spelled is None or after.spelled is None:
+        return False
+    return equal(before.value, after.value)
+
+
+def _change(version: int, old: bytes | None, new: bytes | None) -> FieldChange:
+    op: Op = "added" if old is None else "removed" if new is None else "modified"
+    return FieldChange(version, op, old, new)

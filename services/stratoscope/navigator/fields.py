@@ -5,9 +5,10 @@ is replaced whole at every step, a stretch recorded without it) many candidates 
 so the search has a budget of bytes rebuilt, after which it says how far it got.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import orjson
 
@@ -18,7 +19,7 @@ from stratoscope.navigator import cursors, spelling
 from stratoscope.navigator.reading import Reading, path_of
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
-from stratoscope.store.fields import FieldIndex, Fields, VersionRow
+from stratoscope.store.fields import Candidate, Fields, Sought
 from stratoscope.store.timelines import Timeline
 from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.looking import (
@@ -30,27 +31,47 @@ from stratoscope_contracts.looking import (
 # Candidates looked at in one go: small at first, since mostly the first one is it.
 _FIRST_LOOK = 4
 _MOST_AT_ONCE = 128
-# Bytes of states rebuilt at once, and by one request: about a second's work.
+# Bytes of states that are looked at at once, those that are rebuilt on the way with them, and all
+# of one request: about a second's work.
 _BYTES_AT_ONCE = 32 << 20
+_MOST_BYTES_AT_ONCE = 4 * _BYTES_AT_ONCE
 _BUDGET = 512 << 20
+
+
+class _Found(NamedTuple):
+    """A change, and the version that made it."""
+
+    change: FieldChange
+    by: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Candidates, the versions that show what each made of the field, and what rebuilds those."""
+
+    candidates: Sequence[Candidate]
+    witnesses: Mapping[int, delta.Slotted]
+    frames: Mapping[int, delta.Frame]
+    # Bytes.
+    work: int
+
+    def changes(self, field: Segments) -> list[FieldChange]:
+        """Those of the candidates that changed the field, oldest first; raises DamagedChain."""
+        raws = delta.unfold_all(self.frames, {each.version for each in self.witnesses.values()})
+        seen = {version: raws[witness.version] for version, witness in self.witnesses.items()}
+        return field_changes(seen, field, [one.at.version for one in self.candidates])
 
 
 @dataclass(slots=True)
 class _Search:
     """One field's candidates, looked at in one direction."""
 
-    reading: Reading
-    agent_id: int
-    field: Segments
-    index: FieldIndex
+    fields: Fields
+    sought: Sought
     direction: Direction
     after: int
     last: int
     spent: int = 0
-
-    @property
-    def fields(self) -> Fields:
-        return Fields(self.reading.session)
 
     @property
     def exhausted(self) -> bool:
@@ -61,51 +82,58 @@ class _Search:
     def over_budget(self) -> bool:
         return self.spent > _BUDGET
 
-    async def look(self, count: int) -> list[tuple[FieldChange, VersionRow, VersionRow | None]]:
-        """The changes among the next candidates, each with its row and the one before it."""
+    async def look(self, count: int) -> list[_Found]:
+        """The changes among the next candidates, in the direction of the search."""
         candidates = await self.fields.candidates(
-            self.agent_id, self.index, self.after, self.last, self.direction, count
+            self.sought, self.after, self.last, self.direction, count
         )
-        rows = await self.fields.versions(
-            self.agent_id, [*candidates, *(version - 1 for version in candidates)]
-        )
-        looked = self._affordable(candidates, rows)
-        self._pass(looked, ended=len(looked) == len(candidates) < count)
-        wanted = [
-            rows[each] for version in looked for each in (version - 1, version) if each in rows
-        ]
-        frames = await self.fields.frames(self.agent_id, wanted)
-        work = sum(frame.size for frame in frames.values())
-        self.spent += work
-        # A version whose predecessor is gone is the first that was kept: what it changed is not
-        # known any more.
-        known = [version for version in looked if version == 0 or version - 1 in rows]
-        changes = await work_on(work, _examined, frames, self.field, known)
-        return [(change, rows[change.version], rows.get(change.version - 1)) for change in changes]
+        look = await self._rebuildable(_affordable(candidates))
+        self._pass(look.candidates, ended=len(look.candidates) == len(candidates) < count)
+        self.spent += look.work
+        changes = await work_on(look.work, look.changes, self.sought.field)
+        by_version = {one.at.version: one for one in look.candidates}
+        found = [_Found(change, by_version[change.version]) for change in changes]
+        return found if self.direction == "forward" else found[::-1]
 
-    def _affordable(self, candidates: Sequence[int], rows: dict[int, VersionRow]) -> list[int]:
-        taken: list[int] = []
-        size = 0
-        for version in candidates:
-            size += 2 * rows[version].size
-            if taken and size > _BYTES_AT_ONCE:
-                break
-            taken.append(version)
-        return taken
+    async def _rebuildable(self, candidates: Sequence[Candidate]) -> _Look:
+        """So many of them as can be rebuilt at once."""
+        while True:
+            witnesses = _witnesses(candidates)
+            frames = await self.fields.frames(self.sought.agent_id, witnesses.values())
+            look = _Look(candidates, witnesses, frames, sum(each.size for each in frames.values()))
+            # What lies between may be larger than what was asked for.
+            if len(candidates) <= 1 or look.work <= _MOST_BYTES_AT_ONCE:
+                return look
+            candidates = candidates[: len(candidates) // 2]
 
-    def _pass(self, looked: Sequence[int], *, ended: bool) -> None:
+    def _pass(self, looked: Sequence[Candidate], *, ended: bool) -> None:
         if ended or not looked:
             self.after = self.last
         elif self.direction == "forward":
-            self.after = looked[-1]
+            self.after = looked[-1].at.version
         else:
-            self.last = looked[-1] - 1
+            self.last = looked[-1].at.version - 1
 
 
-def _examined(
-    frames: dict[int, delta.Frame], field: Segments, candidates: Sequence[int]
-) -> list[FieldChange]:
-    return field_changes(delta.unfold_all(frames), field, candidates)
+def _affordable(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    sizes = accumulate(candidate.size for candidate in candidates)
+    count = sum(1 for size in sizes if size <= _BYTES_AT_ONCE)
+    return candidates[: max(count, 1)]
+
+
+def _witnesses(candidates: Sequence[Candidate]) -> dict[int, delta.Slotted]:
+    """What is rebuilt to see the field at each of these versions, and before the first."""
+    if not candidates:
+        return {}
+    ordered = sorted(candidates, key=lambda candidate: candidate.at.version)
+    first, last = ordered[0], ordered[-1]
+    # Up to the next candidate the field stays as it is.
+    found = {one.at.version: delta.cheapest(one.at, behind.at) for one, behind in pairwise(ordered)}
+    found[last.at.version] = last.at
+    # What a version changed whose predecessor is gone is not known any more.
+    if first.before:
+        found[first.before.version] = first.before
+    return found
 
 
 async def state_history(reading: Reading, request: StateHistoryRequest) -> Json:
@@ -115,13 +143,13 @@ async def state_history(reading: Reading, request: StateHistoryRequest) -> Json:
     timeline = await reading.timeline(request.agent)
     start, end = await reading.stretch(timeline, request.from_, request.to)
     after = start.version if key is None else min(max(start.version, key), end.version)
-    index = await Fields(reading.session).index(timeline.agent_id, timeline.indexed_from, field)
-    search = _Search(reading, timeline.agent_id, field, index, "forward", after, end.version)
-    found: list[tuple[FieldChange, VersionRow, VersionRow | None]] = []
+    search = _search(reading, timeline, field, "forward", (after, end.version))
+    found: list[_Found] = []
     while len(found) < request.limit and not search.exhausted and not search.over_budget:
         found += await search.look(min(request.limit - len(found), _MOST_AT_ONCE))
+    path = format(field)
     return {
-        "changes": await _spelled(reading, timeline, field, found),
+        "changes": [_spelled(timeline, path, one) for one in found],
         # Out of budget a page may be short, even empty: the cursor says that there is more.
         "cursor": None if search.exhausted else cursors.spell(request, search.after),
         "horizon": spelling.horizon(timeline),
@@ -133,29 +161,34 @@ async def state_last_write(reading: Reading, request: StateLastWriteRequest) -> 
     field = path_of(request.path)
     timeline = await reading.timeline(request.agent)
     start, end = await reading.stretch(timeline, None, request.before)
-    index = await Fields(reading.session).index(timeline.agent_id, timeline.indexed_from, field)
-    search = _Search(
-        reading, timeline.agent_id, field, index, "backward", start.version, end.version
-    )
+    search = _search(reading, timeline, field, "backward", (start.version, end.version))
+    horizon = spelling.horizon(timeline)
     count = _FIRST_LOOK
     while not search.exhausted:
         if found := await search.look(count):
-            (written,) = await _spelled(reading, timeline, field, found[:1])
-            before = found[0][2]
-            # One before the horizon is there for those behind it, but has no position any more.
-            shown = before is not None and before.version >= timeline.first_shown
-            previous = await _position(reading, timeline, before) if before and shown else None
-            return written | {"previous": previous, "horizon": spelling.horizon(timeline)}
+            previous = await _previous(reading, timeline, found[0].by.before)
+            written = _spelled(timeline, format(field), found[0])
+            return written | {"previous": previous, "horizon": horizon}
         if search.over_budget:
             raise await _gave_up(search)
         count = min(count * 2, _MOST_AT_ONCE)
     nothing = dict.fromkeys(("change", "position", "event_id", "event_span", "previous"))
-    return nothing | {"horizon": spelling.horizon(timeline)}
+    return nothing | {"horizon": horizon}
+
+
+def _search(
+    reading: Reading,
+    timeline: Timeline,
+    field: Segments,
+    direction: Direction,
+    versions: tuple[int, int],
+) -> _Search:
+    sought = Sought(timeline.agent_id, field, timeline.indexed_from)
+    return _Search(Fields(reading.session), sought, direction, *versions)
 
 
 async def _gave_up(search: _Search) -> OverBudget:
-    rows = await search.fields.versions(search.agent_id, [search.last])
-    reached = rows[search.last].event_index
+    reached = (await search.fields.written(search.sought.agent_id, search.last)).event_index
     return OverBudget(
         f"no write found back to event {reached} before the work limit: ask again with `before`"
         " at that event",
@@ -163,36 +196,30 @@ async def _gave_up(search: _Search) -> OverBudget:
     )
 
 
-async def _spelled(
-    reading: Reading,
-    timeline: Timeline,
-    field: Segments,
-    found: Sequence[tuple[FieldChange, VersionRow, VersionRow | None]],
-) -> list[Json]:
-    versions = [change.version for change, _, _ in found]
-    written = await Fields(reading.session).written(timeline.agent_id, versions)
-    return [
-        {
-            "change": _change(field, change),
-            "position": spelling.written(timeline.agent, written[change.version]),
-            "event_id": _id(written[change.version].event_id),
-            "event_span": row.event_index - (before.event_index if before else -1),
-        }
-        for change, row, before in found
-    ]
+async def _previous(
+    reading: Reading, timeline: Timeline, before: delta.Slotted | None
+) -> Json | None:
+    """The position of the version before a change; one before the horizon has none any more."""
+    if before is None or before.version < timeline.first_shown:
+        return None
+    written = await Fields(reading.session).written(timeline.agent_id, before.version)
+    return spelling.written(timeline.agent, written)
 
 
-async def _position(reading: Reading, timeline: Timeline, row: VersionRow) -> Json:
-    written = await Fields(reading.session).written(timeline.agent_id, [row.version])
-    return spelling.written(timeline.agent, written[row.version])
-
-
-def _id(id_: UUID | None) -> str | None:
-    return None if id_ is None else str(id_)
-
-
-def _change(field: Segments, change: FieldChange) -> Json:
-    sides = {"old": change.old, "new": change.new}
-    return {"path": format(field), "op": change.op} | {
-        side: orjson.Fragment(raw) for side, raw in sides.items() if raw is not None
+def _spelled(timeline: Timeline, path: str, found: _Found) -> Json:
+    position = spelling.written(timeline.agent, found.by.written)
+    return {
+        "change": _change(path, found.change),
+        "position": position,
+        "event_id": position["event_id"],
+        "event_span": position["event_index"] - found.by.event_index_before,
     }
+
+
+def _change(path: str, change: FieldChange) -> Json:
+    spelled: Json = {"path": path, "op": change.op}
+    if change.old is not None:
+        spelled["old"] = orjson.Fragment(change.old)
+    if change.new is not None:
+        spelled["new"] = orjson.Fragment(change.new)
+    return spelled

@@ -143,10 +143,10 @@ class _Walk:
         fields = Fields(session)
         known = await fields.versions(timeline.agent_id, (each for each in versions if each >= 0))
         versions = versions[: _affordable(versions, known)]
-        wanted = [known[each] for each in dict.fromkeys(versions) if each in known]
+        wanted = [known[each].at for each in dict.fromkeys(versions) if each in known]
         frames = await fields.frames(timeline.agent_id, wanted)
         work = sum(frame.size for frame in frames.values())
-        raws = await work_on(work, delta.unfold_all, frames)
+        raws = await work_on(work, delta.unfold_all, frames, {each.version for each in wanted})
         return [EMPTY_STATE if each < 0 else raws.get(each) for each in versions]
 
 

@@ -1,6 +1,6 @@
 """The field index as it is asked: which versions may have changed a field, and what they hold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -9,51 +9,26 @@ from uuid import UUID
 import asyncpg
 
 from stratoscope.domain import delta
+from stratoscope.domain.delta import Slotted
 from stratoscope.domain.fields import parents
 from stratoscope.domain.paths import Segments, format
-from stratoscope.domain.seek import Stand
+from stratoscope.domain.timeline import BEFORE_FIRST
 from stratoscope.store.sql import queries
 from stratoscope_contracts.looking import Direction
 
 _SQL = queries("fields")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldIndex:
-    """The part of an agent's index that a field is found by."""
+class VersionRow(NamedTuple):
+    """A version and the size of its state, in bytes."""
 
-    paths: tuple[int, ...]
-    # Versions below this one are not in it.
-    complete_from: int
-    # Whether the field is the root, which every version may change.
-    everything: bool
-
-
-@dataclass(frozen=True, slots=True)
-class VersionRow:
-    """Where a version stands, and what it takes to rebuild it."""
-
-    version: int
-    event_index: int
-    stream_seq: int
-    slot: int
+    at: Slotted
     size: int
-
-    @property
-    def stand(self) -> Stand:
-        """Right after it."""
-        return Stand(self.event_index, self.version, self.stream_seq)
-
-    @property
-    def chain(self) -> tuple[int, ...]:
-        """The versions that rebuild it, keyframe first, itself last."""
-        return tuple(self.version - self.slot + slot for slot in delta.chain(self.slot))
 
 
 class Written(NamedTuple):
     """The position right after a version."""
 
-    version: int
     event_index: int
     event_id: UUID | None
     stream_seq: int
@@ -63,84 +38,87 @@ class Written(NamedTuple):
     snapshot_id: UUID | None
 
 
+class Candidate(NamedTuple):
+    """A version that may have changed a field; of the one before it what is known, if it is there.
+
+    `size` is that of its state, in bytes.
+    """
+
+    at: Slotted
+    size: int
+    before: Slotted | None
+    event_index_before: int
+    written: Written
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A field of an agent, whose index begins with a version."""
+
+    agent_id: int
+    field: Segments
+    indexed_from: int
+
+
 class Fields:
     """What is known of fields, by way of one session."""
 
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
-    async def index(self, agent_id: int, complete_from: int, field: Segments) -> FieldIndex:
-        """What a field is found by in an agent's index, which begins with a version."""
-        if not field:
-            return FieldIndex((), complete_from, everything=True)
-        rows = await self._session.fetch(
-            _SQL["field_paths"], agent_id, format(field), parents(field)
-        )
-        return FieldIndex(tuple(row["path_no"] for row in rows), complete_from, everything=False)
-
     async def candidates(
-        self,
-        agent_id: int,
-        index: FieldIndex,
-        after: int,
-        last: int,
-        direction: Direction,
-        limit: int,
-    ) -> list[int]:
+        self, sought: Sought, after: int, last: int, direction: Direction, limit: int
+    ) -> list[Candidate]:
         """Versions after one, up to and with another, that may have changed the field.
 
         At most `limit` of them, in the direction asked for, with none left out before the last.
         """
-        if direction == "forward":
-            bare = range(after + 1, min(last, self._bare_until(index, last)) + 1)[:limit]
-            if len(bare) == limit:
-                return list(bare)
-            start = max(after, self._bare_until(index, last))
-            found = await self._indexed(agent_id, index, (start, last), direction, limit)
-            return [*bare, *found][:limit]
-        start = max(after, self._bare_until(index, last))
-        found = await self._indexed(agent_id, index, (start, last), direction, limit)
-        bare = range(min(last, self._bare_until(index, last)), after, -1)
-        return [*found, *bare[: limit - len(found)]]
-
-    @staticmethod
-    def _bare_until(index: FieldIndex, last: int) -> int:
-        """The last version that has to be looked at because the index does not know it."""
-        return last if index.everything else index.complete_from - 1
-
-    async def _indexed(
-        self,
-        agent_id: int,
-        index: FieldIndex,
-        stretch: tuple[int, int],
-        direction: Direction,
-        limit: int,
-    ) -> list[int]:
-        if not index.paths or stretch[0] >= stretch[1]:
-            return []
-        query = _SQL[f"candidates_{direction}"]
-        rows = await self._session.fetch(query, agent_id, index.paths, *stretch, limit)
-        return [row["version"] for row in rows]
+        # The root is changed by every version.
+        unknown = sought.indexed_from - 1 if sought.field else last
+        rows = await self._session.fetch(
+            _SQL[f"candidates_{direction}"],
+            sought.agent_id,
+            format(sought.field),
+            parents(sought.field),
+            after,
+            last,
+            unknown,
+            limit,
+        )
+        return [_candidate(row) for row in rows]
 
     async def versions(self, agent_id: int, versions: Iterable[int]) -> dict[int, VersionRow]:
-        """Where versions stand; those that are gone are left out."""
+        """What it takes to rebuild versions; those that are gone are left out."""
         rows = await self._session.fetch(_SQL["versions"], agent_id, sorted(set(versions)))
-        return {row["version"]: VersionRow(*row) for row in rows}
+        return {
+            row["version"]: VersionRow(Slotted(row["version"], row["slot"]), row["size"])
+            for row in rows
+        }
 
-    async def written(self, agent_id: int, versions: Sequence[int]) -> dict[int, Written]:
-        """Where versions stand, as positions are told."""
-        rows = await self._session.fetch(_SQL["written"], agent_id, versions)
-        return {row["version"]: Written(*row) for row in rows}
+    async def written(self, agent_id: int, version: int) -> Written:
+        """Where a version stands, as positions are told."""
+        return Written(*await self._session.fetchrow(_SQL["written"], agent_id, version))
 
-    async def frames(self, agent_id: int, rows: Sequence[VersionRow]) -> dict[int, delta.Frame]:
+    async def frames(self, agent_id: int, versions: Iterable[Slotted]) -> dict[int, delta.Frame]:
         """All blobs that rebuild some versions; neighbours share most of theirs."""
-        wanted = sorted({version for row in rows for version in row.chain})
-        found = await self._session.fetch(_SQL["blobs"], agent_id, wanted)
+        wanted = {version for one in versions for version in one.chain}
+        found = await self._session.fetch(_SQL["blobs"], agent_id, list(wanted))
         if len(found) != len(wanted):
             raise delta.DamagedChain(
                 f"agent {agent_id} needs {len(wanted)} blobs, {len(found)} are there"
             )
-        return {
-            row["version"]: delta.Frame(row["slot"], row["size"], row["digest"], row["blob"])
-            for row in found
-        }
+        return {row[0]: delta.Frame._make(row[1:]) for row in found}
+
+
+def _candidate(row: asyncpg.Record) -> Candidate:
+    version, slot, size, event_index_before, slot_before, *written = row
+    if slot is None:
+        raise delta.DamagedChain(f"version {version} is in the field index and not there")
+    before = None if slot_before is None else Slotted(version - 1, slot_before)
+    return Candidate(
+        Slotted(version, slot),
+        size,
+        before,
+        BEFORE_FIRST if before is None else event_index_before,
+        Written._make(written),
+    )

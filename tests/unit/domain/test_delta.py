@@ -17,8 +17,10 @@ from stratoscope.domain.delta import (
     DamagedChain,
     Group,
     Mark,
+    Slotted,
     append,
     chain,
+    cheapest,
     parent,
     unfold,
     unfold_last,
@@ -102,6 +104,21 @@ def test_a_chain_starts_at_the_keyframe_and_each_slot_is_the_next_ones_parent(sl
     assert slots[-1] == slot
     assert [parent(each) for each in slots[1:]] == list(slots[:-1])
     assert len(slots) == slot.bit_count() + 1 <= 9
+
+
+@given(st.lists(st.integers(1, GROUP), min_size=1, max_size=4), st.data())
+def test_the_cheapest_version_of_a_stretch_lies_in_it_and_has_no_longer_chain(
+    groups: list[int], data: st.DataObject
+):
+    versions = [slot for size in groups for slot in range(size)] + [0]
+    behind = data.draw(st.integers(1, len(versions) - 1))
+    first = data.draw(st.integers(0, behind - 1))
+    found = cheapest(Slotted(first, versions[first]), Slotted(behind, versions[behind]))
+    assert first <= found.version < behind
+    assert found.slot == versions[found.version]
+    assert len(list(found.chain)) <= len(chain(versions[first]))
+    if behind - versions[behind] <= first:
+        assert found.version in Slotted(behind - 1, versions[behind - 1]).chain
 
 
 def test_a_group_knows_its_newest_state_and_what_it_holds():
