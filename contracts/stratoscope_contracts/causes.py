@@ -16,6 +16,7 @@ GraphDirection = Literal["causes", "effects", "both"]
 GraphFormat = Literal["json", "dot", "mermaid"]
 RelationName = Literal["before", "after", "concurrent", "same"]
 Edge = tuple[Id, Id]
+MAX_GRAPH_NODES = 10_000
 
 
 class CausalityChainRequest(Request):
@@ -27,10 +28,12 @@ class CausalityChainRequest(Request):
 class CausalityChainReply(Reply):
     """From the root to the event, whole; `missing` are causes of the first that are not there.
 
-    They were dropped by retention, or never recorded.
+    They were dropped by retention, or never recorded. `cycles` are late edges among all that led
+    to the event which close a cycle: no walk goes round it.
     """
 
     events: list[Event]
+    cycles: list[Edge] = Field(default_factory=list)
     missing: list[Id] = Field(default_factory=list)
 
 
@@ -53,7 +56,7 @@ class CausalityGraphRequest(Request):
     event_id: Id
     direction: GraphDirection
     max_depth: Annotated[int, Field(ge=1)] | None = None
-    max_nodes: Annotated[int, Field(ge=1)] | None = None
+    max_nodes: Annotated[int, Field(ge=1, le=MAX_GRAPH_NODES)] = 200
     format: GraphFormat = "json"
 
 

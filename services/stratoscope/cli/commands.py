@@ -9,8 +9,10 @@ from typer.exceptions import TyperException
 
 from stratoscope.cli import (
     administering,
+    causes,
     comparing,
     cutting,
+    exchanging,
     fields,
     looking,
     moving,
@@ -50,7 +52,8 @@ for group, commands in {
         cutting.cut,
         replaying.replay,
         moving.step,
-        comparing.why,
+        causes.why,
+        causes.relation,
     ),
 }.items():
     for command in commands:
@@ -60,6 +63,9 @@ _negative = {"ignore_unknown_options": True}
 app.command(rich_help_panel=_LOOK, context_settings=_negative)(comparing.diff)
 app.command(rich_help_panel=_LOOK)(looking.stats)
 app.command(rich_help_panel=_RECORD)(recording.record)
+_SHARE = "Share"
+app.command(rich_help_panel=_SHARE)(exchanging.export)
+app.command("import", rich_help_panel=_SHARE)(exchanging.import_)
 for command in (administering.rebuild, administering.verify, administering.migrate):
     app.command(rich_help_panel=_TEND)(command)
 

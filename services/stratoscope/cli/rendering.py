@@ -1,4 +1,4 @@
-"""Tables, states and chains as a person reads them; nothing here asks or decides anything.
+"""Tables and states as a person reads them; nothing here asks or decides anything.
 
 Whatever was recorded is put in as text, never as markup.
 """
@@ -14,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from stratoscope.cli.gist import fields, gist, harmless, pretty
-from stratoscope_contracts.causes import CausalityChainReply
 from stratoscope_contracts.looking import (
     AgentsListReply,
     EventsListReply,
@@ -88,28 +87,6 @@ def state(reply: StateAtReply, path: str) -> RenderableType:
     if not reply.exists:
         return Group(title, *remarks, Text("nothing stands there", style=DIM))
     return Group(title, *remarks, JSONHighlighter()(Text(pretty(reply.state))))
-
-
-def chain(reply: CausalityChainReply) -> RenderableType:
-    """Causes from the root down to the event asked about, and what that one says in full."""
-    pairs = list(zip((None, *reply.events), reply.events, strict=False))
-    last = len(pairs) - 1
-    several = len({event.agent for event in reply.events}) > 1
-    rows: list[Row] = [
-        (
-            Text("└▶" if index == last else "┌─" if index == 0 else "├─", style=DIM),
-            Text(event.agent if several else "", style=DIM),
-            Text(f"#{event.event_index}", style="bold"),
-            Text(_since(event, before), style=DIM),
-            kind(event),
-            said(event.data),
-        )
-        for index, (before, event) in enumerate(pairs)
-    ]
-    table = columns(("", "", "event>", "waited>", "type", "what"), rows, stretched=5)
-    asked = reply.events[-1:]
-    title = Text.assemble(*((event.agent, "bold") for event in asked if not several))
-    return Group(*([title] if title else []), table, *(_in_full(event) for event in asked))
 
 
 def event_line(event: Event) -> Text:
@@ -227,7 +204,8 @@ def _set_by(place: Position) -> str:
     return f"state set after event {place.state_event_index}, and not since"
 
 
-def _since(event: Event, before: Event | None) -> str:
+def since(event: Event, before: Event | None) -> str:
+    """How long after another an event came; its time where there is no other."""
     if before is None:
         return clock(event.occurred_at)
     return _waited(event.occurred_at - before.occurred_at)
@@ -240,7 +218,7 @@ def _waited(span: timedelta) -> str:
     return f"{seconds:+.2f} s" if abs(seconds) < 120 else f"{seconds / 60:+.1f} min"
 
 
-def _in_full(event: Event) -> RenderableType:
+def in_full(event: Event) -> RenderableType:
     """An event's data, a line a value; what only a program reads is left out."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     table.add_column(style=DIM, no_wrap=True)

@@ -19,7 +19,7 @@ from stratoscope_contracts.words import AGENT_PATTERN
 _NOT_THE_QUESTION = {"cursor", "limit", "wait_for", "wait_ms"}
 
 
-def spell(request: ListRequest, key: int | str) -> str:
+def spell(request: ListRequest, key: int | str | list[int]) -> str:
     """The cursor behind a key."""
     return urlsafe_b64encode(orjson.dumps([_fingerprint(request), key])).decode().rstrip("=")
 
@@ -47,6 +47,17 @@ def id_in(request: ListRequest) -> UUID | None:
         return None if key is None else UUID(key)
     except (ValueError, TypeError, AttributeError) as error:
         raise _refused() from error
+
+
+def place_in(request: ListRequest) -> tuple[int, int] | None:
+    """The place in a request's cursor, None at the start. Raises BadRequest."""
+    match _key_in(request):
+        case None:
+            return None
+        case [int(stream_seq), int(ordinal)]:
+            return stream_seq, ordinal
+        case _:
+            raise _refused()
 
 
 def _key_in(request: ListRequest) -> Any:

@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from stratoscope.navigator import causality, comparing, cutting, fields, listing, looking
+from stratoscope.navigator import cutting, fields, listing, looking
 from stratoscope.navigator.breakpoints import keeping, setting
+from stratoscope.navigator.causality import chains, effects, graphs, paths, relation
+from stratoscope.navigator.comparing import states
 from stratoscope.navigator.holding import commanding
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions import living, marking, moving, remembering
@@ -25,8 +27,13 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "state.cut": cutting.state_cut,
         "state.history": fields.state_history,
         "state.last_write": fields.state_last_write,
-        "compare": comparing.compare_states,
-        "causality.chain": causality.chain,
+        "compare": states.compare_states,
+        "compare.render": states.render,
+        "causality.chain": chains.chain,
+        "causality.effects": effects.effects,
+        "causality.graph": graphs.graph,
+        "causality.path": paths.path,
+        "causality.relation": relation.relation,
         "session.create": living.create,
         "session.get": living.get,
         "session.list": living.list_page,

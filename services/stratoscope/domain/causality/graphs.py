@@ -8,7 +8,6 @@ names that edge: without late ones there is no cycle.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 
 from stratoscope.domain.causality.chains import cycles
 from stratoscope.domain.causality.nodes import Edge, Node, is_late, known_causes
@@ -61,14 +60,12 @@ def closing_edges(nodes: Mapping[str, Node]) -> list[Edge]:
 
 def levels(start: str, neighbours: Neighbours) -> dict[str, int]:
     """How many steps away each event is that can be reached, the nearest first."""
-    found = {start: 0}
-    edge = [start]
-    for level in count(1):
-        edge = [other for id in edge for other in neighbours(id)]
-        edge = [id for id in dict.fromkeys(edge) if id not in found]
-        if not edge:
-            break
+    found: dict[str, int] = {}
+    edge, level = [start], 0
+    while edge:
         found |= dict.fromkeys(edge, level)
+        reached = dict.fromkeys(other for id in edge for other in neighbours(id))
+        edge, level = [id for id in reached if id not in found], level + 1
     return found
 
 

@@ -44,7 +44,7 @@ class Past:
     def passed(self, stretch: Stretch, down_to: int) -> None:
         """A stretch was gone through, from its end back to an index; `after` is all of it."""
         stretches = self._open[stretch.agent_id]
-        stretches.pop()
+        stretches.remove(stretch)
         if down_to > stretch.after:
             stretches.append(Stretch(stretch.agent_id, stretch.after, down_to))
         if not stretches:

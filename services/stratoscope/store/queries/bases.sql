@@ -182,6 +182,13 @@ join event_type on event_type.name = base.event->>'type'
 where agent.agent_id = any($1::integer[]) and base.event is not null
 
 -- name: start_edges
+-- What came before a base is not known, so its causes are open.
+with opened as (
+    insert into open_cause (stream_seq, ordinal, agent_id, event_index)
+    select stream_seq, ordinal, agent_id, event_index
+    from event
+    where agent_id = any($1::integer[]) and causes is not null
+)
 insert into edge (cause, agent_id, event_index)
 select distinct cause, agent_id, event_index
 from event

@@ -146,7 +146,12 @@ order by agent_id
 with gone as (
     delete from event
     where agent_id = $1 and event_index >= $2 and event_index < $3
-    returning event_index, causes
+    returning event_index, stream_seq, ordinal, causes
+), opened as (
+    delete from open_cause
+    using gone
+    where open_cause.agent_id = $1 and open_cause.stream_seq = gone.stream_seq
+      and open_cause.ordinal = gone.ordinal
 )
 delete from edge
 using (select event_index, unnest(causes) as cause from gone) as named

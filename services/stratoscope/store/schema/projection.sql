@@ -141,6 +141,15 @@ create table edge (
 );
 comment on table edge is 'Causes the other way round: which events name this one.';
 
+create table open_cause (
+    stream_seq bigint not null,
+    event_index bigint not null,
+    agent_id integer not null,
+    ordinal integer not null,
+    primary key (stream_seq, ordinal, agent_id)
+);
+comment on table open_cause is 'Events that named a cause which was not known to stand before them: it came late, never, or its partition lagged behind. Only from these does a cause lead forward in the log.';
+
 create table state_version (
     version bigint not null,
     event_index bigint not null,

@@ -1,0 +1,92 @@
+"""The causes and effects around an event, as a value or as a drawing."""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from stratoscope.domain.causality.drawing import Drawing, Label, dot, mermaid
+from stratoscope.domain.causality.graphs import Graph, Nearest, graph_of, nearest
+from stratoscope.domain.causality.nodes import Node
+from stratoscope.navigator.causality import walking
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.spelling import Json
+from stratoscope.navigator.threads import work_on
+from stratoscope.store.causes import Ancestors, Causes
+from stratoscope.store.graphs import Graphs
+from stratoscope_contracts.causes import CausalityGraphRequest, GraphFormat
+from stratoscope_contracts.words import KnownType
+
+_NOTHING: Final = Ancestors({}, {})
+_KEYS: Final = ("nodes", "edges", "late", "cycles", "missing", "text")
+
+
+async def graph(reading: Reading, request: CausalityGraphRequest) -> Json:
+    """What lies around an event, the nearest first, at most `max_nodes` of it."""
+    causes, effects = await _read(reading, request)
+    work = (len(causes.nodes) + len(effects.nodes)) * walking.NODE_BYTES
+    near, found = await work_on(work, _around, request, causes, effects)
+    places = causes.places | effects.places
+    events = await walking.events(reading, [places[id_] for id_ in found.ids])
+    outside = dict.fromkeys(cause for cause, _ in found.outside)
+    missing = await Graphs(reading.session).missing(reading.space, list(outside))
+    answered = _told(request, found, events, missing)
+    return dict.fromkeys(_KEYS) | answered | {"truncated": near.truncated}
+
+
+async def _read(reading: Reading, request: CausalityGraphRequest) -> tuple[Ancestors, Ancestors]:
+    """Both sides of the event, as far as they are asked for."""
+    scope = (reading.space, request.event_id, request.max_nodes + 1, walking.SECONDS)
+    causes = effects = _NOTHING
+    if request.direction != "effects":
+        causes = await walking.in_time(Causes(reading.session).ancestors(*scope))
+        await walking.check_found(reading, causes, request.event_id)
+    if request.direction != "causes":
+        effects = await walking.in_time(Graphs(reading.session).effects(*scope))
+        await walking.check_found(reading, effects, request.event_id)
+    return causes, effects
+
+
+def _around(
+    request: CausalityGraphRequest, causes: Ancestors, effects: Ancestors
+) -> tuple[Nearest, Graph]:
+    own: dict[str, Node] = {}
+    near = nearest(
+        str(request.event_id),
+        causes.nodes or own,
+        effects.nodes or own,
+        request.max_depth,
+        request.max_nodes,
+    )
+    return near, graph_of(near.nodes)
+
+
+def _told(
+    request: CausalityGraphRequest, found: Graph, events: Sequence[Json], missing: list[str]
+) -> Json:
+    if request.format == "json":
+        return {
+            "nodes": events,
+            "edges": found.edges,
+            "late": found.late,
+            "cycles": found.cycles,
+            "missing": missing,
+        }
+    labels = {event["id"]: _label(event) for event in events}
+    drawing = Drawing(found, labels, str(request.event_id), missing)
+    return {"text": _drawn(request.format, drawing)}
+
+
+def _drawn(format_: GraphFormat, drawing: Drawing) -> str:
+    match format_:
+        case "dot":
+            return dot(drawing)
+        case "mermaid":
+            return mermaid(drawing)
+        case "json":
+            raise AssertionError("JSON is no drawing")
+        case _:
+            assert_never(format_)
+
+
+def _label(event: Json) -> Label:
+    lines = (f"{event['type']} #{event['event_index']}", event["occurred_at"])
+    return Label(event["agent"], lines, event["type"] == KnownType.ERROR_OCCURRED)

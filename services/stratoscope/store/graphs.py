@@ -1,0 +1,111 @@
+"""The graph of causes: what an event led to, and the steps of walks through it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from stratoscope.domain.causality.nodes import Place
+from stratoscope.domain.causality.past import Stretch
+from stratoscope.store.causes import Ancestors, neighbourhood
+from stratoscope.store.sql import queries
+
+_SQL = queries("graphs")
+_CAUSES = queries("causes")
+_PREFETCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An event by its agent and index, and its place in the log."""
+
+    agent_id: int
+    event_index: int
+    place: Place
+
+
+class Graphs:
+    """Walks along causes, by way of one session."""
+
+    def __init__(self, session: asyncpg.Connection) -> None:
+        self._session = session
+
+    async def find(self, space: str, event_id: UUID) -> Placed | None:
+        """Where an event stands; None where it is not there."""
+        row = await self._session.fetchrow(_SQL["placed"], space, event_id)
+        return None if row is None else _placed(row)
+
+    async def effects(self, space: str, event_id: UUID, limit: int, seconds: float) -> Ancestors:
+        """An event and what it led to, the nearest `limit`; TimeoutError after `seconds`."""
+        rows = await self._session.fetch(
+            _SQL["effects_within"], space, event_id, limit, timeout=seconds
+        )
+        return neighbourhood(rows)
+
+    async def causes_until(
+        self, space: str, event_id: UUID, wanted: UUID, limit: int, seconds: float
+    ) -> Ancestors:
+        """An event and what led to it, nearest first, until one is met or `limit` are read.
+
+        Raises TimeoutError where a thousand of them take longer than `seconds`.
+        """
+        rows: list[asyncpg.Record] = []
+        async with self._session.transaction(readonly=True):
+            cursor = await self._session.cursor(
+                _CAUSES["ancestors"], space, event_id, limit, timeout=seconds
+            )
+            while more := await cursor.fetch(_PREFETCH, timeout=seconds):
+                rows += more
+                if any(row["id"] == wanted for row in more):
+                    break
+        return neighbourhood(rows)
+
+    async def effects_page(
+        self, space: str, cause: UUID, behind: Place, limit: int
+    ) -> list[Placed]:
+        """The events that name a cause, behind a place, in the log's order."""
+        rows = await self._session.fetch(_SQL["effects_page"], space, cause, *behind, limit)
+        return [_placed(row) for row in rows]
+
+    async def missing(self, space: str, ids: Collection[str]) -> list[str]:
+        """Those ids that are no event of the space, in their order."""
+        if not ids:
+            return []
+        rows = await self._session.fetch(_SQL["recorded"], space, [UUID(id) for id in ids])
+        recorded = {str(row["id"]) for row in rows}
+        return [id for id in ids if id not in recorded]
+
+    async def oldest_led_back(self, space: str, seconds: float) -> Place | None:
+        """The first place that a late cause leads to; None where there is no late cause."""
+        row = await self._session.fetchrow(_SQL["oldest_led_back"], space, timeout=seconds)
+        return None if row is None else (row["stream_seq"], row["ordinal"])
+
+    async def newest_of(self, stretch: Stretch, limit: int) -> Placed | None:
+        """The first of the newest `limit` events of a stretch; None where none is kept."""
+        row = await self._session.fetchrow(
+            _SQL["stretch_start"], stretch.agent_id, stretch.after, stretch.upto, limit
+        )
+        return None if row is None else _placed(row)
+
+    async def foreign_causes(
+        self, space: str, stretch: Stretch, since: Place, seconds: float
+    ) -> Sequence[tuple[int, int]]:
+        """The last cause of a stretch in each other agent, from a place on.
+
+        Raises TimeoutError after `seconds`.
+        """
+        rows = await self._session.fetch(
+            _SQL["foreign_causes"],
+            space,
+            stretch.agent_id,
+            stretch.after,
+            stretch.upto,
+            *since,
+            timeout=seconds,
+        )
+        return [(row["agent_id"], row["event_index"]) for row in rows]
+
+
+def _placed(row: asyncpg.Record) -> Placed:
+    return Placed(row["agent_id"], row["event_index"], (row["stream_seq"], row["ordinal"]))
