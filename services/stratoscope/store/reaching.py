@@ -1,5 +1,7 @@
 """Reaching a place of one timeline, and what stands around there, in one question."""
 
+from typing import Any
+
 import asyncpg
 
 from stratoscope.domain.seek import MAX_STREAM_SEQ, Stand, UpTo
@@ -15,6 +17,13 @@ async def reach(
     session: asyncpg.Connection, timeline: Timeline, target: Stand | UpTo
 ) -> tuple[Stand, Standing]:
     """Where a target is, and what stands around there; it may be before the horizon."""
+    bounds = bounds_of(timeline, target)
+    standing = standing_in(await session.fetchrow(_SQL["reach"], *bounds))
+    return Stand(standing.event_index, standing.version, bounds[-1]), standing
+
+
+def bounds_of(timeline: Timeline, target: Stand | UpTo) -> tuple[Any, ...]:
+    """The timeline, where in it to look and for what, up to which message it is known to reach."""
     match target:
         case Stand():
             events = (target.event_index, target.event_index + 1)
@@ -27,13 +36,8 @@ async def reach(
             versions = (-1, timeline.versions)
             bound, until = target, _last_message(target)
     place = bound.place or (None, None)
-    row = await session.fetchrow(
-        _SQL["reach"],
-        *(timeline.agent_id, *events, *versions),
-        *(bound.clock, bound.recorded_at, *place, bound.event_index, until),
-    )
-    standing = standing_in(row)
-    return Stand(standing.event_index, standing.version, until), standing
+    looked = (bound.clock, bound.recorded_at, *place, bound.event_index)
+    return (timeline.agent_id, *events, *versions, *looked, until)
 
 
 def _last_message(up_to: UpTo) -> int | None:

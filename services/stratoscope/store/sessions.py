@@ -8,9 +8,12 @@ from uuid import UUID
 
 import asyncpg
 
+from stratoscope.domain.seek import Stand, UpTo
 from stratoscope.domain.timeline import Place
 from stratoscope.domain.trail import Trail
+from stratoscope.store.reaching import bounds_of
 from stratoscope.store.sql import queries
+from stratoscope.store.states import Standing, standing_in
 from stratoscope.store.timelines import Timeline
 from stratoscope_contracts.sessions import SessionState
 
@@ -63,23 +66,28 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """A move that is to be made: where to, the version of its state, and its part of the history.
+    """A move that is to be made: where to, and what becomes of the navigation history.
 
-    `slot` is where the place is remembered, None where it is there already.
+    `clock` is the session's own where it is not the records'. `slot` is where the place is to be
+    remembered, None where it is one of the history already.
     """
 
-    stands: SessionPlace
-    state_version: int
+    target: Stand | UpTo
+    clock: datetime | None
     trail: Trail
     slot: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Whether a session was moved, and whether the place is still kept."""
+    """What stands around there, whether it is still kept, and whether the session was moved.
 
-    is_moved: bool
+    Of the state there, no more is known than a position tells.
+    """
+
+    standing: Standing
     is_kept: bool
+    is_moved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +168,18 @@ class Sessions:
         """Forget a locked session and all that is kept with it."""
         await self._session.execute(_SQL["remove"], session_id)
 
-    async def move(self, row: SessionRow, moving: Moving, now: datetime, agent_id: int) -> Moved:
-        """Put a session elsewhere in a timeline, if it is still as it was read."""
+    async def move(
+        self, row: SessionRow, timeline: Timeline, moving: Moving, now: datetime
+    ) -> Moved:
+        """Put a session elsewhere in its timeline, if it is still as it was read."""
         trail = moving.trail
         found = await self._session.fetchrow(
             _SQL["move"],
-            *(row.id, row.version, agent_id, *moving.stands.columns, now),
-            *(trail.first, trail.current, trail.last, moving.state_version, moving.slot),
+            *bounds_of(timeline, moving.target)[:-1],
+            *(row.id, row.version, now, moving.clock),
+            *(trail.first, trail.current, trail.last, moving.slot),
         )
-        return Moved(found["is_moved"], found["is_kept"])
+        return Moved(standing_in(found), found["is_kept"], found["is_moved"])
 
     async def places(self, session_id: UUID, slots: Sequence[int]) -> list[SessionPlace]:
         """Places of the navigation history, by their slots."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from stratoscope.domain import sessions as rules
-from stratoscope.domain.seek import Target, after_index, plan
+from stratoscope.domain.seek import Stand, Target, UpTo, after_index, asked_for, outside, plan
 from stratoscope.domain.stepping import (
     Footing,
     Move,
@@ -25,44 +25,43 @@ from stratoscope.navigator import spelling
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.holding import config_of, found, locked, timeline_of
 from stratoscope.navigator.sessions.marking import mark_named
-from stratoscope.navigator.sessions.placing import arrive, place_of, target_of
+from stratoscope.navigator.sessions.placing import arrive, target_of
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.sessions import Moving, SessionRow
-from stratoscope.store.states import Standing
 from stratoscope.store.timelines import Timeline
-from stratoscope_contracts.errors import BadRequest, EmptyEventLog
+from stratoscope_contracts.errors import BadRequest, EmptyEventLog, NavigationOutOfBounds
 from stratoscope_contracts.sessions import SessionGotoRequest, SessionRequest, SessionStepRequest
 from stratoscope_contracts.views import At, AtEventIndex, AtTime
 from stratoscope_contracts.words import BEFORE_FIRST
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Goal:
     """Where a move goes.
 
     `clock` is the session's own where it is not the records', `trail` the navigation history where
     the place is one of it already.
     """
 
-    standing: Standing
+    target: Target
     clock: datetime | None = None
     trail: Trail | None = None
 
 
 # Plans a move; called again where somebody else moved the session meanwhile.
-Going = Callable[[SessionRow, Timeline], Awaitable[Arrival]]
+Going = Callable[[SessionRow, Timeline], Awaitable[Goal]]
 
 
 async def goto(reading: Reading, request: SessionGotoRequest) -> Json:
     """Stands anywhere in the timeline, or where a mark is."""
     at, mark = request.at, request.mark
 
-    async def going(row: SessionRow, timeline: Timeline) -> Arrival:
+    async def going(row: SessionRow, timeline: Timeline) -> Goal:
         if at is not None and mark is None:
-            return await _arrival_at(reading, timeline, at)
+            return _goal_at(timeline, at)
         if mark is not None and at is None:
             stands = (await mark_named(reading, row, mark)).stands
-            return Arrival(await arrive(reading, timeline, target_of(stands)), stands.clock)
+            return Goal(target_of(stands), stands.clock)
         raise BadRequest.of_fields(("at", "exactly one of at, mark"))
 
     return await moved(reading, request, going)
@@ -71,7 +70,7 @@ async def goto(reading: Reading, request: SessionGotoRequest) -> Json:
 async def make_step(reading: Reading, request: SessionStepRequest) -> Json:
     """Moves by events, a snapshot or seconds, both ways."""
 
-    async def going(row: SessionRow, timeline: Timeline) -> Arrival:
+    async def going(row: SessionRow, timeline: Timeline) -> Goal:
         _check_events(timeline)
         version, on_snapshot = BEFORE_FIRST, False
         if request.size == "snapshot":
@@ -80,8 +79,7 @@ async def make_step(reading: Reading, request: SessionStepRequest) -> Json:
         footing = Footing(row.stands.event_index, version, on_snapshot, row.stands.clock)
         span = Span(timeline.extent, timeline.first_at, timeline.last_at)
         move = step(request.direction, request.size, footing, span)
-        target = await _target(reading, timeline, footing, move)
-        return Arrival(await arrive(reading, timeline, target), move.clock)
+        return Goal(await _target(reading, timeline, footing, move), move.clock)
 
     return await moved(reading, request, going)
 
@@ -98,8 +96,7 @@ async def forward(reading: Reading, request: SessionRequest) -> Json:
 
 async def moved(reading: Reading, request: SessionRequest, going: Going) -> Json:
     """Make a move: SessionPositionReply."""
-    row = await found(reading, request)
-    reply = await _attempt(reading, row, going)
+    reply = await _attempt(reading, await found(reading, request), going)
     if reply is None:
         async with locked(reading, request) as row:
             reply = await _attempt(reading, row, going)
@@ -111,52 +108,54 @@ async def _attempt(reading: Reading, row: SessionRow, going: Going) -> Json | No
     """Plan a move and make it; None where somebody else moved the session meanwhile."""
     rules.after(row.state, "move", row.reason)
     timeline = timeline_of(row)
-    arrival = await going(row, timeline)
-    moving = _planned(row, arrival)
-    made = await reading.sessions.move(row, moving, reading.now, timeline.agent_id)
+    goal = await going(row, timeline)
+    target = goal.target
+    if not isinstance(target, Stand | UpTo):
+        target = await reading.reach(timeline, target)
+    moving = _planned(row, target, goal)
+    made = await reading.sessions.move(row, timeline, moving, reading.now)
     if not made.is_kept:
-        moved_on = await reading.timeline(row.agent)
-        raise out_of_bounds(arrival.standing.event_index, moved_on.extent)
+        raise _dropped(target, (await reading.timeline(row.agent)))
     if not made.is_moved:
         return None
     return {
-        "position": spelling.position(timeline.agent, arrival.standing),
+        "position": spelling.position(timeline.agent, made.standing),
         "version": row.version + 1,
     }
 
 
-def _planned(row: SessionRow, arrival: Arrival) -> Moving:
-    """The place as it is kept, and what becomes of the navigation history."""
-    stands = place_of(arrival.standing, arrival.clock)
-    version = arrival.standing.version
-    if arrival.trail is not None:
-        return Moving(stands, version, arrival.trail, None)
-    if stands == row.stands:
-        # Going to where one stands is no place more to come back to.
-        return Moving(stands, version, row.trail, None)
+def _planned(row: SessionRow, target: Stand | UpTo, goal: Goal) -> Moving:
+    """The move, and what becomes of the navigation history."""
+    if goal.trail is not None:
+        return Moving(target, goal.clock, goal.trail, None)
     capacity = config_of(row).max_navigation_history
     trail = row.trail.pushed(capacity)
-    return Moving(stands, version, trail, trail.current % capacity)
+    return Moving(target, goal.clock, trail, trail.current % capacity)
+
+
+def _dropped(target: Stand | UpTo, timeline: Timeline) -> NavigationOutOfBounds:
+    """The error for a place that retention has dropped, be it just now."""
+    if isinstance(target, UpTo):
+        return outside(*asked_for(target), timeline.extent)
+    return out_of_bounds(target.event_index, timeline.extent)
 
 
 async def _through_history(
     reading: Reading, request: SessionRequest, walk: Callable[[Trail], Trail]
 ) -> Json:
-    async def going(row: SessionRow, timeline: Timeline) -> Arrival:
+    async def going(row: SessionRow, _: Timeline) -> Goal:
         trail = walk(row.trail)
         slot = trail.current % config_of(row).max_navigation_history
         (stands,) = await reading.sessions.places(row.id, [slot])
-        standing = await arrive(reading, timeline, target_of(stands))
-        return Arrival(standing, stands.clock, trail)
+        return Goal(target_of(stands), stands.clock, trail)
 
     return await moved(reading, request, going)
 
 
-async def _arrival_at(reading: Reading, timeline: Timeline, at: At) -> Arrival:
+def _goal_at(timeline: Timeline, at: At) -> Goal:
     if isinstance(at, AtEventIndex) and at.event_index > BEFORE_FIRST:
         _check_events(timeline)
-    standing = await arrive(reading, timeline, plan(at, timeline.extent))
-    return Arrival(standing, _clock_of(at, timeline))
+    return Goal(plan(at, timeline.extent), _clock_of(at, timeline))
 
 
 async def _target(reading: Reading, timeline: Timeline, footing: Footing, move: Move) -> Target:

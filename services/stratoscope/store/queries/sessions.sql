@@ -80,35 +80,127 @@ update session set version = version + 1, updated_at = $2 where id = $1
 delete from session where id = $1
 
 -- name: move
--- One statement, and so one transaction: the session is elsewhere if its version is still the one
--- that was read, and if retention has not passed the place meanwhile. Retention waits for the lock
--- on the agent before it moves a horizon, and then sees the session. The slot is null where the
--- place is one of the history already.
-with kept as (
-    select first_position, first_version from agent where agent_id = $3 for key share
+-- Reaches a place as `reaching.reach` does, and puts the session there, in one statement and so in
+-- one transaction: if its version ($12) is still the one that was read, and if retention has not
+-- passed the place meanwhile. Retention waits for the lock on the agent before it moves a horizon,
+-- and then sees the session. $14 is a clock of the session's own. The history becomes $15 to $17,
+-- and the place is remembered in the slot $18; but going to where the session stands adds nothing,
+-- and without a slot the place is one of the history already.
+with recursive events_within(low, high) as (
+    select $2::bigint, $3::bigint
+    union all
+    select case when probe.within then middle else low end,
+           case when probe.within then high else middle end
+    from events_within
+    cross join lateral (select (low + high) / 2) as halving(middle)
+    cross join lateral (
+        -- What is gone was dropped from the front.
+        select coalesce((
+            select ($6::timestamptz is null or event.clock <= $6)
+               and ($7::timestamptz is null or event.recorded_at <= $7)
+               and ($8::bigint is null or (event.stream_seq, event.ordinal) <= ($8, $9::integer))
+            from event
+            where event.agent_id = $1 and event.event_index = middle
+        ), true)
+    ) as probe(within)
+    where high - low > 1
+),
+versions_within(low, high) as (
+    select $4::bigint, $5::bigint
+    union all
+    select case when probe.within then middle else low end,
+           case when probe.within then high else middle end
+    from versions_within
+    cross join lateral (select (low + high) / 2) as halving(middle)
+    cross join lateral (
+        select coalesce((
+            select ($6::timestamptz is null or version.clock <= $6)
+               and ($7::timestamptz is null or version.recorded_at <= $7)
+               and ($8::bigint is null
+                    or (version.stream_seq, version.ordinal) <= ($8, $9::integer))
+               and ($10::bigint is null or version.event_index <= $10)
+            from state_version as version
+            where version.agent_id = $1 and version.version = middle
+        ), true)
+    ) as probe(within)
+    where high - low > 1
+),
+around as (
+    select stand.event_index, stand.version,
+           event.id as event_id, event.stream_seq as event_seq, event.ordinal as event_ordinal,
+           event.clock as event_clock, event.recorded_at as event_recorded_at,
+           coalesce(event.occurred_at, event.clock) as event_occurred_at,
+           version.event_index as version_event_index, version.stream_seq as version_seq,
+           version.ordinal as version_ordinal, version.clock as version_clock,
+           version.recorded_at as version_recorded_at,
+           coalesce(version.occurred_at, version.clock) as version_occurred_at,
+           version.snapshot_id as version_snapshot_id, snapshot.snapshot_id,
+           -- What no position tells is not looked for.
+           null::integer as slot, null::integer as size, false as tainted
+    from (
+        select (select low from events_within where high - low <= 1),
+               (select low from versions_within where high - low <= 1)
+    ) as stand(event_index, version)
+    left join event on event.agent_id = $1 and event.event_index = stand.event_index
+    left join state_version as version
+        on version.agent_id = $1 and version.version = stand.version
+    left join state_version as snapshot
+        on snapshot.agent_id = $1 and snapshot.version = version.version - version.since_snapshot
+),
+place as (
+    -- The record passed last; a patch shares its event's place.
+    select event_index, version,
+           case when is_state then version_seq else event_seq end as stream_seq,
+           case when is_state then version_ordinal else event_ordinal end as ordinal,
+           coalesce($14::timestamptz, case when is_state then version_clock else event_clock end)
+               as clock
+    from around
+    cross join lateral (
+        select version_seq is not null
+               and (event_seq is null
+                    or (version_seq, version_ordinal) > (event_seq, event_ordinal))
+    ) as latest(is_state)
+),
+horizon as (
+    select first_position, first_version from agent where agent_id = $1 for key share
+),
+kept as (
+    select place.*,
+           place.event_index >= first_position
+           and (first_version = 0 or place.version >= first_version) as is_kept,
+           $18::integer is null
+           or (stood.event_index, stood.stream_seq, stood.ordinal, stood.clock)
+              is distinct from (place.event_index, place.stream_seq, place.ordinal, place.clock)
+               as is_news
+    from place
+    cross join horizon
+    left join session as stood on stood.id = $11
 ),
 moved as (
     update session
-    set event_index = $4, stream_seq = $5, ordinal = $6, clock = $7, updated_at = $8,
-        first_place = $9, current_place = $10, last_place = $11,
-        version = version + 1, navigation_steps = navigation_steps + 1
+    set event_index = kept.event_index, stream_seq = kept.stream_seq, ordinal = kept.ordinal,
+        clock = kept.clock, updated_at = $13, version = session.version + 1,
+        navigation_steps = navigation_steps + 1,
+        first_place = case when kept.is_news then $15 else first_place end,
+        current_place = case when kept.is_news then $16 else current_place end,
+        last_place = case when kept.is_news then $17 else last_place end
     from kept
-    where session.id = $1 and session.version = $2
-      and $4 >= kept.first_position
-      and (kept.first_version = 0 or $12::bigint >= kept.first_version)
-    returning session.id
+    where session.id = $11 and session.version = $12 and kept.is_kept
+    returning session.id, session.current_place, session.event_index, session.stream_seq,
+              session.ordinal, session.clock
 ),
 remembered as (
-    insert into session_place as place
-        (session_id, slot, event_index, stream_seq, ordinal, clock)
-    select id, $13::integer, $4, $5, $6, $7 from moved where $13 is not null
+    insert into session_place (session_id, slot, event_index, stream_seq, ordinal, clock)
+    select id, $18::integer, event_index, stream_seq, ordinal, clock
+    from moved
+    where $18 is not null and current_place = $16
     on conflict (session_id, slot) do update
     set event_index = excluded.event_index, stream_seq = excluded.stream_seq,
         ordinal = excluded.ordinal, clock = excluded.clock
 )
-select exists (select from moved) as is_moved,
-       $4 >= first_position and (first_version = 0 or $12 >= first_version) as is_kept
-from kept
+select around.*, kept.is_kept, exists (select from moved) as is_moved
+from around
+cross join kept
 
 -- name: remember
 -- Places of the history into their slots.
