@@ -26,9 +26,11 @@ class Listing:
 
     def __init__(self) -> None:
         self.records: list[Listed] = []
+        self.gates: list[tuple[int, bool]] = []
+        """How much was recorded when a gate was entered, and whether it was an exact one."""
 
     def agent(self, name: str) -> "ListingAgent":
-        return ListingAgent(self.records, name)
+        return ListingAgent(self, name)
 
     def events(self, *types: str) -> list[Listed]:
         return [r for r in self.records if r.type is not None and (not types or r.type in types)]
@@ -42,8 +44,9 @@ class Listing:
 
 
 class ListingAgent:
-    def __init__(self, records: list[Listed], name: str) -> None:
-        self.records = records
+    def __init__(self, listing: Listing, name: str) -> None:
+        self.records = listing.records
+        self.gates = listing.gates
         self.name = name
 
     def event(
@@ -73,6 +76,9 @@ class ListingAgent:
         self.records.append(kept)
         return given
 
+    def gate(self, exact: bool = False) -> None:
+        self.gates.append((len(self.records), exact))
+
 
 class AsyncListing(Listing):
     """The same, asynchronous."""
@@ -90,3 +96,6 @@ class AsyncListingAgent:
 
     async def snapshot(self, *args: Any, **kwargs: Any) -> str:
         return self.inner.snapshot(*args, **kwargs)
+
+    async def gate(self, exact: bool = False) -> None:
+        self.inner.gate(exact)

@@ -15,7 +15,9 @@ from langchain_core.runnables.config import RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.types import StateSnapshot, StateUpdate
 
+from stratoscope.adapters.langgraph import gating
 from stratoscope.adapters.langgraph.coercion import RawState
+from stratoscope.adapters.langgraph.gating import Gate, check_gate
 from stratoscope.adapters.langgraph.memory import Memory
 from stratoscope.adapters.langgraph.session import (
     AnyGraph,
@@ -37,14 +39,23 @@ from stratoscope.recorder.ids import new_id
 G = TypeVar("G", bound=Pregel[Any, Any, Any, Any])
 
 
-def record(graph: G, strato: Recorder, agent: str | None = None, *, subgraphs: bool = True) -> G:
+def record(
+    graph: G,
+    strato: Recorder,
+    agent: str | None = None,
+    *,
+    subgraphs: bool = True,
+    gate: Gate | None = "quick",
+) -> G:
     """The same graph, recorded: what it takes and gives is unchanged.
 
     `agent` names the timeline; by default it is the thread's id, made fit for a name. `subgraphs`
-    looks inside subgraphs too; without it their tasks are recorded from the outside only. Raises
-    TypeError for what is no compiled graph, and, when called, where an asynchronous recorder
-    would have to record a synchronous call.
+    looks inside subgraphs too; without it their tasks are recorded from the outside only. `gate`
+    is the one that is entered before each task: "quick", "exact", or None so that nobody can hold
+    the graph. Raises TypeError for what is no compiled graph, and, when called, where an
+    asynchronous recorder would have to record a synchronous call.
     """
+    check_gate(gate)
     if not isinstance(graph, Pregel):
         raise TypeError(f"expected a compiled LangGraph graph, got {type(graph).__name__}")
     if isinstance(graph, _Recorded):
@@ -57,6 +68,7 @@ def record(graph: G, strato: Recorder, agent: str | None = None, *, subgraphs: b
         subgraphs=subgraphs,
         memory=Memory(),
         drawing=drawing_of(graph),
+        gate=gate,
     )
     return _attached(graph, recording)
 
@@ -84,6 +96,8 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
                 for raw in parts:
                     records, given = session.take(raw)
                     write(session.agent, records)
+                    if session.at_gate:
+                        gating.enter(session.agent, self._recording.gate)
                     yield from given
         except BaseException as raised:
             failure = raised
@@ -108,6 +122,8 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
                 async for raw in parts:
                     records, given = session.take(raw)
                     await awrite(session.agent, records)
+                    if session.at_gate:
+                        await gating.aenter(session.agent, self._recording.gate)
                     for chunk in given:
                         yield chunk
         except BaseException as raised:

@@ -10,6 +10,7 @@ from langgraph.pregel import Pregel
 
 from stratoscope.adapters.langgraph.asked import Asked, Namespace, Streamed, asked, streamed
 from stratoscope.adapters.langgraph.coercion import RawState
+from stratoscope.adapters.langgraph.gating import Gate, announces_task
 from stratoscope.adapters.langgraph.mapping import to_json
 from stratoscope.adapters.langgraph.memory import Memory
 from stratoscope.adapters.langgraph.naming import agent_of_thread
@@ -35,6 +36,7 @@ class Recording:
     subgraphs: bool
     memory: Memory
     drawing: Drawing
+    gate: Gate | None = "quick"
 
     def agent_name(self, place: dict[str, Any], graph_name: str) -> str:
         """The agent for a thread; without one each run is an agent of its own."""
@@ -62,6 +64,8 @@ class Session:
         self._streamed = streamed
         self._raw_state = state_mapper if isinstance(state_mapper, RawState) else None
         self._base: Namespace | None = None
+        self.at_gate = False
+        """Whether a task of the graph itself is about to run, and none of a subgraph's."""
 
     def take(self, raw: Any) -> tuple[list[ToRecord], tuple[Any, ...]]:
         """What a part says, and what of it is the caller's, in a tuple."""
@@ -71,6 +75,7 @@ class Session:
             self._base = part.ns or ()
         ns = self._base if part.ns is None else part.ns
         payload = self._as_channels(part.mode, part.payload)
+        self.at_gate = ns == self._base and announces_task(part.mode, part.payload)
         records = _guarded(lambda: self._run.take(ns, part.mode, payload))
         # Only where subgraphs are streamed for the recording's sake is a namespace foreign.
         is_foreign = ns != self._base and self._streamed.subgraphs and not self._asked.subgraphs
