@@ -312,6 +312,8 @@ class SessionExportReply(Reply):
     size: Count
     digest: str
     format: ExportFormat
+    events: Count = 0
+    snapshots: Count = 0
     version: Version
 
 
@@ -323,9 +325,14 @@ class SessionImportRequest(Request):
 
 
 class SessionImportReply(SessionReply):
-    """What was taken in."""
+    """What was taken in.
+
+    `without_origin` counts records whose metadata had no room for where they come from.
+    """
 
     agent: AgentName
     events: Count
     snapshots: Count
     breakpoints: Count
+    import_id: Id | None = None
+    without_origin: Count = 0

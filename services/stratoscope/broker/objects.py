@@ -46,7 +46,7 @@ async def put_object(
 
     The bucket that is there keeps its own time.
     """
-    store = await _find_or_make(jetstream, bucket, ttl, replicas)
+    store = await find_or_make(jetstream, bucket, ttl, replicas)
     options = ObjectMetaOptions(max_chunk_size=CHUNK_BYTES)
     info = await store.put(name, body, ObjectMeta(name=name, options=options))
     return Spill(bucket=bucket, name=name, size=info.size or 0, digest=info.digest or "")
@@ -80,9 +80,10 @@ async def _chunks(jetstream: JetStreamContext, bucket: str, info: ObjectInfo) ->
     return bytes(body)
 
 
-async def _find_or_make(
+async def find_or_make(
     jetstream: JetStreamContext, bucket: str, ttl: float | None, replicas: int
 ) -> ObjectStore:
+    """A bucket, made if it is missing; one that is there keeps its own time."""
     try:
         return await jetstream.object_store(bucket)
     except NotFoundError:

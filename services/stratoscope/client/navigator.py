@@ -14,7 +14,8 @@ A verb's reply is read with the contract's model for it; whatever else can happe
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Final, Literal, Self, overload
+from pathlib import PurePath
+from typing import IO, Final, Literal, Self, overload
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -23,6 +24,7 @@ from nats.errors import TimeoutError as NatsTimeout
 
 from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
 from stratoscope.client.errors import NoAnswerInTime, Unreachable
+from stratoscope.client.exchange import Moved, download, upload
 from stratoscope.client.lasting import Tell, lasted
 from stratoscope.client.reading import read, whole
 from stratoscope.client.replaying import replayed
@@ -121,6 +123,22 @@ class Navigator:
     async def request(
         self, verb: Literal["causality.chain"], body: causes.CausalityChainRequest
     ) -> causes.CausalityChainReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["causality.effects"], body: causes.CausalityEffectsRequest
+    ) -> causes.CausalityEffectsReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["causality.graph"], body: causes.CausalityGraphRequest
+    ) -> causes.CausalityGraphReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["causality.path"], body: causes.CausalityPathRequest
+    ) -> causes.CausalityPathReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["causality.relation"], body: causes.CausalityRelationRequest
+    ) -> causes.CausalityRelationReply: ...
     @overload
     async def request(
         self, verb: Literal["compare"], body: comparing.CompareRequest
@@ -260,6 +278,14 @@ class Navigator:
         async with aclosing(replayed(self._connection, self._space, payload, seconds)) as found:
             async for event in found:
                 yield event
+
+    async def download(self, name: str, file: IO[bytes], moved: Moved) -> None:
+        """An export of this space into a file; `moved` hears how many bytes of how many."""
+        await download(self._connection, self._space, name, file, moved)
+
+    async def upload(self, path: PurePath, file: IO[bytes], size: int, moved: Moved) -> str:
+        """A file among the exports of this space, to be imported by the name that is given."""
+        return await upload(self._connection, self._space, path, file, size, moved)
 
     def _seconds(self, body: Request) -> float:
         """How long to wait for an answer."""

@@ -106,14 +106,25 @@ class Check:
         try:
             self._take(member, value, size)
         except Damaged as damage:
-            raise damage.within(self._where(member)) from damage
+            raise damage.within(self.where(member)) from damage
         self._count += 1
+
+    def where(self, member: Member) -> str:
+        """What the next value of a member is called."""
+        if member in _ALONE:
+            return member
+        return f"{member}[{self._count if member == ORDER[self._at] else 0}]"
 
     def finish(self) -> Survey:
         """All members have come. Raises Damaged."""
         for found, name in ((self.survey.sessions, "session"), (self.survey.ends, "end")):
             if not found:
                 raise Damaged(f"it has no {name}: it was cut, or is no export")
+        session, places = self.survey.session, len(self.survey.history)
+        if places > session.config.max_navigation_history:
+            raise Damaged("more places than the session remembers", "history")
+        if places and not 0 <= session.current < places:
+            raise Damaged(f"current is {session.current}, of {places} places", "session")
         return self.survey
 
     def _turn_to(self, member: Member) -> None:
@@ -202,9 +213,6 @@ class Check:
             raise Damaged("it has no id")
         if not self.survey.ids.add(record.id):
             raise Damaged("an id that an earlier record has")
-
-    def _where(self, member: Member) -> str:
-        return member if member in _ALONE else f"{member}[{self._count}]"
 
 
 def _check_small(record: ExportEvent | ExportSnapshot) -> None:

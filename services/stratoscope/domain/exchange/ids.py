@@ -20,9 +20,8 @@ class Ids:
     def __len__(self) -> int:
         return self._count
 
-    def __contains__(self, id_: UUID) -> bool:
-        raw = id_.bytes
-        return _has(self._bucket(raw), raw)
+    def __contains__(self, id_: object) -> bool:
+        return isinstance(id_, UUID) and _has(self._bucket(id_.bytes), id_.bytes)
 
     def add(self, id_: UUID) -> bool:
         """Remember an id; whether it is a new one."""

@@ -20,6 +20,12 @@ where space = $1
   and next_event + next_version > 0
   and ($2::text is null or starts_with(name, $2))
   and ($3::text is null or name > $3)
+  -- An import is there as a whole or not at all.
+  and not exists (
+      select from imported_agent as import
+      where import.space = agent.space and import.agent = agent.name
+        and import.completed_at is null
+  )
 order by name
 limit $4
 

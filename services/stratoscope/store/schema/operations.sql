@@ -242,3 +242,17 @@ create table watcher (
     alive_until timestamptz not null
 );
 comment on table watcher is 'Who watches for breakpoints, so that partitions are shared out evenly.';
+
+create table imported_agent (
+    id uuid primary key,
+    space text not null,
+    agent text not null,
+    source_agent text not null,
+    object text not null,
+    digest text not null,
+    started_at timestamptz not null,
+    last_seq bigint,
+    completed_at timestamptz,
+    unique (space, agent)
+);
+comment on table imported_agent is 'Agents that were imported. One whose import never came to its end is not listed, and its name is not given again.';

@@ -1,0 +1,39 @@
+"""What exporting and importing stand on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from stratoscope.broker.connection import Connection
+from stratoscope.navigator.dispatch import Dispatch
+from stratoscope.navigator.exchange.formats.entries import Bounds
+from stratoscope.navigator.reading import Reading
+
+# Each takes a processor; more of them would only be slower, and so would all else.
+_AT_A_TIME: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The navigator's parts, and the bounds of what is taken in."""
+
+    connection: Connection
+    dispatch: Dispatch
+    bounds: Bounds = field(default=Bounds())
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_A_TIME))
+
+    @asynccontextmanager
+    async def reading(self, space: str) -> AsyncIterator[Reading]:
+        """A session to read with, for as long as that takes."""
+        dispatch = self.dispatch
+        async with dispatch.pool.acquire() as session:
+            yield Reading(
+                space,
+                session,
+                dispatch.now(),
+                dispatch.expressions,
+                dispatch.log_end,
+                dispatch.tell,
+            )

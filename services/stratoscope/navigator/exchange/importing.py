@@ -1,0 +1,214 @@
+"""`session.import`: a new session on a new agent, from an export.
+
+An export is fetched whole and looked through before anything is recorded. Then its records go
+through the log like all others; the agent's name is reserved, and it is listed once its last record
+is projected and its session is kept. An import that dies on the way leaves an agent that is never
+listed, and a name that is never given again.
+"""
+
+import asyncio
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Final
+from uuid import UUID, uuid4
+
+from nats.js.errors import NotFoundError
+
+from stratoscope.broker.objects import ObjectDamaged, ObjectGone
+from stratoscope.broker.publishing import Publisher
+from stratoscope.broker.transfers import chunks_of, object_info
+from stratoscope.domain.exchange.checking import Survey
+from stratoscope.domain.exchange.damage import Damaged
+from stratoscope.domain.exchange.landing import Landing
+from stratoscope.navigator.exchange.desk import Desk
+from stratoscope.navigator.exchange.publishing import Published, Recording, batches
+from stratoscope.navigator.exchange.settling import Settling, check_kept
+from stratoscope.navigator.exchange.surveying import surveyed
+from stratoscope.navigator.progress import Progress, Stopped
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.sessions.placing import session_reply, spelled_position
+from stratoscope.navigator.spelling import Json
+from stratoscope.store.exchange import ImportRow
+from stratoscope.store.exchange import Imports as Kept
+from stratoscope_contracts.errors import ImportFailed, NotProjectedYet
+from stratoscope_contracts.sessions import SessionImportRequest
+from stratoscope_contracts.subjects import partition_of, stored
+from stratoscope_contracts.words import STREAM_RECORD, exports_bucket
+
+_LONGEST_NAME: Final = 128
+_LOOK_SECONDS: Final = 1.0
+# A projection that does not get on for this long is not waited for.
+_PATIENCE_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """An export that lies in a file, and was looked through."""
+
+    file: IO[bytes]
+    survey: Survey
+    digest: str
+
+
+class Imports:
+    """Answers `session.import`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._limit = desk.connection.message_limit
+
+    async def __call__(self, space: str, request: SessionImportRequest, progress: Progress) -> Json:
+        """The reply, once the agent is listed and its session kept."""
+        progress.report(0, stage="waiting")
+        with tempfile.TemporaryFile(prefix="strato-import-") as file:
+            try:
+                async with self._desk.room:
+                    return await self._import(space, request, file, progress)
+            except Damaged as damage:
+                raise _failed(str(damage), where=damage.where) from damage
+            except Stopped as stopped:
+                raise _failed(str(stopped), stopped=True) from stopped
+
+    async def _import(
+        self, space: str, request: SessionImportRequest, file: IO[bytes], progress: Progress
+    ) -> Json:
+        fetched = await self._look_through(space, request.object, file, progress)
+        row = await self._begin(space, request, fetched)
+        landing = Landing(fetched.survey.places())
+        published = Published(landing)
+        await self._record(row, fetched, published, progress)
+        if published.last_seq is not None:
+            await self._projected(row, published.last_seq, fetched.survey, progress)
+        async with self._desk.reading(space) as reading:
+            if await Kept(reading.session).is_refused(space, row.agent):
+                raise _failed(f"some of it was refused: see the dead letters of {row.agent}")
+            async with reading.session.transaction():
+                settling = Settling(reading, fetched.survey, landing, row.agent)
+                session_id = await settling.settle()
+                await Kept(reading.session).complete(row.id, published.last_seq, reading.now)
+            return await _reply(reading, session_id, row, fetched.survey, published)
+
+    async def _look_through(
+        self, space: str, name: str, file: IO[bytes], progress: Progress
+    ) -> _Fetched:
+        digest = await self._fetch(exports_bucket(space), name, file, progress)
+        size = file.tell()
+
+        def seen(done: int) -> None:
+            progress.report(done, size, "checking")
+
+        survey = await asyncio.to_thread(surveyed, file, self._desk.bounds, self._limit, seen)
+        async with self._desk.reading(space) as reading:
+            await check_kept(reading, survey)
+        return _Fetched(file, survey, digest)
+
+    async def _fetch(self, bucket: str, name: str, file: IO[bytes], progress: Progress) -> str:
+        """The object into a file; its digest. Raises ImportFailed."""
+        jetstream = self._desk.connection.jetstream
+        try:
+            info = await object_info(jetstream, bucket, name)
+            if (info.size or 0) > self._desk.bounds.all_bytes:
+                raise _failed(f"more than {self._desk.bounds.all_bytes} bytes")
+            async for chunk in chunks_of(jetstream, bucket, info):
+                file.write(chunk)
+                progress.report(file.tell(), info.size, "fetching")
+        except (ObjectGone, NotFoundError) as error:
+            raise _failed("there is no such object among the exports of this space") from error
+        except ObjectDamaged as error:
+            raise _failed("the object does not have the digest that it was stored with") from error
+        return info.digest or ""
+
+    async def _begin(
+        self, space: str, request: SessionImportRequest, fetched: _Fetched
+    ) -> ImportRow:
+        """Reserve a name. Raises ImportFailed where the one that is asked for is taken."""
+        async with self._desk.reading(space) as reading:
+            kept, number = Kept(reading.session), 0
+            while True:
+                number += 1
+                agent = request.as_agent or _numbered(fetched.survey.head.agent, number)
+                row = ImportRow(
+                    uuid4(),
+                    space,
+                    agent,
+                    fetched.survey.head.agent,
+                    request.object,
+                    fetched.digest,
+                    reading.now,
+                )
+                if not await self._is_taken(kept, space, agent) and await kept.begin(row):
+                    return row
+                if request.as_agent is not None:
+                    raise _failed(f"there is an agent {agent} already, or the beginning of one")
+
+    async def _is_taken(self, kept: Kept, space: str, agent: str) -> bool:
+        if await kept.is_taken(space, agent):
+            return True
+        # What was recorded a moment ago may not be projected yet.
+        subject = stored(space, agent, "batch").removesuffix("batch") + "*"
+        with suppress(NotFoundError):
+            info = await self._desk.connection.jetstream.stream_info(
+                STREAM_RECORD, subjects_filter=subject
+            )
+            return bool(info.state.subjects)
+        return False
+
+    async def _record(
+        self, row: ImportRow, fetched: _Fetched, published: Published, progress: Progress
+    ) -> None:
+        total = fetched.survey.records
+
+        def report(done: int) -> None:
+            progress.report(done, total, "recording")
+
+        publisher = Publisher(self._desk.connection)
+        recording = Recording(publisher, row.space, row.agent, row.id, self._limit)
+        found = batches(fetched.file, self._desk.bounds, fetched.survey, row.id)
+        await recording.record(found, published, report)
+
+    async def _projected(
+        self, row: ImportRow, last_seq: int, survey: Survey, progress: Progress
+    ) -> None:
+        """Wait for the projection, as long as it gets on. Raises ImportFailed."""
+        clock = asyncio.get_running_loop().time
+        reached, since = -1, clock()
+        partition = {partition_of(row.space, row.agent)}
+        while True:
+            progress.report(survey.records, survey.records, "projecting")
+            try:
+                await self._desk.dispatch.waiting.until(partition, last_seq, _LOOK_SECONDS)
+            except NotProjectedYet as not_yet:
+                if not_yet.details["reached"] > reached:
+                    reached, since = not_yet.details["reached"], clock()
+                if clock() - since > _PATIENCE_SECONDS:
+                    raise _failed(
+                        f"all of it is recorded as {row.agent}, but the projection does not get on"
+                    ) from not_yet
+            else:
+                return
+
+
+async def _reply(
+    reading: Reading, session_id: UUID, row: ImportRow, survey: Survey, published: Published
+) -> Json:
+    session = await reading.sessions.find(reading.space, session_id)
+    assert session is not None
+    return {
+        **session_reply(session, await spelled_position(reading, session)),
+        "agent": row.agent,
+        "events": survey.events,
+        "snapshots": survey.snapshots + survey.bases,
+        "breakpoints": len(survey.breakpoints),
+        "import_id": str(row.id),
+        "without_origin": published.without_origin,
+    }
+
+
+def _numbered(agent: str, number: int) -> str:
+    suffix = f"-import-{number}"
+    return agent[: _LONGEST_NAME - len(suffix)] + suffix
+
+
+def _failed(what: str, **details: object) -> ImportFailed:
+    return ImportFailed(f"the export can't be taken in: {what}", details)

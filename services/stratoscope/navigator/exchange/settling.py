@@ -1,0 +1,126 @@
+"""What becomes of an imported session once its records are projected: it is kept, all at once."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+import orjson
+from pydantic import TypeAdapter
+
+from stratoscope.domain import sessions as rules
+from stratoscope.domain.canonical import canonical
+from stratoscope.domain.exchange.checking import Survey, place_of
+from stratoscope.domain.exchange.damage import Damaged
+from stratoscope.domain.exchange.landing import Landing
+from stratoscope.domain.trail import Trail
+from stratoscope.navigator.breakpoints.setting import condition_text
+from stratoscope.navigator.conditions import watched
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.sessions.living import MAX_TAGS, new_session_id
+from stratoscope.navigator.sessions.marking import MAX_MARKS
+from stratoscope.navigator.sessions.remembering import MAX_VALUE_BYTES, MAX_VALUES
+from stratoscope.store.breakpoints import BreakpointRow
+from stratoscope.store.keepsakes import Keepsakes, MarkRow
+from stratoscope.store.sessions import SessionPlace, SessionRow
+from stratoscope_contracts.breakpoints import Breakpoint, HitRule
+from stratoscope_contracts.errors import StratoError
+from stratoscope_contracts.exchange import ExportPlace
+from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT, MAX_METADATA_BYTES
+
+_HIT: Final = TypeAdapter[HitRule](HitRule)
+
+
+async def check_kept(reading: Reading, survey: Survey) -> None:
+    """Whether what is kept with a session can be kept here. Raises Damaged."""
+    for what, found, limit in (
+        ("tags", survey.session.tags, MAX_TAGS),
+        ("marks", survey.marks, MAX_MARKS),
+        ("data", survey.data, MAX_VALUES),
+        ("breakpoints", survey.breakpoints, MAX_BREAKPOINTS_AN_AGENT),
+    ):
+        if len(found) > limit:
+            raise Damaged(f"more than {limit} of them", what)
+    for number, value in enumerate(survey.data):
+        if len(canonical(value.value)) > MAX_VALUE_BYTES:
+            raise Damaged(f"more than {MAX_VALUE_BYTES} bytes", f"data[{number}]")
+    for number, one in enumerate(survey.breakpoints):
+        where = f"breakpoints[{number}]"
+        if len(canonical(one.metadata)) > MAX_METADATA_BYTES:
+            raise Damaged(f"metadata of more than {MAX_METADATA_BYTES} bytes", where)
+        try:
+            await watched(reading.expressions, one.condition)
+        except StratoError as refused:
+            raise Damaged(refused.message, where) from refused
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A session and what belongs to it, about to be kept for a new agent."""
+
+    reading: Reading
+    survey: Survey
+    landing: Landing
+    agent: str
+
+    async def settle(self) -> UUID:
+        """Keep all of it, within the caller's transaction; the new session's id."""
+        row = self._row()
+        capacity = self.survey.session.config.max_navigation_history
+        places = [self._place(one) for one in self.survey.history] or [row.stands]
+        await self.reading.sessions.create(
+            self.reading.space, row, row.trail.slots(capacity), places
+        )
+        keepsakes = Keepsakes(self.reading.session)
+        for mark in self.survey.marks:
+            kept = MarkRow(mark.name, mark.note, self._place(mark.position), mark.created_at)
+            await keepsakes.put_mark(row.id, kept)
+        for value in self.survey.data:
+            await keepsakes.put_value(row.id, value.key, canonical(value.value).decode())
+        armed_seq = await self.reading.log_end()
+        await self.reading.breakpoints.create(
+            [self._breakpoint(one, row, armed_seq) for one in self.survey.breakpoints]
+        )
+        return row.id
+
+    def _row(self) -> SessionRow:
+        session, now = self.survey.session, self.reading.now
+        newest = max(len(self.survey.history) - 1, 0)
+        return SessionRow(
+            id=new_session_id(now),
+            agent=self.agent,
+            state="created",
+            version=1,
+            name=session.name,
+            description=session.description,
+            tags=session.tags,
+            config=session.config.model_dump_json(),
+            stands=self._place(session.position),
+            created_at=now,
+            updated_at=now,
+            ends_at=rules.ends_at(now, session.config.max_session_duration),
+            trail=Trail(0, min(max(session.current, 0), newest), newest),
+        )
+
+    def _place(self, place: ExportPlace) -> SessionPlace:
+        landed = self.landing.of(place_of(place))
+        return SessionPlace(landed.event_index, landed.place, place.clock)
+
+    def _breakpoint(self, one: Breakpoint, row: SessionRow, armed_seq: int) -> BreakpointRow:
+        """A breakpoint on the new agent only, be it that it was on all; no hit is counted yet."""
+        is_own = one.session is not None
+        return BreakpointRow(
+            id=uuid4(),
+            space=self.reading.space,
+            agent=self.agent,
+            condition=condition_text(one.condition),
+            created_at=self.reading.now,
+            armed_seq=armed_seq,
+            session_id=row.id if is_own else None,
+            trigger=one.trigger,
+            action=one.action,
+            hit=None if one.hit is None else _HIT.dump_json(one.hit).decode(),
+            message=one.message,
+            metadata=orjson.dumps(one.metadata).decode(),
+            is_enabled=one.is_enabled,
+            ends_at=row.ends_at if is_own else None,
+        )
