@@ -10,6 +10,7 @@
 from enum import IntEnum
 from typing import Final
 
+from stratoscope.cli.horizons import behind
 from stratoscope.client.errors import NoAnswerInTime, Unreachable
 from stratoscope_contracts.errors import (
     BadRequest,
@@ -80,6 +81,8 @@ def particulars(error: StratoError) -> list[str]:
 
 def advice(error: StratoError) -> str:
     """What to do about it; empty where the message says all."""
+    if dropped := behind(error):
+        return dropped
     match error:
         case Unreachable():
             return (

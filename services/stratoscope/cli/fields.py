@@ -22,6 +22,7 @@ from stratoscope.cli.asking import (
     request_of,
 )
 from stratoscope.cli.diffs import change_lines
+from stratoscope.cli.horizons import begins
 from stratoscope.cli.looking import AgentArgument
 from stratoscope.cli.moments import moment
 from stratoscope.cli.rendering import DIM, position
@@ -97,7 +98,11 @@ def blame(
 
     writes = asking.ask(question)
     document: dict[str, object] = {
-        "writes": [write.model_dump(mode="json", by_alias=True) for write in writes]
+        "writes": [
+            write.model_dump(mode="json", by_alias=True)
+            for write in writes
+            if write.change is not None
+        ]
     }
     asking.show(document, partial(_blame, writes, path))
 
@@ -105,13 +110,11 @@ def blame(
 async def _writes(
     nav: Navigator, body: StateLastWriteRequest, count: int
 ) -> AsyncIterator[StateLastWriteReply]:
-    """The newest writes; each is looked for before the one that was found."""
+    """The newest writes, each looked for before the one that was found; a last one may be none."""
     for _ in range(count):
         reply = await nav.request("state.last_write", body)
-        if reply.change is None:
-            return
         yield reply
-        if reply.previous is None:
+        if reply.change is None or reply.previous is None:
             return
         before = AtEventIndex(event_index=reply.previous.event_index)
         body = body.model_copy(update={"before": before})
@@ -119,10 +122,10 @@ async def _writes(
 
 def _history(reply: StateHistoryReply, path: str) -> RenderableType:
     if not reply.changes:
-        return _nobody(path)
+        return Group(_nobody(path), *begins(reply.horizon))
     lines = [_write(one.change, one.position, one.event_span) for one in reply.changes]
     more = [Text("there is more: --limit or --all", style=DIM)] if reply.cursor else []
-    return Group(*lines, *more)
+    return Group(*begins(reply.horizon), *lines, *more)
 
 
 def _blame(writes: Sequence[StateLastWriteReply], path: str) -> RenderableType:
@@ -131,7 +134,11 @@ def _blame(writes: Sequence[StateLastWriteReply], path: str) -> RenderableType:
         for write in writes
         if write.change is not None and write.position is not None
     ]
-    return Group(*known) if known else _nobody(path)
+    # Where the search came to its end, that may be where retention has dropped what was before.
+    ended = [
+        line for write in writes[-1:] if write.previous is None for line in begins(write.horizon)
+    ]
+    return Group(*(known or [_nobody(path)]), *ended)
 
 
 def _write(change: Change, place: Position, span: int) -> RenderableType:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stratoscope.cli.gist import fields, gist, harmless, pretty
+from stratoscope.cli.horizons import begins, kept_from
 from stratoscope_contracts.looking import (
     AgentsListReply,
     EventsListReply,
@@ -49,7 +50,10 @@ def agents(reply: AgentsListReply, space: str) -> RenderableType:
             Text(f"{agent.snapshots:,}"),
             Text(day_and_time(agent.first_at)),
             Text(day_and_time(agent.last_at)),
-            Text("held" if agent.held else "", style="bold yellow"),
+            Text.assemble(
+                ("held  " if agent.held else "", "bold yellow"),
+                (kept_from(agent.horizon), "yellow"),
+            ),
         )
         for agent in reply.agents
     ]
@@ -60,7 +64,7 @@ def agents(reply: AgentsListReply, space: str) -> RenderableType:
 def timeline(reply: EventsListReply, agent: str, *, ids: bool = False) -> RenderableType:
     """Events of one agent, a line each."""
     if not reply.events:
-        return Text(f"{agent} has no such event.", style=DIM)
+        return Group(Text(f"{agent} has no such event.", style=DIM), *begins(reply.horizon))
     indexes = {event.id: event.event_index for event in reply.events}
     rows: list[Row] = [
         (
@@ -75,7 +79,8 @@ def timeline(reply: EventsListReply, agent: str, *, ids: bool = False) -> Render
     ]
     headings = ("#>", "time", "type", "cause>", "id" if ids else "what", "")
     table = columns(headings, rows, stretched=4)
-    return Group(_days(agent, reply.events), table, *_more(reply.cursor))
+    title = _days(agent, reply.events)
+    return Group(title, *begins(reply.horizon), table, *_more(reply.cursor))
 
 
 def state(reply: StateAtReply, path: str) -> RenderableType:

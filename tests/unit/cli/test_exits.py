@@ -13,6 +13,7 @@ from stratoscope_contracts.errors import (
     BadRequest,
     ConcurrentAccess,
     EmptyEventLog,
+    EventNotFound,
     Internal,
     NavigationOutOfBounds,
     StratoError,
@@ -175,6 +176,13 @@ def test_what_a_service_answers_decides_the_exit_code(
 
 def test_a_place_outside_is_told_with_the_bounds() -> None:
     assert "from -1 to 7" in advice(NavigationOutOfBounds.at(8, -1, 7))
+
+
+@pytest.mark.parametrize("error", [NavigationOutOfBounds, EventNotFound])
+def test_a_place_that_retention_dropped_is_told_with_the_horizon(error: type[StratoError]) -> None:
+    horizon = {"event_index": 900, "stream_seq": 901, "occurred_at": "2026-11-23T08:00:00.000000Z"}
+    told = advice(error("gone", {"index": 3, "first": 900, "last": 999, "horizon": horizon}))
+    assert "begins at event 900, 2026-11-23T08:00:00.000000Z: retention dropped" in told
 
 
 def test_a_refused_request_names_its_fields() -> None:
