@@ -15,8 +15,7 @@ A part that only one side has is one difference, however much stands under it. D
 the order of their paths, keys by code point, indexes by number.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import compress
 from operator import eq, is_not, not_
@@ -24,11 +23,9 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from stratoscope.domain.paths import MISSING, Segments, get, to_pointer
+from stratoscope.domain.paths import MISSING, Segments, to_pointer
 
 Op = Literal["added", "modified", "removed"]
-Category = Literal["structural", "value", "type", "size", "metadata"]
-CATEGORIES: Final[tuple[Category, ...]] = ("structural", "value", "type", "size", "metadata")
 
 _CONTAINERS: Final = frozenset({dict, list})
 _LEVELS_SET_ASIDE: Final = 8
@@ -44,18 +41,6 @@ class Difference:
     new: object
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How much two documents differ; each difference counts in exactly one category."""
-
-    total_changes: int
-    additions: int
-    modifications: int
-    removals: int
-    similarity_score: float
-    change_categories: Mapping[Category, int]
-
-
 def diff(old: object, new: object) -> list[Difference]:
     """The differences that lead from the old document to the new one."""
     return diff_spelled(old, new)[0]
@@ -63,35 +48,13 @@ def diff(old: object, new: object) -> list[Difference]:
 
 def diff_spelled(old: object, new: object) -> tuple[list[Difference], bool]:
     """The differences, and whether besides them a number is only spelled anew (1 as 1.0)."""
-    walk = _Walk(old, new, _LEVELS_SET_ASIDE)
-    if orjson.dumps(walk.aside_old) != orjson.dumps(walk.aside_new):
-        walk = _Walk(old, new, 0)
-    # Two paths part inside one container, so a key is never compared with an index.
-    return sorted(walk.found, key=lambda difference: difference.path), walk.respelled
+    walk = _walked(old, new)
+    return _in_order(walk.found), walk.respelled
 
 
-def summary(old: object, new: object, differences: Sequence[Difference]) -> Summary:
-    """Counts the differences between two documents, and how much of them is the same.
-
-    The score is 2 * common / (leaves of old + leaves of new), from 0 for nothing in common to 1 for
-    equal, and the same both ways. A leaf is a scalar or an empty container; it is common where both
-    documents have an equal one at the same path.
-
-    A difference counts in the first category that fits: `metadata` where a key of its path is
-    `metadata`; `size` where a list has an element more or less; `structural` where an object has a
-    member more or less, or a container stands on either side; `type` where a scalar became one of
-    another type (null, boolean, number, string); `value` for the rest.
-    """
-    ops = Counter(difference.op for difference in differences)
-    categories = Counter(map(_category, differences))
-    return Summary(
-        total_changes=len(differences),
-        additions=ops["added"],
-        modifications=ops["modified"],
-        removals=ops["removed"],
-        similarity_score=_similarity(old, new, differences),
-        change_categories={category: categories[category] for category in CATEGORIES},
-    )
+def diff_exactly(old: object, new: object) -> list[Difference]:
+    """The same, where what is only spelled anew is a difference, too."""
+    return _in_order(_walked(old, new, exact=True).found)
 
 
 def to_json_patch(differences: Iterable[Difference]) -> list[dict[str, Any]]:
@@ -110,15 +73,28 @@ def to_json_patch(differences: Iterable[Difference]) -> list[dict[str, Any]]:
     ] + [{"op": "remove", "path": to_pointer(difference.path)} for difference in reversed(removed)]
 
 
+def _walked(old: object, new: object, *, exact: bool = False) -> "_Walk":
+    walk = _Walk(old, new, _LEVELS_SET_ASIDE, exact=exact)
+    if orjson.dumps(walk.aside_old) != orjson.dumps(walk.aside_new):
+        walk = _Walk(old, new, 0, exact=exact)
+    return walk
+
+
+def _in_order(found: Iterable[Difference]) -> list[Difference]:
+    # Two paths part inside one container, so a key is never compared with an index.
+    return sorted(found, key=lambda difference: difference.path)
+
+
 class _Walk:
     """A walk over two documents side by side, and what it set aside because it seems equal."""
 
-    def __init__(self, old: object, new: object, levels_set_aside: int) -> None:
+    def __init__(self, old: object, new: object, levels_set_aside: int, *, exact: bool) -> None:
         self.found: list[Difference] = []
         self.respelled = False
         self.aside_old: list[object] = []
         self.aside_new: list[object] = []
         self._levels_set_aside = levels_set_aside
+        self._exact = exact
         self._left: list[tuple[Segments, Any, Any]] = []
         self._meet((), old, new)
         while self._left:
@@ -133,6 +109,8 @@ class _Walk:
             self.found.append(Difference(path, "modified", a, b))
         elif type(a) is not type(b) or repr(a) != repr(b):
             self.respelled = True
+            if self._exact:
+                self.found.append(Difference(path, "modified", a, b))
 
     def _open(self, path: Segments, old: Any, new: Any) -> None:
         keys: Collection[Any]
@@ -168,46 +146,3 @@ class _Walk:
         self.aside_old.extend(compress(olds, alike))
         self.aside_new.extend(compress(news, alike))
         return list(compress(keys, map(not_, alike)))
-
-
-def _similarity(old: object, new: object, differences: Sequence[Difference]) -> float:
-    common = leaves = _leaves(old)
-    filled = set()
-    for difference in differences:
-        if difference.op != "added":
-            common -= _leaves(difference.old)
-        # An empty container is a leaf of the old document, and none once it holds something.
-        elif not get(old, difference.path[:-1]):
-            filled.add(difference.path[:-1])
-    return 2 * (common - len(filled)) / (leaves + _leaves(new))
-
-
-def _leaves(document: object) -> int:
-    count = 0
-    left: list[Any] = [document]
-    while left:
-        value = left.pop()
-        if value and type(value) in _CONTAINERS:
-            left.extend(value.values() if isinstance(value, dict) else value)
-        else:
-            count += 1
-    return count
-
-
-def _category(difference: Difference) -> Category:
-    if "metadata" in difference.path:
-        return "metadata"
-    if difference.op != "modified":
-        return "size" if isinstance(difference.path[-1], int) else "structural"
-    types = {_json_type(difference.old), _json_type(difference.new)}
-    if "container" in types:
-        return "structural"
-    return "value" if len(types) == 1 else "type"
-
-
-def _json_type(value: object) -> str:
-    if isinstance(value, dict | list):
-        return "container"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "number"
-    return type(value).__name__

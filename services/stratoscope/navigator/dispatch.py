@@ -12,6 +12,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from stratoscope.navigator import spelling
+from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.progress import LASTING
@@ -53,6 +54,7 @@ class Dispatch:
     seconds: float = 30.0
     now: Callable[[], datetime] = field(default=_now)
     walks: Walks = field(default_factory=Walks)
+    comparisons: Comparisons = field(default_factory=Comparisons)
     tell: Tell = tell_nobody
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
@@ -74,7 +76,15 @@ class Dispatch:
     async def reading(self, space: str) -> AsyncIterator[Reading]:
         """A session to read with; TimeoutError where that takes too long."""
         async with asyncio.timeout(self.seconds), self.pool.acquire() as session:
-            yield Reading(space, session, self.now(), self.expressions, self.log_end, self.tell)
+            yield Reading(
+                space,
+                session,
+                self.now(),
+                self.expressions,
+                self.log_end,
+                self.tell,
+                comparisons=self.comparisons,
+            )
 
     async def _answer(self, space: str, verb: str, request: Request) -> Json:
         # Both are asked for before a session is held, or requests could wait for each other's.

@@ -1,7 +1,7 @@
 """One request's way to the read models, and what every verb does there."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from stratoscope.domain.seek import (
     outside,
     plan,
 )
+from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.threads import work_on
@@ -43,7 +44,7 @@ EMPTY_STATE = b"{}"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A space, a database session, the time of the request, and who evaluates expressions.
+    """A space, a database session, the time of the request, and who evaluates and compares.
 
     `log_end` asks the broker for the stream's last sequence, `tell` sends live agents a command.
     """
@@ -54,6 +55,7 @@ class Reading:
     expressions: Expressions
     log_end: Callable[[], Awaitable[int]]
     tell: Tell = tell_nobody
+    comparisons: Comparisons = field(default_factory=Comparisons)
 
     @property
     def timelines(self) -> Timelines:

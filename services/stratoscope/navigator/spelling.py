@@ -1,14 +1,10 @@
 """Replies as JSON: what is stored as JSON is spliced in as it is, and never spelled anew."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import orjson
 
-from stratoscope.domain.canonical import canonical
-from stratoscope.domain.compare import Difference, Summary
-from stratoscope.domain.paths import MISSING, format
 from stratoscope.domain.timeline import BEFORE_FIRST, is_clamped, is_late
 from stratoscope.store.fields import Written
 from stratoscope.store.holds import HeldAgent
@@ -142,29 +138,4 @@ def somewhere_gone(agent_name: str, stands: SessionPlace) -> Json:
         "event_index": stands.event_index,
         "stream_seq": stands.place.stream_seq if stands.place else None,
         "ordinal": stands.place.ordinal if stands.place else None,
-    }
-
-
-def changes(differences: Iterable[Difference]) -> list[Json]:
-    """Changes, each without the side that is not there."""
-    return [
-        {"path": format(one.path), "op": one.op}
-        | {
-            side: orjson.Fragment(canonical(value))
-            for side, value in (("old", one.old), ("new", one.new))
-            if value is not MISSING
-        }
-        for one in differences
-    ]
-
-
-def summary(found: Summary) -> Json:
-    """CompareSummary."""
-    return {
-        "total_changes": found.total_changes,
-        "additions": found.additions,
-        "modifications": found.modifications,
-        "removals": found.removals,
-        "similarity_score": found.similarity_score,
-        "change_categories": dict(found.change_categories),
     }

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.waiting import Waiting
@@ -58,6 +59,7 @@ async def ask(recorded: Recorded) -> AsyncIterator[Asker]:
         return recorded.last_seq
 
     waiting = Waiting(Watermarks(recorded.pool).read, every=0.02)
-    async with Expressions(workers=1) as expressions:
-        yield Asker(recorded, Dispatch(recorded.pool, waiting, log_end, expressions), waiting)
+    async with Expressions(workers=1) as expressions, Comparisons(workers=1) as comparisons:
+        dispatch = Dispatch(recorded.pool, waiting, log_end, expressions, comparisons=comparisons)
+        yield Asker(recorded, dispatch, waiting)
     await waiting.close()

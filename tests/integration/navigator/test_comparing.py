@@ -64,10 +64,15 @@ async def test_large_states_are_compared_beside_the_loop(ask, recorded):
     assert [one["path"] for one in found["changes"]] == ["k7"]
 
 
-async def test_options_are_refused_unless_they_ask_for_nothing(ask, fight):
-    assert (await compare(ask, 0, 1, options={}))["changes"]
-    with pytest.raises(BadRequest):
-        await compare(ask, 0, 1, options={"ignore_order": True})
+async def test_options_say_what_counts(ask, fight):
+    whole = await compare(ask, 0, 1, options={})
+    assert len(whole["changes"]) == 4
+    some = await compare(ask, 0, 1, options={"include_paths": ["*.*", "health"], "max_depth": 1})
+    assert [one["path"] for one in some["changes"]] == ["bag", "health", "y"]
+    for wrong in ({"include_paths": ["a..b"]}, {"categories": {"x": ["["]}}):
+        with pytest.raises(BadRequest) as refused:
+            await compare(ask, 0, 1, options=wrong)
+        assert refused.value.details["errors"][0]["field"].startswith("options.")
     with pytest.raises(BadRequest):
         await compare(ask, 0, 1, options={"no_such": True})
 

@@ -1,55 +1,22 @@
 """What changed between two documents."""
 
 import copy
-from typing import Any
 
 import orjson
 import pytest
 from hypothesis import example, given
-from hypothesis import strategies as st
 
 from stratoscope.domain import patch
+from stratoscope.domain.canonical import canonical
 from stratoscope.domain.compare import (
-    CATEGORIES,
     Difference,
-    Summary,
     diff,
-    summary,
+    diff_exactly,
     to_json_patch,
 )
 from stratoscope.domain.equality import equal
 from stratoscope.domain.paths import MISSING
-
-Json = Any
-
-keys = st.sampled_from(["a", "b", "c", "", "0", "~/", "metadata", "é", "\U0001f600", "\ufffd"])
-scalars = st.sampled_from([None, True, False, 0, 1, 0.0, 1.0, 2.5, "", "x", "1"])
-documents = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@st.composite
-def edited(draw: st.DrawFn) -> tuple[Json, Json]:
-    """Two documents that have much in common, as two states of one agent do."""
-    old = draw(documents)
-    return old, draw(edits(old))
-
-
-def edits(value: Json) -> st.SearchStrategy[Json]:
-    kept = st.just(value)
-    if isinstance(value, list):
-        inside = st.tuples(*map(edits, value)).map(list)
-        return st.one_of(kept, inside, inside, inside.map(lambda v: v[:-1]), documents)
-    if isinstance(value, dict):
-        inside = st.fixed_dictionaries({}, optional={k: edits(v) for k, v in value.items()})
-        return st.one_of(kept, inside, st.dictionaries(keys, scalars).map(value.__or__), documents)
-    return st.one_of(kept, kept, scalars)
-
-
-pairs = edited() | st.tuples(documents, documents)
+from support.documents import Json, documents, pairs
 
 
 @pytest.mark.parametrize(
@@ -183,93 +150,6 @@ def test_two_large_states_with_one_difference_differ_in_that_one() -> None:
     assert exact(diff(old, new)) == [("('pack', 500, 'held')", "modified", "True", "1")]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "category"),
-    [
-        ({"a": 1}, {"a": 2}, "value"),
-        ({"a": 1}, {"a": 1.5}, "value"),
-        ({"a": "x"}, {"a": "xy"}, "value"),
-        ({"a": True}, {"a": False}, "value"),
-        ({"a": 1}, {"a": "1"}, "type"),
-        ({"a": 1}, {"a": True}, "type"),
-        ({"a": None}, {"a": 0}, "type"),
-        ({"a": 1}, {"a": [1]}, "structural"),
-        ({"a": {}}, {"a": None}, "structural"),
-        ({"a": {}}, {"a": []}, "structural"),
-        ({"a": 1}, {}, "structural"),
-        ({}, {"a": {"b": 1}}, "structural"),
-        ([], [1], "size"),
-        ({"a": [1, {}]}, {"a": [1]}, "size"),
-        ({"metadata": {"a": 1}}, {"metadata": {"a": 2}}, "metadata"),
-        ({"x": [{"metadata": 1}]}, {"x": [{"metadata": []}]}, "metadata"),
-        ({}, {"metadata": 1}, "metadata"),
-        ({"metadatum": 1}, {"metadatum": 2}, "value"),
-    ],
-)
-def test_a_difference_counts_in_the_first_category_that_fits(
-    old: Json, new: Json, category: str
-) -> None:
-    counted = summary(old, new, diff(old, new)).change_categories
-
-    assert counted == {name: int(name == category) for name in CATEGORIES}
-
-
-def test_a_summary_counts_what_changed() -> None:
-    old = {"kept": 1, "gone": 2, "list": [1, 2], "n": 3}
-    new = {"kept": 1, "list": [1, 5, 6], "n": "3", "new": {"a": 1}}
-
-    assert summary(old, new, diff(old, new)) == Summary(
-        total_changes=5,
-        additions=2,
-        modifications=2,
-        removals=1,
-        similarity_score=2 * 2 / (5 + 6),
-        change_categories={"structural": 2, "value": 1, "type": 1, "size": 1, "metadata": 0},
-    )
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "score"),
-    [
-        ({}, {}, 1.0),
-        ({}, [], 0.0),
-        ({}, {"a": 1}, 0.0),
-        ({"a": 1}, {"a": 2}, 0.0),
-        ({"a": 1}, {"b": 1}, 0.0),
-        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, 0.5),
-        ({"a": {}}, {"a": {}, "b": {}}, 2 / 3),
-        ({"a": [], "b": 1}, {"a": [1, 2, 3], "b": 1}, 2 / 6),
-        ([0] * 99 + [1], [0] * 99 + [2], 0.99),
-    ],
-)
-def test_the_score_says_how_much_of_both_is_the_same(old: Json, new: Json, score: float) -> None:
-    assert summary(old, new, diff(old, new)).similarity_score == pytest.approx(score)
-
-
-@given(pairs)
-def test_the_score_counts_the_leaves_that_both_have(pair: tuple[Json, Json]) -> None:
-    old, new = pair
-    score = summary(old, new, diff(old, new)).similarity_score
-    a, b = leaves(old), leaves(new)
-    common = [path for path in a if path in b and equal(a[path], b[path])]
-
-    assert score == 2 * len(common) / (len(a) + len(b))
-    assert score == summary(new, old, diff(new, old)).similarity_score
-    assert 0 <= score <= 1
-    assert (score == 1) == equal(old, new)
-
-
-@given(pairs)
-def test_every_difference_is_counted_once(pair: tuple[Json, Json]) -> None:
-    old, new = pair
-    differences = diff(old, new)
-    counted = summary(old, new, differences)
-
-    assert counted.total_changes == len(differences)
-    assert counted.additions + counted.modifications + counted.removals == len(differences)
-    assert sum(counted.change_categories.values()) == len(differences)
-
-
 def plain(old: Json, new: Json, path: tuple[str | int, ...]) -> list[Difference]:
     """The differ as one would write it first."""
     found: list[Difference] = []
@@ -296,8 +176,26 @@ def exact(differences: list[Difference]) -> list[tuple[str, ...]]:
     return [(repr(d.path), d.op, repr(d.old), repr(d.new)) for d in differences]
 
 
-def leaves(value: Json, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Json]:
-    if value and isinstance(value, dict | list):
-        inner = value.items() if isinstance(value, dict) else enumerate(value)
-        return {p: leaf for key, v in inner for p, leaf in leaves(v, (*path, key)).items()}
-    return {path: value}
+@pytest.mark.parametrize(
+    ("old", "new", "paths"),
+    [
+        ({"a": 1, "b": [1.0]}, {"a": 1.0, "b": [1]}, [("a",), ("b", 0)]),
+        ({"a": 0.0, "b": [[-0.0]]}, {"a": -0.0, "b": [[-0.0]]}, [("a",)]),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, []),
+        ({"a": True}, {"a": 1}, [("a",)]),
+    ],
+)
+def test_to_the_letter_a_number_spelled_anew_is_a_difference(
+    old: Json, new: Json, paths: list[tuple[str | int, ...]]
+) -> None:
+    assert [one.path for one in diff_exactly(old, new)] == paths
+
+
+@given(pairs)
+def test_a_patch_to_the_letter_gives_the_very_bytes_of_the_new_document(
+    pair: tuple[Json, Json],
+) -> None:
+    old, new = pair
+    patched = patch.apply(old, to_json_patch(diff_exactly(old, new)))
+
+    assert canonical(patched) == canonical(new)

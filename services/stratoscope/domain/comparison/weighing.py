@@ -1,0 +1,59 @@
+"""How much of two documents is the same.
+
+A leaf is a scalar or an empty container. It weighs 1, a text 1 more for each eight characters, so
+that a page of text counts for more than a flag. With W the weight of all leaves of a document, and
+D that of its leaves that the other one does not have at the same place:
+
+    similarity = 1 - (D(old) + D(new)) / (W(old) + W(new))
+
+It is 1 for equal documents and 0 where no leaf is common; the same both ways; and each further
+leaf that differs lowers it.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from stratoscope.domain.compare import Difference
+from stratoscope.domain.comparison.reducing import GAP
+from stratoscope.domain.paths import MISSING, get
+
+CHARACTERS: Final = 8
+
+
+def weight(document: object) -> int:
+    """The weight of all leaves."""
+    total = 0
+    left: list[Any] = [document]
+    while left:
+        value = left.pop()
+        if type(value) is str:
+            total += 1 + len(value) // CHARACTERS
+        elif value and type(value) is dict:
+            left.extend(value.values())
+        elif value and type(value) is list:
+            left.extend(value)
+        elif value is not GAP:
+            total += 1
+    return total
+
+
+def differing(old: object, new: object, differences: Iterable[Difference]) -> int:
+    """The weight of the leaves that the documents do not have in common."""
+    total = 0
+    filled = set()
+    for one in differences:
+        if one.old is not MISSING:
+            total += weight(one.old)
+        if one.new is not MISSING:
+            total += weight(one.new)
+        # An empty container is a leaf of its document; of the other it is none, holding something.
+        if one.op != "modified":
+            empty = get(old if one.op == "added" else new, one.path[:-1])
+            if isinstance(empty, dict | list) and not empty:
+                filled.add((one.op, one.path[:-1]))
+    return total + len(filled)
+
+
+def similarity(whole: int, apart: int) -> float:
+    """From the weight of both documents, and of what they do not have in common."""
+    return 1.0 if not apart else max(0.0, 1 - apart / whole)

@@ -1,0 +1,102 @@
+"""The verbs that set two states side by side."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from stratoscope.navigator import spelling
+from stratoscope.navigator.comparing.asked import Asked
+from stratoscope.navigator.comparing.comparisons import Budget
+from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.spelling import Json
+from stratoscope.store.states import Standing
+from stratoscope.store.timelines import Timeline
+from stratoscope_contracts.comparing import CompareRenderRequest, CompareRequest
+from stratoscope_contracts.errors import InvalidDiff
+from stratoscope_contracts.views import At
+
+_MEDIA_TYPES: Final = {
+    "unified": "text/x-diff",
+    "side_by_side": "text/plain",
+    "json": "application/json",
+    "json_patch": "application/json-patch+json",
+    "html": "text/html",
+}
+# How many times as long as the comparison itself: aligning lines takes longest.
+_COSTS: Final = {"unified": 16, "side_by_side": 16, "json": 2, "json_patch": 2, "html": 16}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two states, and where it stands."""
+
+    timeline: Timeline
+    standing: Standing
+    state: bytes
+
+    @property
+    def position(self) -> Json:
+        """Position."""
+        return spelling.position(self.timeline.agent, self.standing)
+
+    @property
+    def title(self) -> tuple[str, str]:
+        """What it is called, and of when it is."""
+        name = f"{self.timeline.agent}@{self.standing.event_index}"
+        return name, self.position["occurred_at"] or ""
+
+
+async def compare_states(reading: Reading, request: CompareRequest) -> Json:
+    """What differs between two positions, of one agent or of two."""
+    budget, asked = Budget(), Asked.of(request.options)
+    old, new = await _sides(reading, request)
+    found = await reading.comparisons.make(
+        "compared", {"options": asked.told}, (old.state, new.state), budget, cost=asked.cost
+    )
+    summary, changes = found.split(b"\n", 1)
+    return {
+        "from": old.position,
+        "to": new.position,
+        "changes": orjson.Fragment(changes),
+        "summary": orjson.Fragment(summary),
+    }
+
+
+async def render(reading: Reading, request: CompareRenderRequest) -> Json:
+    """The same as text. InvalidDiff where a patch is to leave differences out."""
+    budget, asked = Budget(), Asked.of(request.options)
+    if request.format == "json_patch" and not asked.options.is_exact:
+        raise InvalidDiff(
+            "a patch leads to the second state, so it can't leave differences out: ask for it"
+            " without options",
+            {"options": sorted(asked.told)},
+        )
+    old, new = await _sides(reading, request)
+    told = {
+        "options": asked.told,
+        "format": request.format,
+        "width": request.width,
+        "titles": (old.title, new.title),
+        "positions": {"from": old.position, "to": new.position},
+    }
+    cost = asked.cost * _COSTS[request.format]
+    text = await reading.comparisons.make(
+        "rendered", told, (old.state, new.state), budget, cost=cost
+    )
+    return {"text": orjson.Fragment(text), "media_type": _MEDIA_TYPES[request.format]}
+
+
+async def _sides(reading: Reading, request: CompareRequest) -> tuple[Side, Side]:
+    timeline = await reading.timeline(request.agent)
+    other = timeline
+    if request.to_agent is not None:
+        other = await reading.timeline(request.to_agent)
+    old = await side(reading, timeline, request.from_)
+    return old, await side(reading, other, request.to)
+
+
+async def side(reading: Reading, timeline: Timeline, at: At) -> Side:
+    """What stands in a timeline at a position."""
+    standing = await reading.standing(timeline, at)
+    return Side(timeline, standing, await reading.state(timeline.agent_id, standing))
