@@ -14,6 +14,7 @@ from stratoscope.cli import (
     cutting,
     exchanging,
     fields,
+    holding,
     looking,
     moving,
     recording,
@@ -58,6 +59,9 @@ for group, commands in {
 }.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
+_HOLD = "Hold"
+for command in (holding.pause, holding.resume):
+    app.command(rich_help_panel=_HOLD)(command)
 # A moment may be -1, which is no option.
 _negative = {"ignore_unknown_options": True}
 app.command(rich_help_panel=_LOOK, context_settings=_negative)(comparing.diff)

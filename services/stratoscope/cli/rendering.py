@@ -21,7 +21,7 @@ from stratoscope_contracts.looking import (
     StateAtReply,
     StatsReply,
 )
-from stratoscope_contracts.views import Event, Position
+from stratoscope_contracts.views import AgentView, Event, Position
 
 DIM: Final = "dim"
 _FIELDS: Final = 12
@@ -51,7 +51,7 @@ def agents(reply: AgentsListReply, space: str) -> RenderableType:
             Text(day_and_time(agent.first_at)),
             Text(day_and_time(agent.last_at)),
             Text.assemble(
-                ("held  " if agent.held else "", "bold yellow"),
+                (_held(agent), "bold yellow"),
                 (kept_from(agent.horizon), "yellow"),
             ),
         )
@@ -59,6 +59,15 @@ def agents(reply: AgentsListReply, space: str) -> RenderableType:
     ]
     table = columns(("agent", "events>", "snapshots>", "first", "last", ""), rows)
     return Group(table, *_more(reply.cursor))
+
+
+def _held(agent: AgentView) -> str:
+    """Whether an agent stands at its gate, is on the way there, or has none to be held at."""
+    if not agent.held_by:
+        return ""
+    if not agent.gated:
+        return "no gate to be held at  "
+    return "held  " if agent.waiting_since else "to be held  "
 
 
 def timeline(reply: EventsListReply, agent: str, *, ids: bool = False) -> RenderableType:

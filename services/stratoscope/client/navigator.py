@@ -28,7 +28,7 @@ from stratoscope.client.exchange import Moved, download, upload
 from stratoscope.client.lasting import Tell, lasted
 from stratoscope.client.reading import read, whole
 from stratoscope.client.replaying import replayed
-from stratoscope_contracts import causes, comparing, looking, sessions, subjects
+from stratoscope_contracts import causes, comparing, control, looking, sessions, subjects
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
 from stratoscope_contracts.errors import BadRequest, OverBudget
 from stratoscope_contracts.verbs import VERBS
@@ -163,6 +163,12 @@ class Navigator:
     async def request(
         self, verb: Literal["session.step"], body: sessions.SessionStepRequest
     ) -> sessions.SessionPositionReply: ...
+    @overload
+    async def request(
+        self,
+        verb: Literal["agent.pause", "agent.resume", "agent.step"],
+        body: control.AgentRequest,
+    ) -> control.AgentReply: ...
     @overload
     async def request(self, verb: str, body: Request) -> Reply: ...
 

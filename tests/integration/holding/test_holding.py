@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 import stratoscope
+from stratoscope.adapters.langgraph import record
+from support import graphs
 from support.eventually import eventually
 from support.held import Stand, walking
 
@@ -209,6 +211,24 @@ async def test_a_synchronous_agent_is_held_in_its_thread(stand: Stand) -> None:
         ending.set()
         await stand.ask("agent.resume", agent="sync")
         await walking_thread
+
+
+@pytest.mark.parametrize("synchronous", [False, True])
+async def test_a_graph_is_held_between_its_tasks(
+    stand: Stand, strato: stratoscope.Recorder, synchronous: bool
+) -> None:
+    """With either recorder, and the loop goes on meanwhile."""
+    name = f"graph-{synchronous}"
+    await stand.ask("agent.pause", agent=name)
+    with stratoscope.connect_sync(stand.server.url) as sync:
+        graph = record(graphs.counting(None), sync if synchronous else strato, name)
+        run = asyncio.create_task(graph.ainvoke({"n": 1}))
+        listed = await stand.until_waiting(name)
+        # The input and the first task's start, and nothing that a task has done.
+        assert listed["events"] == 2
+        await stand.ask("agent.resume", agent=name)
+        async with asyncio.timeout(2):
+            assert (await run)["n"] == 3
 
 
 async def test_a_recorder_that_is_closed_keeps_nobody_at_a_gate(stand: Stand) -> None:

@@ -90,7 +90,8 @@ def test_nothing_recorded_is_said_in_words() -> None:
 
 
 def test_agents_are_listed_with_how_much_they_recorded() -> None:
-    found = AgentView(agent="explorer-7", events=1200, snapshots=3, first_at=EIGHT, held=True)
+    at_gate = {"held": True, "held_by": ["operator"], "gated": True, "waiting_since": EIGHT}
+    found = AgentView(agent="explorer-7", events=1200, snapshots=3, first_at=EIGHT, **at_gate)
     lines = printed(rendering.agents(AgentsListReply(agents=[found]), "default"))
     assert lines[1] == "explorer-7   1,200          3  2026-11-23 08:00:00.000Z  -     held"
 
