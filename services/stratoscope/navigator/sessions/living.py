@@ -1,7 +1,6 @@
 """A session's life: made, listed, described, started, paused, completed, forgotten."""
 
 import os
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -12,6 +11,7 @@ from stratoscope.domain.seek import end
 from stratoscope.domain.trail import Trail
 from stratoscope.navigator import cursors, spelling
 from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.sessions.arming import arm, auto_breakpoints, disarm
 from stratoscope.navigator.sessions.holding import as_of, changed, found, locked
 from stratoscope.navigator.sessions.placing import (
     NOWHERE,
@@ -36,7 +36,6 @@ from stratoscope_contracts.sessions import (
 )
 
 MAX_TAGS: Final = 100
-Answer = Callable[[Reading, SessionRequest], Awaitable[Json]]
 
 
 async def create(reading: Reading, request: SessionCreateRequest) -> Json:
@@ -120,26 +119,54 @@ async def update(reading: Reading, request: SessionUpdateRequest) -> Json:
     return session_reply(row, await spelled_position(reading, row))
 
 
-def entering(action: rules.Action) -> Answer:
-    """The verb that takes an action of the life cycle."""
+async def start(reading: Reading, request: SessionRequest) -> Json:
+    """Created to active, with the breakpoints that it was made to have."""
+    # Asks the broker, so before the session is locked.
+    breakpoints = await auto_breakpoints(reading, await found(reading, request))
+    async with locked(reading, request) as row:
+        entered = await _entered(reading, row, "start")
+        await arm(reading, breakpoints)
+    return session_reply(entered, await spelled_position(reading, entered))
 
-    async def enter(reading: Reading, request: SessionRequest) -> Json:
-        async with locked(reading, request) as row:
-            state = rules.after(row.state, action, row.reason)
-            await reading.sessions.enter(row.id, state, reading.now)
-            entered = await reading.sessions.find(reading.space, row.id)
-        assert entered is not None
-        return session_reply(entered, await spelled_position(reading, entered))
 
-    return enter
+async def pause(reading: Reading, request: SessionRequest) -> Json:
+    """Active to paused."""
+    async with locked(reading, request) as row:
+        entered = await _entered(reading, row, "pause")
+    return session_reply(entered, await spelled_position(reading, entered))
+
+
+async def resume(reading: Reading, request: SessionRequest) -> Json:
+    """Paused to active."""
+    async with locked(reading, request) as row:
+        entered = await _entered(reading, row, "resume")
+    return session_reply(entered, await spelled_position(reading, entered))
+
+
+async def complete(reading: Reading, request: SessionRequest) -> Json:
+    """Ends a session, and its breakpoints with it."""
+    async with locked(reading, request) as row:
+        entered = await _entered(reading, row, "complete")
+        await disarm(reading, row)
+    return session_reply(entered, await spelled_position(reading, entered))
 
 
 async def remove(reading: Reading, request: SessionRequest) -> Json:
-    """Forgets a completed session."""
+    """Forgets a completed session, and its breakpoints with it."""
     async with locked(reading, request) as row:
         rules.after(row.state, "remove", row.reason)
         await reading.sessions.remove(row.id)
+        await reading.breakpoints.remove_session(reading.space, row.id, reading.now)
     return {"removed": str(row.id), "version": row.version}
+
+
+async def _entered(reading: Reading, row: SessionRow, action: rules.Action) -> SessionRow:
+    """A locked session after an action of its life cycle."""
+    state = rules.after(row.state, action, row.reason)
+    await reading.sessions.enter(row.id, state, reading.now)
+    entered = await reading.sessions.find(reading.space, row.id)
+    assert entered is not None
+    return entered
 
 
 def new_session_id(now: datetime) -> UUID:
@@ -151,5 +178,7 @@ def check_texts(name: str | None, description: str | None, tags: list[str] | tup
     """Raises BadRequest for what a database can't keep."""
     texts = (("name", name), ("description", description), *(("tags", tag) for tag in tags))
     refused = [(field, "a NUL can't be kept") for field, text in texts if "\0" in (text or "")]
+    if len(tags) > MAX_TAGS:
+        refused.append(("tags", f"a session has at most {MAX_TAGS}"))
     if refused:
         raise BadRequest.of_fields(*refused)
