@@ -1,6 +1,7 @@
-"""No query of intake reads a table of records from end to end."""
+"""No query of intake, nor of what is kept and dropped, reads a table of records from end to end."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,24 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "resolve": (numbers, [3] * 100, [2] * 100),
 }
 
+# These go through all agents, and from each straight to its records.
+NOW, SPAN = datetime(2026, 11, 23, tzinfo=UTC), (0, 2)
+KEEPING: dict[str, tuple[Any, ...]] = {
+    "retention.due": ([0], 10, 10, NOW),
+    "retention.snapshot_behind": (7, 0, 1),
+    "retention.start_of": (7, 2),
+    "retention.start_behind": (7, 0),
+    "retention.losses": (7, *SPAN, *SPAN),
+    "retention.move_horizon": (7, 1, 1, 1, 0, 0, 0, 0, 0),
+    "retention.forget_taints": (7, 1, 1),
+    "retention.sweep_events": (7, *SPAN),
+    "retention.sweep_versions": (7, *SPAN),
+    "retention.sweep_changes": (7, *SPAN),
+    "bases.first_message": (7,),
+    "bases.keep": (7, 1, 1, 1, 10, NOW, b"", "STRATO_RECORD"),
+}
+SWEEPING = "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["analysed", "never analysed"])
 async def full(
@@ -75,15 +94,28 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("query", ARGUMENTS)
 async def test_records_are_found_by_an_index(full: asyncpg.Pool, query: str):
     """With the settings of every session of ours, and arguments of a batch of a hundred."""
-    found = await full.fetchval(
-        f"explain (format json) {queries('intake')[query]}", *ARGUMENTS[query]
-    )
-    scanned = [
-        node["Relation Name"]
-        for node in nodes(orjson.loads(found)[0]["Plan"])
-        if node["Node Type"] == "Seq Scan"
-    ]
-    assert not RECORDS.intersection(scanned)
+    async with full.acquire() as session:
+        scanned = await scans(session, queries("intake")[query], *ARGUMENTS[query])
+    assert not RECORDS & scanned
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("query", KEEPING)
+async def test_what_is_kept_and_dropped_is_found_by_an_index(full: asyncpg.Pool, query: str):
+    file, name = query.split(".")
+    async with full.acquire() as session:
+        if name.startswith("sweep_"):
+            await session.execute(SWEEPING)
+        scanned = await scans(session, queries(file)[name], *KEEPING[query])
+    assert not (RECORDS - {"agent"}) & scanned
+
+
+async def scans(session: asyncpg.Connection, query: str, *arguments: Any) -> set[str]:
+    """The tables that a query reads from end to end."""
+    plan = orjson.loads(await session.fetchval(f"explain (format json) {query}", *arguments))
+    return {
+        node["Relation Name"] for node in nodes(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan"
+    }
 
 
 @pytest.mark.asyncio(loop_scope="module")
