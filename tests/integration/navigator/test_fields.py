@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stratoscope.domain.canonical import canonical
-from stratoscope.domain.delta import Closing
+from stratoscope.domain.delta import Closing, DamagedChain
 from stratoscope.domain.equality import equal
 from stratoscope.domain.paths import MISSING, get, parse
 from stratoscope.navigator import fields
@@ -98,44 +98,39 @@ def to_the_letter(value: object) -> object:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_history_gives_every_change_and_its_pages_join(ask, recorded, seed):
+async def test_history_gives_every_change_and_the_last_write_is_the_newest_of_them(
+    ask, recorded, seed
+):
     records, states = a_run(seed)
     recorded.closing = Closing(versions=(256, 13)[seed % 2])
     for start in range(0, len(records), 17):
         await recorded.add("walker", *records[start : start + 17])
     for path in FIELDS:
-        found, cursor = [], None
-        while True:
-            page = await ask(
-                "state.history",
-                agent="walker",
-                path=path,
-                limit=7,
-                **({"cursor": cursor} if cursor else {}),
-            )
-            found += page["changes"]
-            cursor = page["cursor"]
-            if cursor is None:
-                break
-        assert [seen(change) for change in found] == naive(states, path), path
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_the_last_write_is_the_newest_change_at_or_before(ask, recorded, seed):
-    records, states = a_run(seed)
-    await recorded.add("walker", *records)
-    for path in FIELDS:
         changes = naive(states, path)
+        assert await all_pages(ask, path) == changes, path
         for index in range(-1, states[-1][0] + 1, 9):
-            reply = await ask(
-                "state.last_write", agent="walker", path=path, before={"event_index": index}
-            )
-            expected = [change for change in changes if change[0] <= index]
-            if expected:
-                assert seen(reply) == expected[-1]
-            else:
-                assert reply["change"] is None
-                assert reply["position"] is None
+            assert await last_write(ask, path, index) == [c for c in changes if c[0] <= index][-1:]
+
+
+async def all_pages(ask, path: str) -> list[object]:
+    """A field's history, page by page."""
+    found: list[object] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = await ask("state.history", agent="walker", path=path, limit=7, **cursor)
+        found += map(seen, page["changes"])
+        if page["cursor"] is None:
+            return found
+        cursor = {"cursor": page["cursor"]}
+
+
+async def last_write(ask, path: str, index: int) -> list[object]:
+    """The newest change at or before an event; none where there is none."""
+    reply = await ask("state.last_write", agent="walker", path=path, before={"event_index": index})
+    if reply["change"] is None:
+        assert reply["position"] is None
+        return []
+    return [seen(reply)]
 
 
 async def test_asking_again_before_the_previous_goes_back_through_all_writes(ask, recorded):
@@ -225,6 +220,22 @@ async def test_a_search_out_of_budget_says_how_far_it_got(ask, recorded, monkeyp
     page = await ask("state.history", agent="walker", path="big.same", from_={"event_index": 0})
     assert page["changes"] == []
     assert page["cursor"] is not None
+
+
+async def test_states_that_are_large_together_are_looked_at_in_turn(ask, recorded, monkeypatch):
+    monkeypatch.setattr(fields, "_MOST_BYTES_AT_ONCE", 1)
+    records, states = a_run(5)
+    await recorded.add("walker", *records)
+    page = await ask("state.history", agent="walker", path="bag", limit=1000)
+    assert [seen(change) for change in page["changes"]] == naive(states, "bag")
+
+
+async def test_a_version_that_is_indexed_and_not_there_is_damage(ask, recorded):
+    for n in range(3):
+        await recorded.add("walker", event(), snapshot({"n": n}))
+    await recorded.pool.execute("delete from state_version where version = 1")
+    with pytest.raises(DamagedChain, match="version 1"):
+        await ask("state.history", agent="walker", path="n")
 
 
 async def test_a_field_that_nobody_wrote_has_no_history(ask, recorded):

@@ -19,7 +19,9 @@ with asked as (
 ),
 candidate as (
     select bare.version
-    from generate_series($4::bigint + 1, least($5::bigint, $6::bigint, $4 + $7::integer)) as bare(version)
+    from generate_series(
+        $4::bigint + 1, least($5::bigint, $6::bigint, $4 + $7::integer)
+    ) as bare(version)
     union
     select change.version
     from asked
