@@ -114,3 +114,50 @@ async def test_a_session_that_moves_meanwhile_is_seen_or_told(kept):
         else:
             assert isinstance(told.exception(), NavigationOutOfBounds)
             assert first > index
+
+
+async def test_marks_of_an_open_session_are_kept_too(kept):
+    await record(kept)
+    identity = await session_at(kept, 100)
+    await kept.ask("session.mark", id=identity, name="here")
+    await kept.ask("session.goto", id=identity, at={"event_index": 190})
+    assert (await kept.clean(FIFTY)).held == 1
+    found = await kept.ask("session.goto", id=identity, mark="here")
+    assert found["position"]["event_index"] == 100
+    await kept.ask("session.goto", id=identity, at={"latest": True})
+    await kept.ask("session.unmark", id=identity, name="here")
+    assert (await kept.clean(FIFTY)).held == 0
+    assert await events_of(kept) <= 50
+
+
+async def test_places_of_the_history_are_not_and_say_so(kept):
+    await record(kept)
+    identity = await session_at(kept, 100)
+    await kept.ask("session.goto", id=identity, at={"event_index": 190})
+    await kept.clean(FIFTY)
+    (agent,) = (await kept.ask("agents.list"))["agents"]
+    before = await kept.ask("session.get", id=identity)
+    with pytest.raises(NavigationOutOfBounds) as caught:
+        await kept.ask("session.back", id=identity)
+    assert caught.value.details["horizon"] == agent["horizon"]
+    assert await kept.ask("session.get", id=identity) == before
+    history = await kept.ask("session.history", id=identity)
+    told = [(one["event_index"], one["event_id"] is None) for one in history["positions"]]
+    assert told == [(199, False), (100, True), (190, False)]
+
+
+async def test_going_back_meanwhile_is_seen_or_told(kept):
+    """Whichever comes first: the session holds its place, or is told that it has gone."""
+    await record(kept)
+    identity = await session_at(kept, 60)
+    await kept.ask("session.goto", id=identity, at={"event_index": 190})
+    back = asyncio.create_task(kept.ask("session.back", id=identity))
+    await asyncio.gather(back, kept.clean(FIFTY), return_exceptions=True)
+    (first,) = (await kept.rows("select first_position from agent"))[0]
+    if back.exception() is None:
+        assert first <= 60
+        position = (await kept.ask("session.position", id=identity))["position"]
+        assert (position["event_index"], position["event_id"] is None) == (60, False)
+    else:
+        assert isinstance(back.exception(), NavigationOutOfBounds)
+        assert first > 60
