@@ -7,7 +7,7 @@ from typing import Any, Final
 from stratoscope.navigator import cutting, fields, listing, looking
 from stratoscope.navigator.breakpoints import keeping, setting
 from stratoscope.navigator.causality import chains, effects, graphs, paths, relation
-from stratoscope.navigator.comparing import states
+from stratoscope.navigator.comparing import snapshots, states
 from stratoscope.navigator.holding import commanding
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions import living, marking, moving, remembering
@@ -29,6 +29,8 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "state.last_write": fields.state_last_write,
         "compare": states.compare_states,
         "compare.render": states.render,
+        "compare.timeline": snapshots.timeline,
+        "compare.patterns": snapshots.patterns,
         "causality.chain": chains.chain,
         "causality.effects": effects.effects,
         "causality.graph": graphs.graph,

@@ -84,3 +84,60 @@ async def test_who_or_what_is_not_there(ask, fight):
         await compare(ask, 0, 2)
     with pytest.raises(NavigationOutOfBounds):
         await compare(ask, 0, 1, to_agent="other")
+
+
+async def test_a_timeline_compares_each_snapshot_with_the_next_page_by_page(ask, recorded):
+    records = [snapshot({"n": 0, "kept": "x" * 40})]
+    for n in range(1, 12):
+        patch = [{"op": "replace", "path": "/n", "value": n * 10}]
+        records += [event(patch=patch), snapshot({"n": n, "kept": "x" * 40})]
+    await recorded.add("walker", *records)
+
+    pages = [await ask("compare.timeline", agent="walker", limit=4)]
+    while pages[-1]["cursor"]:
+        cursor = pages[-1]["cursor"]
+        pages.append(await ask("compare.timeline", agent="walker", limit=4, cursor=cursor))
+
+    assert [len(page["comparisons"]) for page in pages] == [4, 4, 3]
+    found = [one for page in pages for one in page["comparisons"]]
+    assert [one["from"]["event_index"] for one in found] == list(range(-1, 10))
+    assert [one["to"]["event_index"] for one in found] == list(range(11))
+    assert {one["summary"]["total_changes"] for one in found} == {1}
+    assert found[0]["to"]["snapshot_id"] == found[1]["from"]["snapshot_id"]
+    some = await ask("compare.timeline", agent="walker", from_={"event_index": 3})
+    assert [one["to"]["event_index"] for one in some["comparisons"]] == list(range(5, 11))
+    one = await ask("compare.timeline", agent="walker", to={"event_index": -1})
+    assert one["comparisons"] == []
+
+
+async def test_patterns_of_a_run_say_what_moves_and_what_stands_out(ask, recorded):
+    records = []
+    for n in range(40):
+        state = {"n": n, "page": list(range(n)), "secret": 0, "rest": ["x"] * 30}
+        if n >= 30:
+            state["secret"] = 1
+        if n == 20:
+            state["rest"] = ["y"] * 30
+        records += [event(at=n * 30), snapshot(state, at=n * 30)]
+    await recorded.add("walker", *records)
+
+    found = await ask("compare.patterns", agent="walker")
+
+    assert found["comparisons"] == 39
+    assert found["volatile_fields"][0] == ["n", 39]
+    assert found["category_trends"]["size"]["direction"] == "stable"
+    assert found["similarity_trend"]["direction"] == "increasing"
+    assert found["change_frequency"]["seconds"] == 39 * 30
+    assert found["change_frequency"]["per_minute"] == pytest.approx((39 * 2 + 61) / 19.5)
+    told = {(one["kind"], one["position"]["event_index"]): one for one in found["anomalies"]}
+    assert ("size", 20) in told
+    assert told["path", 30]["path"] == "secret"
+    assert told["path", 30]["from"]["event_index"] == 29
+
+
+async def test_patterns_of_nothing_are_there_too(ask, recorded):
+    await recorded.add("walker", event())
+    found = await ask("compare.patterns", agent="walker")
+    assert found["comparisons"] == 0
+    assert found["similarity_trend"]["direction"] == "unknown"
+    assert found["change_frequency"]["per_minute"] is None

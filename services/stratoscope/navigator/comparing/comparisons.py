@@ -52,13 +52,13 @@ class Comparisons(Workers):
         states: Sequence[bytes],
         budget: Budget,
         *,
-        cost: int = 1,
+        work: int,
     ) -> bytes:
-        """Do a job; `cost` is how many times as long as a plain comparison it takes.
+        """Do a job; `work` is how many bytes of states a plain comparison as long would have.
 
         Raises OverBudget, ComparisonFailed and DamagedChain.
         """
-        if cost * sum(map(len, states)) <= SHORT_BYTES:
+        if work <= SHORT_BYTES:
             return perform(job, told, states)
         try:
             async with asyncio.timeout(budget.left), self.one() as worker:

@@ -19,6 +19,7 @@ from stratoscope.domain.comparison.rendering.side_by_side import side_by_side
 from stratoscope.domain.comparison.rendering.unified import Title, unified
 from stratoscope.domain.comparison.summing import summary
 from stratoscope.domain.comparison.texts import readable
+from stratoscope.navigator.comparing import series
 
 Json = dict[str, Any]
 Told = Json
@@ -117,4 +118,7 @@ _FORMATS: Final[dict[str, Callable[[Told, States], str]]] = {
 JOBS: Final[dict[str, Callable[[Told, States], bytes]]] = {
     "compared": compared,
     "rendered": rendered,
+    "summaries": series.summaries,
+    "figures": series.figures,
+    "patterns": series.found_patterns,
 }

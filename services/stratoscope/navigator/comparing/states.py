@@ -51,8 +51,9 @@ async def compare_states(reading: Reading, request: CompareRequest) -> Json:
     """What differs between two positions, of one agent or of two."""
     budget, asked = Budget(), Asked.of(request.options)
     old, new = await _sides(reading, request)
+    states, work = (old.state, new.state), _work(asked, old, new)
     found = await reading.comparisons.make(
-        "compared", {"options": asked.told}, (old.state, new.state), budget, cost=asked.cost
+        "compared", {"options": asked.told}, states, budget, work=work
     )
     summary, changes = found.split(b"\n", 1)
     return {
@@ -80,11 +81,15 @@ async def render(reading: Reading, request: CompareRenderRequest) -> Json:
         "titles": (old.title, new.title),
         "positions": {"from": old.position, "to": new.position},
     }
-    cost = asked.cost * _COSTS[request.format]
+    work = _work(asked, old, new) * _COSTS[request.format]
     text = await reading.comparisons.make(
-        "rendered", told, (old.state, new.state), budget, cost=cost
+        "rendered", told, (old.state, new.state), budget, work=work
     )
     return {"text": orjson.Fragment(text), "media_type": _MEDIA_TYPES[request.format]}
+
+
+def _work(asked: Asked, old: Side, new: Side) -> int:
+    return asked.cost * (len(old.state) + len(new.state))
 
 
 async def _sides(reading: Reading, request: CompareRequest) -> tuple[Side, Side]:
