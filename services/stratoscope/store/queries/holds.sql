@@ -81,7 +81,7 @@ where space = $1 and agent = $2 and held_by = $3 and session_id is not distinct 
 
 -- name: count
 select count(distinct (hold.space, hold.agent)) as held,
-       count(distinct (gate.space, gate.agent)) as waiting
+       count(distinct (gate.space, gate.agent)) filter (where gate.agent is not null) as waiting
 from hold
 left join gate on gate.space = hold.space and gate.agent = hold.agent
               and gate.waiting_since is not null and gate.asked_at >= $1
