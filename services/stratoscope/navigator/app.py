@@ -13,13 +13,24 @@ import uvloop
 from nats.js.errors import NotFoundError
 
 from stratoscope.broker.connection import BrokerError, Connection, connect
+from stratoscope.broker.publishing import Publisher
 from stratoscope.navigator.answering import Answering
+from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import SERVED, Dispatch
+from stratoscope.navigator.exchange.desk import Desk
+from stratoscope.navigator.exchange.exporting import Exports
+from stratoscope.navigator.exchange.formats.entries import Bounds
+from stratoscope.navigator.exchange.importing import Imports
 from stratoscope.navigator.expressions.evaluating import Expressions
-from stratoscope.navigator.holding.gate import Gate, Projected, gating
+from stratoscope.navigator.holding.gate import Gate, gating
 from stratoscope.navigator.holding.releasing import Releasing, releasing
 from stratoscope.navigator.holding.telling import telling
+from stratoscope.navigator.lasting import Lasting, LongRequests, lasting
+from stratoscope.navigator.live.outbox import Outbox
+from stratoscope.navigator.live.seeing import Seeing, answering_replicas
+from stratoscope.navigator.live.service import watching
+from stratoscope.navigator.live.term import Wiring
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.replaying import Replays, replaying
 from stratoscope.navigator.service import answering, listening
@@ -81,19 +92,25 @@ async def _answer(
     expressions = await stack.enter_async_context(
         Expressions(settings.navigator_expression_workers)
     )
+    comparisons = await stack.enter_async_context(
+        Comparisons(settings.navigator_comparison_workers)
+    )
     tell = telling(connection.client)
+    seeing = await _watch(stack, settings, connection, sessions, waiting, metrics)
     dispatch = Dispatch(
         sessions,
         waiting,
         _log_end(connection),
         expressions,
         settings.navigator_request_seconds,
+        comparisons=comparisons,
         tell=tell,
+        known=seeing.known,
     )
     spills = ObjectSpills(connection.jetstream)
     answers = Answering(dispatch, spills, metrics, connection.message_limit)
     discovery = Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies)
-    gate = Gate(sessions, Projected(waiting), metrics.holds)
+    gate = Gate(sessions, seeing, metrics.holds)
     releases = Releasing(sessions, tell, metrics.holds, timedelta(seconds=settings.max_hold))
     await stack.enter_async_context(gating(connection.client, gate))
     await stack.enter_async_context(releasing(releases))
@@ -103,6 +120,46 @@ async def _answer(
         answering(connection, answers, replays, discovery, workers=settings.navigator_workers)
     )
     return metrics
+
+
+def _long_requests(
+    settings: NavigatorSettings,
+    connection: Connection,
+    dispatch: Dispatch,
+    spills: Spills,
+    metrics: Metrics,
+) -> LongRequests:
+    """What answers the verbs that may last."""
+    desk = Desk(connection, dispatch, Bounds(all_bytes=settings.navigator_import_bytes))
+    answers: dict[str, Lasting] = {
+        "session.continue": Runs(dispatch),
+        "session.export": Exports(desk),
+        "session.import": Imports(desk),
+    }
+    limit = connection.message_limit
+    return LongRequests(connection.client, dispatch, answers, spills, metrics, limit)
+
+
+async def _watch(
+    stack: contextlib.AsyncExitStack,
+    settings: NavigatorSettings,
+    connection: Connection,
+    sessions: Serving,
+    waiting: Waiting,
+    metrics: Metrics,
+) -> Seeing:
+    """Watch for breakpoints as long as the stack lasts; who says what they have seen."""
+    # Workers of their own: no breakpoint waits for a search that somebody asked for.
+    expressions = await stack.enter_async_context(
+        Expressions(settings.navigator_expression_workers)
+    )
+    tell = telling(connection.client)
+    outbox = Outbox(Publisher(connection), connection.jetstream, sessions, tell)
+    wiring = Wiring(connection.client, sessions, expressions, outbox, metrics.live)
+    watched = await stack.enter_async_context(watching(settings.postgres_dsn, wiring))
+    seeing = Seeing(connection.client, sessions, waiting, watched)
+    await stack.enter_async_context(answering_replicas(seeing))
+    return seeing
 
 
 def _log_end(connection: Connection) -> LogEnd:

@@ -16,7 +16,7 @@ from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.progress import LASTING
-from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.reading import Known, Reading, known_at_once
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
 from stratoscope.navigator.table import ANSWERS
@@ -56,6 +56,7 @@ class Dispatch:
     walks: Walks = field(default_factory=Walks)
     comparisons: Comparisons = field(default_factory=Comparisons)
     tell: Tell = tell_nobody
+    known: Known = known_at_once
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
         """The body of the reply."""
@@ -84,6 +85,7 @@ class Dispatch:
                 self.log_end,
                 self.tell,
                 comparisons=self.comparisons,
+                known=self.known,
             )
 
     async def _answer(self, space: str, verb: str, request: Request) -> Json:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info
 
 from stratoscope.navigator.holding.metrics import HoldMetrics
+from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope_contracts.version import __version__
 
 # The label of every verb that the contract does not know, so that strangers make no series.
@@ -43,6 +44,7 @@ class Metrics:
             registry=self.registry,
         )
         self.holds = HoldMetrics(self.registry)
+        self.live = LiveMetrics(self.registry)
         Info("strato_navigator_build", "This build.", registry=self.registry).info(
             {"version": __version__}
         )

@@ -40,13 +40,20 @@ from stratoscope_contracts.errors import (
 from stratoscope_contracts.views import At
 
 EMPTY_STATE = b"{}"
+# Partitions, a revision of the breakpoints, and how long to wait for it.
+Known = Callable[[Collection[int], int, float], Awaitable[None]]
+
+
+async def known_at_once(_partitions: Collection[int], _revision: int, _within: float) -> None:
+    """Where nobody watches for breakpoints, nobody has to know of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A space, a database session, the time of the request, and who evaluates and compares.
 
-    `log_end` asks the broker for the stream's last sequence, `tell` sends live agents a command.
+    `log_end` asks the broker for the stream's last sequence, `tell` sends live agents a command,
+    `known` returns once those who watch partitions know of a change of breakpoints.
     """
 
     space: str
@@ -56,6 +63,7 @@ class Reading:
     log_end: Callable[[], Awaitable[int]]
     tell: Tell = tell_nobody
     comparisons: Comparisons = field(default_factory=Comparisons)
+    known: Known = known_at_once
 
     @property
     def timelines(self) -> Timelines:

@@ -5,10 +5,11 @@ how those who watch for breakpoints know that there is something new to read.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -92,7 +93,7 @@ class Breakpoints:
     async def find(self, space: str, breakpoint_id: UUID) -> BreakpointRow | None:
         """A breakpoint of a space."""
         row = await self._session.fetchrow(_SQL["get"], space, breakpoint_id)
-        return BreakpointRow(**row) if row else None
+        return breakpoint_in(row) if row else None
 
     async def page(self, space: str, wanted: Filter, limit: int) -> list[BreakpointRow]:
         """At most `limit` breakpoints of a space, newest first."""
@@ -106,7 +107,7 @@ class Breakpoints:
             rows = await self._session.fetch(_SQL["page_of_agent"], *scope, wanted.agent)
         else:
             rows = await self._session.fetch(_SQL["page"], *scope)
-        return [BreakpointRow(**row) for row in rows]
+        return [breakpoint_in(row) for row in rows]
 
     async def armed(
         self, space: str, agent: str, session_id: UUID | None, now: datetime
@@ -116,7 +117,7 @@ class Breakpoints:
         The agent's own and those of all agents; of no session or of this one.
         """
         rows = await self._session.fetch(_SQL["armed"], space, agent, session_id, now)
-        return [BreakpointRow(**row) for row in rows]
+        return [breakpoint_in(row) for row in rows]
 
     async def count(self, space: str, session_id: UUID) -> int:
         """How many belong to a session."""
@@ -172,6 +173,16 @@ class Breakpoints:
             wanted[kept["space"], kept["agent"]] += kept["count"]
         if max(wanted.values()) > MAX_BREAKPOINTS_AN_AGENT:
             raise TooManyBreakpoints(f"an agent has at most {MAX_BREAKPOINTS_AN_AGENT} breakpoints")
+
+
+def breakpoint_in(row: Mapping[str, Any]) -> BreakpointRow:
+    """The breakpoint in a row of its columns."""
+    fields = dict(row)
+    ends_at = fields["ends_at"]
+    # The end of time comes back as a moment without a zone, which nothing can be compared with.
+    if ends_at is not None and ends_at.tzinfo is None:
+        fields["ends_at"] = None
+    return BreakpointRow(**fields)
 
 
 def _columns(row: BreakpointRow) -> tuple[object, ...]:

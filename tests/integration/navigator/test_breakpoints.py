@@ -99,8 +99,8 @@ async def test_other_spaces_do_not_see_it(ask):
 @pytest.mark.parametrize(
     ("condition", "field"),
     [
-        ({"kind": "on_change", "path": "a[b"}, "path"),
-        ({"kind": "on_state", "path": "a..b", "op": "exists"}, "path"),
+        ({"kind": "on_change", "path": "a[b"}, "condition.path"),
+        ({"kind": "on_state", "path": "a..b", "op": "exists"}, "condition.path"),
         (
             {"kind": "any_of", "conditions": [{"kind": "all_of", "conditions": [ERRORS] * 60}] * 2},
             "condition",

@@ -1,7 +1,12 @@
 """The verbs that look at breakpoints, switch them on and off, and forget them."""
 
 from stratoscope.navigator import cursors
-from stratoscope.navigator.breakpoints.telling import SESSION_OVER, found, spelled_breakpoint
+from stratoscope.navigator.breakpoints.telling import (
+    SESSION_OVER,
+    found,
+    spelled_breakpoint,
+    watched_by_all,
+)
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import Filter
@@ -31,14 +36,16 @@ async def enable(reading: Reading, request: BreakpointRequest) -> Json:
     row = await found(reading, request.id)
     if row.is_over(reading.now) or row.disabled_reason == SESSION_OVER:
         raise BadRequest.of_whole("the session that it belongs to has ended")
-    await reading.breakpoints.enable(reading.space, request.id, await reading.log_end())
+    revision = await reading.breakpoints.enable(reading.space, request.id, await reading.log_end())
+    await watched_by_all(reading, row.agent, revision)
     return await get(reading, request)
 
 
 async def disable(reading: Reading, request: BreakpointRequest) -> Json:
     """Keeps it without watching."""
-    await found(reading, request.id)
-    await reading.breakpoints.disable(reading.space, request.id)
+    row = await found(reading, request.id)
+    revision = await reading.breakpoints.disable(reading.space, request.id)
+    await watched_by_all(reading, row.agent, revision)
     return await get(reading, request)
 
 

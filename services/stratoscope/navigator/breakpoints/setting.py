@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from pydantic import TypeAdapter
 
 from stratoscope.domain.sessions import OPEN
-from stratoscope.navigator.breakpoints.telling import found, spelled_breakpoint
+from stratoscope.navigator.breakpoints.telling import found, spelled_breakpoint, watched_by_all
 from stratoscope.navigator.conditions import watched
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions import holding
@@ -43,9 +43,10 @@ async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
         ends_at=await _end_of(reading, request.session),
     )
     try:
-        await reading.breakpoints.create([row])
+        revision = await reading.breakpoints.create([row])
     except TooManyBreakpoints as error:
         raise BadRequest.of_fields(("agent", str(error))) from error
+    await watched_by_all(reading, row.agent, revision)
     kept = await found(reading, row.id)
     return {"breakpoint": spelled_breakpoint(kept, reading), "past_hits": None}
 

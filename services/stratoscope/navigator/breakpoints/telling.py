@@ -1,5 +1,6 @@
 """A breakpoint as it is replied, and where each is found."""
 
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -9,8 +10,12 @@ from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope_contracts.errors import BreakpointNotFound
+from stratoscope_contracts.subjects import partition_of
+from stratoscope_contracts.words import ANY_AGENT, PARTITIONS
 
 SESSION_OVER = "its session has ended"
+# Whoever watches knows in milliseconds; one that hangs is not waited for, and misses nothing.
+_KNOWN_WITHIN: Final = 2.0
 
 
 def spelled_breakpoint(row: BreakpointRow, reading: Reading) -> Json:
@@ -41,3 +46,9 @@ async def found(reading: Reading, breakpoint_id: UUID) -> BreakpointRow:
     if row is None:
         raise BreakpointNotFound("there is no breakpoint with this id")
     return row
+
+
+async def watched_by_all(reading: Reading, agent: str, revision: int) -> None:
+    """Return once all who watch for breakpoints know a change of one."""
+    partitions = range(PARTITIONS) if agent == ANY_AGENT else [partition_of(reading.space, agent)]
+    await reading.known(partitions, revision, _KNOWN_WITHIN)

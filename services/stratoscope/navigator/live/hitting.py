@@ -1,0 +1,155 @@
+"""From conditions that are met to hits: which of them count, and what is told of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import orjson
+
+from stratoscope.domain.conditions.policies import counts
+from stratoscope.domain.seek import Stand
+from stratoscope.domain.watching.armed import Record, hit_id
+from stratoscope.domain.watching.templates import Template, rendered
+from stratoscope.navigator import spelling
+from stratoscope.navigator.live.arming import Arming
+from stratoscope.navigator.live.judging import Match
+from stratoscope.navigator.live.states import States
+from stratoscope.navigator.serving import Serving
+from stratoscope.navigator.spelling import Json
+from stratoscope.store.breakpoints import BreakpointRow
+from stratoscope.store.hits import Counted, HitRow, Hits, Tally
+from stratoscope.store.states import Standing
+from stratoscope.store.states import States as StoredStates
+from stratoscope_contracts.subjects import partition_of
+
+TOO_LARGE = "the event is too large to be told of here"
+
+
+@dataclass(slots=True)
+class Found:
+    """What a batch has led to."""
+
+    hits: list[HitRow] = field(default_factory=list)
+    counts: dict[Counted, Tally] = field(default_factory=dict)
+
+
+class Counting:
+    """How often each condition with a rule was met by each agent."""
+
+    def __init__(self) -> None:
+        self._known: dict[Counted, int] = {}
+
+    def forget(self, breakpoint_id: UUID) -> None:
+        """A breakpoint was changed: it may count from the start."""
+        for key in [key for key in self._known if key[0] == breakpoint_id]:
+            del self._known[key]
+
+    async def load(self, hits: Hits, matches: Sequence[Match]) -> None:
+        """Know the counts of all these."""
+        asked = {_key(one) for one in matches if one.armed.rule is not None} - self._known.keys()
+        if asked:
+            found = await hits.matches(list(asked))
+            self._known |= {key: found.get(key, 0) for key in asked}
+
+    def counted(self, matches: Sequence[Match], tallies: dict[Counted, Tally]) -> list[Match]:
+        """Those that are hits by the rules of their breakpoints; `tallies` grow by all."""
+        hits = []
+        for match in matches:
+            key = _key(match)
+            tally = tallies.get(key, Tally(0, 0))
+            rule = match.armed.rule
+            is_hit = rule is None or counts(rule, self._known[key] + tally.matches)
+            tallies[key] = Tally(tally.matches + 1, tally.hits + is_hit)
+            if is_hit:
+                hits.append(match)
+        return hits
+
+    def kept(self, tallies: Mapping[Counted, Tally]) -> None:
+        """Those are in the database now."""
+        for key, tally in tallies.items():
+            if key in self._known:
+                self._known[key] += tally.matches
+
+
+def _key(match: Match) -> Counted:
+    return match.armed.id, match.line.told.agent
+
+
+async def hits_of(
+    pool: Serving, arming: Arming, states: States, matches: Sequence[Match]
+) -> list[HitRow]:
+    """The rows of hits, each with the message that is published of it."""
+    if not matches:
+        return []
+    places = [(one.line.told.agent_id, _stand(one.line.record)) for one in matches]
+    async with pool.acquire() as session:
+        standings = await StoredStates(session).standings_of(places)
+    return [
+        _hit(arming, states, match, standing)
+        for match, standing in zip(matches, standings, strict=True)
+    ]
+
+
+def _stand(record: Record) -> Stand:
+    return Stand(record.event_index, record.version)
+
+
+def _hit(arming: Arming, states: States, match: Match, standing: Standing) -> HitRow:
+    told, record = match.line.told, match.line.record
+    row = arming.rows[match.armed.id]
+    event = match.line.event_row()
+    spelled = None if event is None else spelling.event(event)
+    identity = hit_id(row.id, record.place)
+    position = spelling.position(told.agent, standing)
+    message = None
+    if template := arming.messages.get(row.id):
+        state = None
+        if "state" in template.roots:
+            state = states.document((told.agent_id, record.version))
+        message = _message(template, spelled, state)
+    body = spelled_hit(row, identity, told.agent, position, spelled, match.reason, message)
+    return HitRow(
+        hit_id=identity,
+        breakpoint_id=row.id,
+        session_id=row.session_id,
+        partition=partition_of(told.space, told.agent),
+        space=told.space,
+        agent=told.agent,
+        place=record.place,
+        event_index=record.event_index,
+        action=row.action,
+        body=body.decode(),
+    )
+
+
+def spelled_hit(
+    row: BreakpointRow,
+    identity: UUID,
+    agent: str,
+    position: Json,
+    event: Json | None,
+    reason: str,
+    message: str | None,
+) -> bytes:
+    """Hit."""
+    return orjson.dumps(
+        {
+            "hit_id": str(identity),
+            "breakpoint_id": str(row.id),
+            "session_id": None if row.session_id is None else str(row.session_id),
+            "agent": agent,
+            "position": position,
+            "event": event,
+            "reason": reason,
+            "action": row.action,
+            "message": message,
+        }
+    )
+
+
+def _message(template: Template, event: Json | None, state: object) -> str:
+    document = None
+    if event is not None and "event" in template.roots:
+        # As it is replied: what is stored as JSON is spliced in, and to be read back.
+        document = orjson.loads(orjson.dumps(event))
+    return rendered(template, document, state)

@@ -1,0 +1,281 @@
+"""One stream of work: batches in, hits and progress out.
+
+All of it goes one after the other, so that a partition's records are judged in their order and what
+is kept is always a whole prefix of the log. `seen` has the partitions in which something is armed,
+and how far each was watched; the others have no progress to make.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from stratoscope.broker.feed import Committed
+from stratoscope.navigator.live.arming import Arming, is_in
+from stratoscope.navigator.live.filling import filled
+from stratoscope.navigator.live.hitting import Counting, Found, hits_of
+from stratoscope.navigator.live.judging import Judge, Match, Stopped
+from stratoscope.navigator.live.metrics import LiveMetrics
+from stratoscope.navigator.live.outbox import Outbox
+from stratoscope.navigator.live.states import States
+from stratoscope.navigator.serving import Serving
+from stratoscope.store.breakpoints import BreakpointRow
+from stratoscope.store.filling import Filling
+from stratoscope.store.hits import HitRow, Hits, Reached
+from stratoscope.store.holds import Holds
+from stratoscope.store.watches import Changed, Watch, Watches, strike
+from stratoscope_contracts.subjects import partition_of
+
+_TOO_LONG: Final = "it takes too long, or a macro runs over more than 1,000 elements"
+log = structlog.get_logger(__name__)
+
+
+class NotWatchedHere(Exception):
+    """Another replica watches this partition, or nobody does yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a lane works with; the session carries the leases, and is used by the lane alone."""
+
+    pool: Serving
+    session: asyncpg.Connection
+    watches: Watches
+    judge: Judge
+    states: States
+    outbox: Outbox
+    metrics: LiveMetrics
+
+
+class Lane:
+    """Watches the partitions that it is given, for what is armed."""
+
+    def __init__(self, parts: Parts, revision: int, rows: Sequence[BreakpointRow]) -> None:
+        self._parts = parts
+        self.arming = Arming()
+        for row in rows:
+            self.arming.add(row)
+        self.revision = revision
+        self.held: set[int] = set()
+        self.seen: dict[int, int] = {}
+        # By partition: all breakpoints up to this revision have watched it as far as it was seen.
+        self._complete: dict[int, int] = {}
+        self._kept: dict[int, tuple[int, int]] = {}
+        self._counting = Counting()
+        self._waiters: dict[asyncio.Future[None], int] = {}
+
+    async def hold(self, watch: Watch) -> None:
+        """Take a partition over from where it was watched last."""
+        number = watch.partition
+        self.held.add(number)
+        self._complete[number] = watch.revision
+        self._kept[number] = (watch.stream_seq, watch.revision)
+        rows = [row for row in self.arming.rows.values() if is_in(row, number)]
+        new = [row for row in rows if row.revision > watch.revision]
+        if rows and len(new) < len(rows):
+            self.seen[number] = watch.stream_seq
+        elif rows:
+            self.seen[number] = max(watch.stream_seq, min(row.armed_seq for row in rows))
+        await self._catch_up(number, new)
+
+    def release(self, partition: int) -> None:
+        """Watch a partition no more."""
+        self.held.discard(partition)
+        self.seen.pop(partition, None)
+        self._wake(partition)
+
+    async def rearm(self, revision: int, changes: Sequence[Changed]) -> None:
+        """Take over what was changed; what was armed behind what is seen by now is caught up."""
+        armed: list[BreakpointRow] = []
+        for change in changes:
+            row = change.row
+            self._counting.forget(row.id)
+            self.arming.remove(row.id)
+            if row.is_enabled and not change.is_gone:
+                self.arming.add(row)
+                armed.append(row)
+            revision = max(revision, row.revision)
+        self.revision = revision
+        for number in sorted(self.held):
+            new = [row for row in armed if is_in(row, number)]
+            if not self.arming.watches(number):
+                self.seen.pop(number, None)
+            elif number not in self.seen and new:
+                self.seen[number] = min(row.armed_seq for row in new)
+            await self._catch_up(number, new)
+            self._wake(number)
+
+    async def take(self, committed: Committed) -> None:
+        """Judge a batch that was told, and before it what was not."""
+        if committed.schema != self._parts.pool.schema:
+            return
+        for number, after in committed.after.items():
+            upto = after if committed.whole else committed.through
+            if self.seen.get(number, upto) < upto:
+                await self._fill(number, upto)
+        passed = {
+            number: self.seen[number]
+            for number in committed.after
+            if self.seen.get(number, committed.through) < committed.through
+        }
+        if passed:
+            self._parts.states.told(committed)
+            await self._judge(committed, passed)
+
+    async def look(self) -> None:
+        """See whether anything was projected that was not told, and judge that."""
+        if not self.seen:
+            return
+        async with self._parts.pool.acquire() as session:
+            reached = await Filling(session).checkpoints(self.seen.keys())
+        for number, stream_seq in reached.items():
+            if self.seen.get(number, stream_seq) < stream_seq:
+                await self._fill(number, stream_seq)
+
+    async def keep_progress(self) -> None:
+        """Remember how far partitions were watched, where that is not known yet."""
+        moved = [
+            number
+            for number in self.seen
+            if self._kept[number] != (self.seen[number], self._complete[number])
+        ]
+        if moved:
+            reached = [self._reached(number, self.seen[number]) for number in moved]
+            await Hits(self._parts.session).advance(reached)
+            self._remember(reached)
+
+    async def reached(self, space: str, agent: str, stream_seq: int) -> None:
+        """Return once every breakpoint has seen an agent's records up to a message.
+
+        Raises NotWatchedHere.
+        """
+        number = partition_of(space, agent)
+        while number in self.held:
+            if not self.arming.concerns(space, agent) or self.seen.get(number, 0) >= stream_seq:
+                return
+            await self._news(number)
+        raise NotWatchedHere
+
+    async def knows(self, partition: int, revision: int) -> None:
+        """Return once a partition is watched by all that there was at a revision.
+
+        Raises NotWatchedHere.
+        """
+        while partition in self.held:
+            if self._complete[partition] >= revision:
+                return
+            await self._news(partition)
+        raise NotWatchedHere
+
+    async def _news(self, partition: int) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters[waiting] = partition
+        try:
+            await waiting
+        finally:
+            self._waiters.pop(waiting, None)
+
+    async def _fill(self, partition: int, through: int) -> None:
+        """Judge what the database has of a partition up to a message."""
+        self._parts.metrics.gap()
+        after, wanted = self.seen[partition], self.arming.wanted(partition)
+        async for committed in filled(self._parts.pool, partition, wanted, after, through):
+            await self._judge(committed, {partition: self.seen[partition]})
+
+    async def _judge(self, committed: Committed, passed: Mapping[int, int]) -> None:
+        """Judge a batch behind what was passed in each partition, and keep what that led to."""
+        parts = self._parts
+        matches, stopped = await parts.judge.matches(self.arming, committed, passed)
+        reached = [self._reached(number, committed.through) for number in passed]
+        if matches:
+            await self._keep(self.arming, matches, reached)
+        self.seen.update({one.partition: one.stream_seq for one in reached})
+        self._wake(*passed)
+        await self._strike(stopped)
+        parts.metrics.evaluated(parts.judge)
+        parts.states.shrink()
+
+    async def _catch_up(self, partition: int, rows: Sequence[BreakpointRow]) -> None:
+        """Judge by breakpoints that are new what was seen without them.
+
+        It is kept at once, however much there is: else it would be counted again after a crash.
+        """
+        seen = self.seen.get(partition)
+        only = Arming()
+        for row in rows:
+            if seen is not None and row.armed_seq < seen:
+                only.add(row)
+        matches: list[Match] = []
+        if only and seen is not None:
+            after = min(row.armed_seq for row in only.rows.values())
+            wanted = only.wanted(partition)
+            async for committed in filled(self._parts.pool, partition, wanted, after, seen):
+                found, stopped = await self._parts.judge.matches(
+                    only, committed, {partition: after}
+                )
+                matches += found
+                await self._strike(stopped)
+        self._complete[partition] = self.revision
+        if matches and seen is not None:
+            await self._keep(only, matches, [self._reached(partition, seen)])
+
+    async def _keep(self, arming: Arming, matches: list[Match], reached: Sequence[Reached]) -> None:
+        parts = self._parts
+        matches.sort(key=lambda one: (one.line.record.place, arming.rows[one.armed.id].number))
+        await self._counting.load(Hits(parts.session), matches)
+        found = Found()
+        hits = self._counting.counted(matches, found.counts)
+        found.hits = await hits_of(parts.pool, arming, parts.states, hits)
+        now = datetime.now(UTC)
+        new = await self._commit(found, reached, now)
+        self._remember(reached)
+        self._counting.kept(found.counts)
+        parts.outbox.send([hit for hit in found.hits if hit.hit_id in new], now)
+        for hit, match in zip(found.hits, hits, strict=True):
+            parts.metrics.hit(hit.action, now - match.line.record.recorded_at)
+
+    async def _commit(self, found: Found, reached: Sequence[Reached], now: datetime) -> set[UUID]:
+        session = self._parts.session
+        pausing = [hit for hit in found.hits if hit.action == "pause"]
+        if not pausing:
+            return await Hits(session).keep(reached, found.hits, found.counts, now)
+        async with session.transaction():
+            new = await Hits(session).keep(reached, found.hits, found.counts, now)
+            for hit in pausing:
+                if hit.hit_id in new:
+                    await Holds(session).place(*hold_of(hit), now)
+        return new
+
+    async def _strike(self, stopped: Collection[Stopped]) -> None:
+        """Count against breakpoints that an expression of theirs had to be stopped."""
+        for one in stopped:
+            self._parts.metrics.stopped()
+            record = one.line.record
+            said = f"stopped at event {record.event_index} of {one.line.told.agent}: {_TOO_LONG}"
+            async with self._parts.pool.acquire() as session:
+                if await strike(session, one.breakpoint_id, said):
+                    self.arming.remove(one.breakpoint_id)
+                    log.warning("a breakpoint is disabled", id=str(one.breakpoint_id), why=said)
+
+    def _reached(self, partition: int, stream_seq: int) -> Reached:
+        epoch = self._parts.watches.epoch(partition)
+        return Reached(partition, epoch, stream_seq, self._complete[partition])
+
+    def _remember(self, reached: Sequence[Reached]) -> None:
+        self._kept |= {one.partition: (one.stream_seq, one.revision) for one in reached}
+
+    def _wake(self, *partitions: int) -> None:
+        """Let those look again who wait for one of these partitions."""
+        for waiting, number in self._waiters.items():
+            if number in partitions and not waiting.done():
+                waiting.set_result(None)
+
+
+def hold_of(hit: HitRow) -> tuple[str, str, str, UUID | None]:
+    """Whom a hit holds, and by what."""
+    return hit.space, hit.agent, str(hit.breakpoint_id), hit.session_id

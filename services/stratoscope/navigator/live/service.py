@@ -1,0 +1,112 @@
+"""Watching for breakpoints as long as the process lives, term after term."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import asyncpg
+import structlog
+from nats.errors import Error as NatsError
+
+from stratoscope.broker import feed
+from stratoscope.broker.ending import end_tasks
+from stratoscope.domain.delta import DamagedChain
+from stratoscope.navigator.live.lane import Lane
+from stratoscope.navigator.live.term import Inbox, Term, Wiring, begin
+from stratoscope.store.database import DatabaseUnreachable, connection
+from stratoscope.store.hits import WatchLost
+
+_APPLICATION: Final = "stratoscope navigator watching"
+_PASSING: Final = (
+    WatchLost,
+    DatabaseUnreachable,
+    DamagedChain,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    NatsError,
+    OSError,
+    TimeoutError,
+)
+_BACKOFF: Final = 0.1
+_MAX_BACKOFF: Final = 5.0
+log = structlog.get_logger(__name__)
+
+
+class Watching:
+    """One replica's share of watching."""
+
+    def __init__(self, dsn: str, wiring: Wiring) -> None:
+        self._dsn = dsn
+        self._wiring = wiring
+        self._term: Term | None = None
+
+    @property
+    def lane(self) -> Lane | None:
+        """Who watches here, while somebody does."""
+        return None if self._term is None else self._term.lane
+
+    def look_at_once(self) -> None:
+        """Somebody waits for a record that was projected and not seen yet."""
+        if self._term is not None:
+            self._term.look_at_once()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        backoff = _BACKOFF
+        while True:
+            try:
+                await self._serve()
+            except _PASSING as error:
+                log.warning("watching anew", error=f"{type(error).__name__}: {error}")
+            except Exception:
+                # A fault of ours: breakpoints are not to be blind for ever because of it.
+                log.exception("watching failed")
+                backoff = min(backoff * 2, _MAX_BACKOFF)
+            else:
+                backoff = _BACKOFF
+            await asyncio.sleep(backoff)
+
+    async def _serve(self) -> None:
+        wiring = self._wiring
+        schema = wiring.pool.schema
+        async with connection(self._dsn, schema, _APPLICATION) as session:
+            owner = f"{socket.gethostname()}/{os.getpid()}/{session.get_server_pid()}"
+            inbox = Inbox()
+            subscription = await wiring.client.subscribe(feed.COMMITTED, cb=inbox.hear)
+            try:
+                self._term = await begin(wiring, owner, session, schema, inbox)
+                await self._term.run()
+            finally:
+                term, self._term = self._term, None
+                if not wiring.client.is_closed:
+                    await subscription.unsubscribe()
+                if term is not None:
+                    await _leave(term)
+
+
+async def _leave(term: Term) -> None:
+    """Give the leases back, as far as that can still be done."""
+    for partition in [*term.lane.held]:
+        term.lane.release(partition)
+    with suppress(*_PASSING):
+        async with asyncio.timeout(1):
+            await term.watches.leave()
+
+
+@asynccontextmanager
+async def watching(dsn: str, wiring: Wiring) -> AsyncIterator[Watching]:
+    """Watch as long as the block lasts."""
+    found = Watching(dsn, wiring)
+    tasks = [
+        asyncio.create_task(found.run(), name="breakpoints"),
+        asyncio.create_task(wiring.outbox.run(), name="outbox"),
+    ]
+    try:
+        yield found
+    finally:
+        await end_tasks(tasks)
+        await wiring.outbox.close()

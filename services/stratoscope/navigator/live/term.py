@@ -1,0 +1,208 @@
+"""One term of watching: from a new database session to its end.
+
+The session carries the leases and keeps the hits, so that losing it is losing both. What goes wrong
+ends the term, and the next one starts from what was kept.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from typing import Final
+
+import asyncpg
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from stratoscope.broker import feed
+from stratoscope.broker.ending import end_tasks
+from stratoscope.navigator.expressions.evaluating import Expressions
+from stratoscope.navigator.live.judging import Judge
+from stratoscope.navigator.live.lane import Lane, Parts
+from stratoscope.navigator.live.metrics import LiveMetrics
+from stratoscope.navigator.live.outbox import Outbox
+from stratoscope.navigator.live.states import States
+from stratoscope.navigator.serving import Serving
+from stratoscope.store.breakpoints import CHANNEL, Breakpoints
+from stratoscope.store.hits import WatchLost
+from stratoscope.store.watches import Watches, changed, enabled, sweep
+from stratoscope_contracts.words import PARTITIONS
+
+# Batches that wait to be judged; more than these are read from the database instead.
+_MAX_WAITING: Final = 2_000
+_TICK: Final = 0.1
+_LOOK_EVERY: Final = 0.5
+_TELL_EVERY: Final = 1.0
+_SWEEP_EVERY: Final = 600.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Wiring:
+    """What watching works with, put together by `app`."""
+
+    client: Client
+    pool: Serving
+    expressions: Expressions
+    outbox: Outbox
+    metrics: LiveMetrics
+    lasting: timedelta = timedelta(seconds=10)
+
+
+class Inbox:
+    """What was heard and is to be done."""
+
+    def __init__(self) -> None:
+        self._batches: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self.is_changed = True
+
+    async def hear(self, message: Msg) -> None:
+        """A batch was committed."""
+        if len(self._batches) >= _MAX_WAITING:
+            self._batches.clear()
+        self._batches.append(message.data)
+        self._news.set()
+
+    def change(self, *_: object) -> None:
+        """Breakpoints were changed."""
+        self.is_changed = True
+        self._news.set()
+
+    def nudge(self) -> None:
+        """Somebody waits."""
+        self._news.set()
+
+    def next_batch(self) -> feed.Committed | None:
+        """The batch that was heard first and can be read."""
+        while self._batches:
+            found = feed.decode_committed(self._batches.popleft())
+            if found is not None:
+                return found
+        return None
+
+    async def wait(self, seconds: float) -> None:
+        """Return once there is something to do, or after a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+
+
+@dataclass(slots=True)
+class Term:
+    """Watching one projection over one session."""
+
+    wiring: Wiring
+    owner: str
+    session: asyncpg.Connection
+    inbox: Inbox
+    lane: Lane
+    watches: Watches
+    schema: str
+    _due: dict[str, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Hold partitions and watch them, until cancelled or until something goes wrong."""
+        lane, inbox = self.lane, self.inbox
+        renewing = asyncio.create_task(self._renew(), name="watches")
+        try:
+            while True:
+                if renewing.done():
+                    renewing.result()
+                await self._share()
+                if inbox.is_changed or self._is_due("poll", _LOOK_EVERY):
+                    await self._rearm()
+                while not inbox.is_changed and (batch := inbox.next_batch()):
+                    await lane.take(batch)
+                if self._is_due("look", _LOOK_EVERY):
+                    await lane.look()
+                    await lane.keep_progress()
+                if self._is_due("tell", _TELL_EVERY):
+                    await self._tell()
+                if self._is_due("sweep", _SWEEP_EVERY):
+                    await sweep(self.session)
+                await inbox.wait(_TICK)
+        finally:
+            await end_tasks([renewing])
+
+    async def leave(self) -> None:
+        """Give everything back, with what was seen kept."""
+        await self.lane.keep_progress()
+        await self.watches.leave()
+
+    def look_at_once(self) -> None:
+        """Somebody waits for a record that was projected and not seen yet."""
+        self._due.pop("look", None)
+        self.inbox.nudge()
+
+    def _is_due(self, what: str, every: float) -> bool:
+        now = monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every
+        return True
+
+    async def _share(self) -> None:
+        """Hold as many partitions as are this one's, of all who watch."""
+        every = _LOOK_EVERY if self.lane.held else _TICK
+        if not self._is_due("share", every):
+            return
+        if self.wiring.pool.schema != self.schema:
+            raise WatchLost("another projection serves")
+        share = await self.watches.share()
+        surplus = self.watches.held[share:]
+        if surplus:
+            await self.lane.keep_progress()
+            for watch in surplus:
+                self.lane.release(watch.partition)
+            await self.watches.release(surplus)
+        taken = await self.watches.claim(share)
+        for watch in taken:
+            await self.lane.hold(watch)
+        if taken:
+            await self.wiring.outbox.take_over([watch.partition for watch in taken])
+        if taken or surplus:
+            log.info("watching partitions", partitions=sorted(self.lane.held))
+            await self._tell()
+
+    async def _rearm(self) -> None:
+        """Take over what was changed."""
+        inbox, lane = self.inbox, self.lane
+        inbox.is_changed = False
+        revision = await Breakpoints(self.session).revision()
+        if revision == lane.revision:
+            return
+        await lane.rearm(revision, await changed(self.session, lane.revision))
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """Say whose records are wanted."""
+        lane = self.lane
+        self.wiring.metrics.stand(len(lane.arming.rows), len(lane.held))
+        watched = lane.arming.watched(self.owner, lane.held)
+        await self.wiring.client.publish(feed.WATCHED, feed.encode(watched))
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self.wiring.lasting.total_seconds() / 4)
+            if not await self.watches.renew():
+                raise WatchLost("a lease was taken over by somebody else")
+
+
+async def begin(
+    wiring: Wiring, owner: str, session: asyncpg.Connection, schema: str, inbox: Inbox
+) -> Term:
+    """A term with all breakpoints read, and no partition yet."""
+    await session.add_listener(CHANNEL, inbox.change)
+    revision, rows = await enabled(session)
+    watches = Watches(
+        session, wiring.pool, owner=owner, lasting=wiring.lasting, partitions=PARTITIONS
+    )
+    states = States(wiring.pool)
+    judge = Judge(wiring.pool, states, wiring.expressions)
+    parts = Parts(wiring.pool, session, watches, judge, states, wiring.outbox, wiring.metrics)
+    return Term(wiring, owner, session, inbox, Lane(parts, revision, rows), watches, schema)

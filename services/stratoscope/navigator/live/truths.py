@@ -1,0 +1,87 @@
+"""What expressions say of records: asked of the workers, for a whole batch at once.
+
+An expression that takes too long is stopped. That is no match, and a strike against each breakpoint
+that asked; what it was still to be asked in this batch is no match either, so that nobody waits for
+it again before the next one.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from stratoscope.domain.conditions.judging import holds
+from stratoscope.domain.conditions.parts import AllOf, AnyOf, Expressed, Not, Part
+from stratoscope.domain.conditions.seen import Seen
+from stratoscope.domain.expressions.rules import Expression
+from stratoscope.navigator.expressions.evaluating import Document, Expressions, Verdict
+from stratoscope.store.filling import Version
+
+# A batch's worth of one expression: thousands of records take a fraction of this.
+SECONDS: Final = 0.1
+
+# The source, the line of the batch whose event it looks at, and the state that it looks at.
+Question = tuple[str, int | None, Version | None]
+
+
+@dataclass(slots=True)
+class Questions:
+    """What is to be asked in a batch, each once."""
+
+    asked: dict[Expression, dict[Question, Document]] = field(default_factory=dict)
+
+    def ask(self, expression: Expression, question: Question, document: Document) -> None:
+        """Ask one more."""
+        self.asked.setdefault(expression, {})[question] = document
+
+
+@dataclass(slots=True)
+class Answers:
+    """What was found; `stopped` are the sources of expressions that were."""
+
+    truths: dict[Question, bool] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+
+
+async def answered(expressions: Expressions, questions: Questions) -> Answers:
+    """Ask all of them."""
+    answers = Answers()
+    await asyncio.gather(
+        *(_ask(expressions, one, of, answers) for one, of in questions.asked.items())
+    )
+    return answers
+
+
+async def _ask(
+    expressions: Expressions,
+    expression: Expression,
+    questions: Mapping[Question, Document],
+    answers: Answers,
+) -> None:
+    verdicts = await expressions.evaluate(expression, list(questions.values()), SECONDS)
+    if len(verdicts) < len(questions) or Verdict.STOPPED in verdicts:
+        answers.stopped.add(expression.source)
+    for question, verdict in zip(questions, verdicts, strict=False):
+        answers.truths[question] = verdict is Verdict.HOLDS
+
+
+def settled(part: Part, seen: Seen) -> bool | None:
+    """Whether a part is true or false whatever its expressions say; None where they decide."""
+    match part:
+        case Expressed():
+            return None
+        case Not(one):
+            found = settled(one, seen)
+            return None if found is None else not found
+        case AllOf(parts):
+            return _joined([settled(one, seen) for one in parts], decisive=False)
+        case AnyOf(parts):
+            return _joined([settled(one, seen) for one in parts], decisive=True)
+        case _:
+            return holds(part, seen, {})
+
+
+def _joined(found: list[bool | None], *, decisive: bool) -> bool | None:
+    if decisive in found:
+        return decisive
+    return None if None in found else not decisive

@@ -1,0 +1,66 @@
+-- What was recorded behind one message, up to another: for those who watch, where they were told
+-- nothing of it.
+
+-- name: agents
+-- Agents of a partition that are watched and whose last record is behind a message. What an import
+-- brought (up to import_seq) is no news to breakpoints.
+select agent.agent_id, agent.space, agent.name, agent.next_event, agent.next_version,
+       case when imported.id is not null then coalesce(imported.last_seq, $6) end as import_seq
+from agent
+left join imported_agent as imported
+    on imported.space = agent.space and imported.agent = agent.name
+where agent.partition = $1
+  and (agent.space = any($2::text[])
+       or (agent.space, agent.name) in (select * from unnest($3::text[], $4::text[])))
+  and (exists (select from event
+               where event.agent_id = agent.agent_id and event_index = agent.next_event - 1
+                 and event.stream_seq > $5)
+       or exists (select from state_version as version
+                  where version.agent_id = agent.agent_id
+                    and version.version = agent.next_version - 1 and version.stream_seq > $5))
+order by agent.agent_id
+
+-- name: events
+select agent_id, event_index, stream_seq, clock, recorded_at, occurred_at, type_id, ordinal, depth,
+       id, data, metadata, causes, patch
+from unnest($1::integer[], $2::bigint[], $3::bigint[]) as wanted(agent_id, after, last)
+join event using (agent_id)
+where event_index > after and event_index <= last
+order by agent_id, event_index
+
+-- name: versions
+select agent_id, version, event_index, stream_seq, ordinal, clock, recorded_at, occurred_at,
+       snapshot_id, slot, size
+from unnest($1::integer[], $2::bigint[], $3::bigint[]) as wanted(agent_id, after, last)
+join state_version using (agent_id)
+where version > after and version <= last
+order by agent_id, version
+
+-- name: clocks
+-- The clocks of timelines right behind an event and a version; null where there is neither.
+select wanted.agent_id, greatest(event.clock, version.clock) as clock
+from unnest($1::integer[], $2::bigint[], $3::bigint[]) as wanted(agent_id, event_index, version)
+left join event using (agent_id, event_index)
+left join state_version as version
+    on version.agent_id = wanted.agent_id and version.version = wanted.version
+
+-- name: types
+select type_id, name from event_type where type_id = any($1::integer[])
+
+-- name: frames
+-- All that rebuilds versions of many agents: the ancestors of a slot clear its bits from below.
+select distinct frame.agent_id, frame.version, frame.slot, frame.size, frame.digest, frame.blob
+from unnest($1::integer[], $2::bigint[]) as wanted(agent_id, version)
+join state_version as newest using (agent_id, version)
+cross join generate_series(0, 8) as bit
+join state_version as frame
+    on frame.agent_id = newest.agent_id
+    and frame.version = newest.version - newest.slot + (newest.slot >> bit << bit)
+
+-- name: depths
+select agent_id, event_index, depth
+from unnest($1::integer[], $2::bigint[]) as wanted(agent_id, event_index)
+join event using (agent_id, event_index)
+
+-- name: checkpoints
+select partition, stream_seq from partition where partition = any($1::smallint[])

@@ -1,0 +1,60 @@
+-- Hits: found once, kept, and published from here.
+
+-- name: advance
+-- How far partitions were watched, and by which breakpoints: only by who still holds them.
+update watch
+set stream_seq = held.stream_seq, revision = held.revision
+from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[])
+    as held(partition, epoch, stream_seq, revision)
+where watch.partition = held.partition and watch.epoch = held.epoch
+
+-- name: keep
+-- All that a batch has led to in one statement, or nothing where the lease was lost.
+with fenced as (
+         update watch
+         set stream_seq = held.stream_seq, revision = held.revision
+         from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[])
+             as held(partition, epoch, stream_seq, revision)
+         where watch.partition = held.partition and watch.epoch = held.epoch
+         returning 1
+     ),
+     allowed as (select count(*) = cardinality($1::smallint[]) as is_ours from fenced),
+     kept as (
+         insert into hit (hit_id, breakpoint_id, session_id, partition, space, agent, stream_seq,
+                          ordinal, event_index, created_at, action, body)
+         select new.hit_id, breakpoint_id, session_id, partition, space, agent, stream_seq,
+                ordinal, event_index, $5, action, body::json
+         from unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::smallint[], $10::text[], $11::text[],
+                     $12::bigint[], $13::integer[], $14::bigint[], $15::text[], $16::text[])
+             as new(hit_id, breakpoint_id, session_id, partition, space, agent, stream_seq,
+                    ordinal, event_index, action, body)
+         where (select is_ours from allowed)
+         on conflict (hit_id) do nothing
+         returning hit_id
+     ),
+     counted as (
+         insert into hit_count as known (breakpoint_id, agent, matches, hits)
+         select breakpoint_id, agent, matches, hits
+         from unnest($17::uuid[], $18::text[], $19::bigint[], $20::bigint[])
+             as new(breakpoint_id, agent, matches, hits)
+         where (select is_ours from allowed)
+         on conflict (breakpoint_id, agent) do update
+         set matches = known.matches + excluded.matches, hits = known.hits + excluded.hits
+     )
+select is_ours, array(select hit_id from kept) as kept from allowed
+
+-- name: matches
+-- How often conditions were met so far.
+select breakpoint_id, agent, matches
+from unnest($1::uuid[], $2::text[]) as asked(breakpoint_id, agent)
+join hit_count using (breakpoint_id, agent)
+
+-- name: unpublished
+select hit_id, space, agent, body::text as body, created_at
+from hit
+where partition = any($1::smallint[]) and published_at is null
+order by stream_seq, ordinal, hit_id
+limit $2
+
+-- name: published
+update hit set published_at = $2 where hit_id = any($1::uuid[])
