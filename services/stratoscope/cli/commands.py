@@ -1,7 +1,7 @@
 """All commands in one program, and what becomes of the errors that they end in."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -20,6 +20,7 @@ from stratoscope.cli import (
     recording,
     replaying,
     running,
+    sessions,
 )
 from stratoscope.cli.faults import Exit, Fault, UsageFault, exit_code
 from stratoscope.cli.moments import FORMS
@@ -39,10 +40,11 @@ app = typer.Typer(
 
 _RUN = "Run"
 _LOOK = "Look"
+_HOLD = "Hold"
 _RECORD = "Record"
 _TEND = "Tend"
 
-for group, commands in {
+_GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     _RUN: (running.up, running.demo, running.projector, running.navigator),
     _LOOK: (
         looking.agents,
@@ -53,15 +55,17 @@ for group, commands in {
         cutting.cut,
         replaying.replay,
         moving.step,
+        sessions.sessions,
+        sessions.session,
+        sessions.close,
         causes.why,
         causes.relation,
     ),
-}.items():
+    _HOLD: (holding.pause, holding.resume),
+}
+for group, commands in _GROUPS.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
-_HOLD = "Hold"
-for command in (holding.pause, holding.resume):
-    app.command(rich_help_panel=_HOLD)(command)
 # A moment may be -1, which is no option.
 _negative = {"ignore_unknown_options": True}
 app.command(rich_help_panel=_LOOK, context_settings=_negative)(comparing.diff)

@@ -1,5 +1,7 @@
 """`step`: one move of a debugging session, and what it changed."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -19,21 +21,22 @@ from stratoscope.cli.asking import (
     request_of,
 )
 from stratoscope.cli.faults import UsageFault
-from stratoscope.cli.foresight import check_step
 from stratoscope.cli.moments import moment, step_size
 from stratoscope.cli.screen import stdout
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
 from stratoscope_contracts.comparing import CompareReply, CompareRequest
+from stratoscope_contracts.errors import StratoError
 from stratoscope_contracts.looking import Direction, EventsListRequest
 from stratoscope_contracts.sessions import (
     Session,
+    SessionConfig,
     SessionCreateRequest,
     SessionGotoRequest,
     SessionRequest,
     SessionStepRequest,
     StepSize,
 )
-from stratoscope_contracts.views import At, AtEventIndex, AtLatest, AtSnapshot, Event, Position
+from stratoscope_contracts.views import At, AtEventIndex, AtSnapshot, Event, Position
 from stratoscope_contracts.words import DEFAULT_SPACE
 
 
@@ -47,10 +50,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
-    """A step that was taken."""
+class Standing:
+    """The session that is stepped, and whether it is there to go on with."""
 
-    session: UUID
+    session: Session
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A step that was taken, and the session that goes on from there, if one does."""
+
+    session: UUID | None
     event: Event | None
     changed: CompareReply
 
@@ -59,7 +70,8 @@ class Stepped:
         changed: dict[str, object] = self.changed.model_dump(mode="json", by_alias=True)
         position = changed.pop("to")
         event = self.event.model_dump(mode="json", by_alias=True) if self.event else None
-        return {"session": str(self.session), "position": position, "event": event, **changed}
+        session = str(self.session) if self.session else None
+        return {"session": session, "position": position, "event": event, **changed}
 
 
 def step(
@@ -77,6 +89,9 @@ def step(
         str | None,
         typer.Option("--session", help="Go on with this session.", show_default=False),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the session of this step, to go on with it.")
+    ] = False,
     back: Annotated[bool, typer.Option("--back", help="Towards the beginning.")] = False,
     by: Annotated[
         str, typer.Option("--by", help="How far: event, snapshot, 5 (events) or 2.5s.")
@@ -94,8 +109,8 @@ def step(
     opening = _opening(agent, session)
 
     async def question(nav: Navigator) -> Stepped:
-        stands = await _begin(nav, opening, wanted)
-        return await _step(nav, stands, wanted)
+        async with _stands(nav, opening, keep=keep) as stands:
+            return await _step(nav, stands, wanted)
 
     stepped = asking.ask(question)
     asking.show(stepped.document(), lambda: _rendered(stepped, stdout().width))
@@ -110,24 +125,42 @@ def _opening(agent: str | None, session: str | None) -> SessionCreateRequest | S
             "neither an agent nor a session is named",
             "stratoscope step AGENT --from 12, or stratoscope step --session ID",
         )
-    return request_of(SessionCreateRequest, agent=agent, name="stratoscope step")
+    config = SessionConfig(auto_breakpoints=False)
+    return request_of(SessionCreateRequest, agent=agent, name="stratoscope step", config=config)
 
 
-async def _begin(
-    nav: Navigator, opening: SessionCreateRequest | SessionRequest, wanted: Step
-) -> Session:
-    if isinstance(opening, SessionCreateRequest):
-        start = wanted.start or AtLatest(latest=True)
-        await check_step(nav, opening.agent, start, wanted.direction, wanted.size)
-        found = (await nav.request("session.create", opening)).session
-    else:
+@asynccontextmanager
+async def _stands(
+    nav: Navigator, opening: SessionCreateRequest | SessionRequest, *, keep: bool
+) -> AsyncIterator[Standing]:
+    """The session that is stepped: one that is there already, or one for this step."""
+    if isinstance(opening, SessionRequest):
         found = (await nav.request("session.get", opening)).session
-    if found.state == "created":
-        return (await nav.request("session.start", SessionRequest(id=found.id))).session
-    return found
+        if found.state == "created":
+            await nav.request("session.start", opening)
+        yield Standing(found, is_kept=True)
+        return
+    made = (await nav.request("session.create", opening)).session
+    body = SessionRequest(id=made.id)
+    await nav.request("session.start", body)
+    done = False
+    try:
+        yield Standing(made, is_kept=keep)
+        done = True
+    finally:
+        if not (keep and done):
+            await _forget(nav, body)
 
 
-async def _step(nav: Navigator, session: Session, wanted: Step) -> Stepped:
+async def _forget(nav: Navigator, body: SessionRequest) -> None:
+    """End a session that was for one step; where nobody answers, it ends by itself."""
+    with suppress(StratoError):
+        await nav.request("session.complete", body)
+        await nav.request("session.remove", body)
+
+
+async def _step(nav: Navigator, standing: Standing, wanted: Step) -> Stepped:
+    session = standing.session
     if wanted.start is None:
         before = await nav.request("session.position", SessionRequest(id=session.id))
     else:
@@ -144,7 +177,8 @@ async def _step(nav: Navigator, session: Session, wanted: Step) -> Stepped:
     changed = await nav.request("compare", compared)
     # What the session says of itself, rather than what its place resolves to when asked again.
     changed = changed.model_copy(update={"from_": before.position, "to": after.position})
-    return Stepped(session.id, await _event(nav, after.position), changed)
+    kept = session.id if standing.is_kept else None
+    return Stepped(kept, await _event(nav, after.position), changed)
 
 
 def _at(place: Position, by_snapshot: bool) -> At:
@@ -166,5 +200,7 @@ def _rendered(stepped: Stepped, width: int) -> RenderableType:
     lines: list[RenderableType] = [diffs.comparison(stepped.changed, width)]
     if stepped.event is not None:
         lines.insert(0, rendering.event_line(stepped.event))
-    onward = Text(f"go on: stratoscope step --session {stepped.session}", style=rendering.DIM)
-    return Group(*lines, onward)
+    if stepped.session is not None:
+        onward = f"go on: stratoscope step --session {stepped.session}"
+        lines.append(Text(onward, style=rendering.DIM))
+    return Group(*lines)

@@ -58,7 +58,7 @@ def agents(reply: AgentsListReply, space: str) -> RenderableType:
         for agent in reply.agents
     ]
     table = columns(("agent", "events>", "snapshots>", "first", "last", ""), rows)
-    return Group(table, *_more(reply.cursor))
+    return Group(table, *more(reply.cursor))
 
 
 def _held(agent: AgentView) -> str:
@@ -89,7 +89,7 @@ def timeline(reply: EventsListReply, agent: str, *, ids: bool = False) -> Render
     headings = ("#>", "time", "type", "cause>", "id" if ids else "what", "")
     table = columns(headings, rows, stretched=4)
     title = _days(agent, reply.events)
-    return Group(title, *begins(reply.horizon), table, *_more(reply.cursor))
+    return Group(title, *begins(reply.horizon), table, *more(reply.cursor))
 
 
 def state(reply: StateAtReply, path: str) -> RenderableType:
@@ -192,7 +192,8 @@ def _any(rows: Sequence[Row], number: int) -> bool:
     return any(row[number].plain for row in rows)
 
 
-def _more(cursor: str | None) -> list[Text]:
+def more(cursor: str | None) -> list[Text]:
+    """What is said at the end of a list that has more."""
     return [Text("… there are more: --limit 1000, or --all", style=DIM)] if cursor else []
 
 

@@ -153,6 +153,34 @@ class Navigator:
     ) -> sessions.SessionReply: ...
     @overload
     async def request(
+        self, verb: Literal["session.list"], body: sessions.SessionListRequest
+    ) -> sessions.SessionListReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.update"], body: sessions.SessionUpdateRequest
+    ) -> sessions.SessionReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.remove"], body: sessions.SessionRequest
+    ) -> sessions.SessionRemoveReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.stats"], body: sessions.SessionRequest
+    ) -> sessions.SessionStatsReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.history"], body: sessions.SessionRequest
+    ) -> sessions.SessionHistoryReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.marks"], body: sessions.SessionRequest
+    ) -> sessions.SessionMarksReply: ...
+    @overload
+    async def request(
+        self, verb: Literal["session.back", "session.forward"], body: sessions.SessionRequest
+    ) -> sessions.SessionPositionReply: ...
+    @overload
+    async def request(
         self, verb: Literal["session.position"], body: sessions.SessionRequest
     ) -> sessions.SessionPositionReply: ...
     @overload
@@ -250,6 +278,15 @@ class Navigator:
         *,
         at_most: int | None = ...,
     ) -> AsyncIterator[looking.StateHistoryReply]: ...
+
+    @overload
+    def pages(
+        self,
+        verb: Literal["session.list"],
+        body: sessions.SessionListRequest,
+        *,
+        at_most: int | None = ...,
+    ) -> AsyncIterator[sessions.SessionListReply]: ...
 
     async def pages(
         self, verb: str, body: ListRequest, *, at_most: int | None = None

@@ -75,16 +75,40 @@ def test_a_difference_is_told_both_ways(commands: Commands, explorer: Explorer) 
 
 def test_why_follows_causes_to_the_root(commands: Commands, explorer: Explorer) -> None:
     for named in (explorer.ids[3], f"event:{explorer.ids[3]}", f"{explorer.name}:latest"):
-        chain = commands.json("why", named)["events"]
-        assert [event["id"] for event in chain] == explorer.ids
+        found = commands.json("why", named)
+        assert [event["id"] for event in found["nodes"]] == explorer.ids
+        assert found["missing"] == []
     shown = commands.text("why", f"{explorer.name}:3")
     assert (
         shown.index("find the key") < shown.index("decision explore") < shown.index("the key broke")
     )
 
 
+def test_why_is_drawn_for_other_programs_too(commands: Commands, explorer: Explorer) -> None:
+    named = f"{explorer.name}:3"
+    assert commands.text("why", named, "--dot").startswith("digraph causes {")
+    drawn = commands.text("why", named, "--mermaid", "--nodes", "2")
+    assert drawn.startswith("flowchart LR")
+    assert drawn.count("[") == 3
+    onward = commands.json("why", f"{explorer.name}:0", "--direction", "effects", "--depth", "1")
+    assert [event["id"] for event in onward["nodes"]] == explorer.ids[:2]
+
+
+def test_relation_tells_the_way_from_one_event_to_another(
+    commands: Commands, explorer: Explorer
+) -> None:
+    first, last = f"{explorer.name}:0", f"{explorer.name}:3"
+    found = commands.json("relation", last, first)
+    assert found["relation"] == "after"
+    assert [event["id"] for event in found["events"]] == explorer.ids
+    shown = commands.text("relation", first, last)
+    assert f"{first} happened before {last}:" in shown
+    assert shown.index("find the key") < shown.index("the key broke")
+    assert "one event" in commands.text("relation", first, first)
+
+
 def test_a_session_steps_on_over_several_commands(commands: Commands, explorer: Explorer) -> None:
-    first = commands.json("step", explorer.name, "--from", "1")
+    first = commands.json("step", explorer.name, "--from", "1", "--keep")
     assert first["from"]["event_index"] == 1
     assert first["position"]["event_index"] == 2
     assert first["event"]["id"] == explorer.ids[2]
@@ -96,6 +120,29 @@ def test_a_session_steps_on_over_several_commands(commands: Commands, explorer: 
     assert [change["op"] for change in back["changes"]] == ["removed"]
 
 
+def test_a_step_leaves_no_session_behind(commands: Commands, explorer: Explorer) -> None:
+    before = commands.json("stats")["total_sessions"]
+    stepped = commands.json("step", explorer.name, "--from", "1")
+    assert (stepped["session"], stepped["position"]["event_index"]) == (None, 2)
+    assert commands.json("stats")["total_sessions"] == before
+
+
+def test_sessions_are_listed_shown_and_closed(commands: Commands, explorer: Explorer) -> None:
+    kept = commands.json("step", explorer.name, "--from", "1", "--keep")["session"]
+    (listed,) = commands.json("sessions", "--agent", explorer.name, "--state", "active")["sessions"]
+    assert (listed["id"], listed["position"]["event_index"]) == (kept, 2)
+    assert kept in commands.text("sessions", "--agent", explorer.name)
+    told = commands.json("session", kept)
+    assert [place["event_index"] for place in told["positions"]] == [3, 1, 2]
+    assert (told["current"], told["marks"]) == (2, [])
+    assert "▶" in commands.text("session", kept)
+    assert commands.json("close", kept) == {"completed": [kept]}
+    assert commands.json("session", kept)["session"]["state"] == "completed"
+    assert commands.text("close", kept, "--remove") == f"removed {kept}\n"
+    assert commands.json("sessions", "--agent", explorer.name)["sessions"] == []
+    assert commands.run("session", kept).returncode == 3
+
+
 def test_a_step_goes_by_snapshots_too(commands: Commands, explorer: Explorer) -> None:
     stepped = commands.json("step", explorer.name, "--from", "-1", "--by", "snapshot")
     assert stepped["position"]["event_index"] == 1
@@ -103,7 +150,7 @@ def test_a_step_goes_by_snapshots_too(commands: Commands, explorer: Explorer) ->
 
 
 def test_a_step_is_shown_with_how_to_go_on(commands: Commands, explorer: Explorer) -> None:
-    shown = commands.text("step", explorer.name, "--from", "3", "--back")
+    shown = commands.text("step", explorer.name, "--from", "3", "--back", "--keep")
     assert "#2" in shown
     assert '- inventory  ["key"]' not in shown
     assert "go on: stratoscope step --session " in shown
