@@ -62,7 +62,9 @@ cross join lateral (
 select asked.agent_id, asked.id
 from unnest($1::integer[], $2::uuid[]) as asked(agent_id, id)
 cross join lateral (
-    select agent_id from state_version where snapshot_id = asked.id offset 0
+    select agent_id
+    from state_version
+    where uuid_hash(snapshot_id) = uuid_hash(asked.id) and snapshot_id = asked.id offset 0
 ) as found
 where found.agent_id = asked.agent_id
 
@@ -124,6 +126,11 @@ limit $1
 
 -- name: dead_letters_published
 update dead_letter set published_at = now() where stream_seq = any($1::bigint[])
+
+-- name: twins
+-- In one order, or two partitions that meet the same ids would deadlock.
+insert into twin (id) select id from unnest($1::uuid[]) as met(id) order by id
+on conflict do nothing
 
 -- name: unresolved
 -- Events whose depth waits for a cause in another partition, all of whose past is projected.

@@ -84,7 +84,7 @@ select event_index from event where id = $2 and agent_id = $1
 -- name: version_of_snapshot
 select version, event_index, stream_seq
 from state_version
-where snapshot_id = $2 and agent_id = $1
+where uuid_hash(snapshot_id) = uuid_hash($2) and snapshot_id = $2 and agent_id = $1
 
 -- name: next_snapshot
 -- The first snapshot behind a version. Each version knows how far back its newest snapshot is, and
@@ -233,7 +233,11 @@ limit 1
 -- name: place_of_snapshot
 select version.agent_id, version.version, version.event_index, version.stream_seq,
        agent.name as agent
-from (select * from state_version where snapshot_id = $2 offset 0) as version
+from (
+    select *
+    from state_version
+    where uuid_hash(snapshot_id) = uuid_hash($2) and snapshot_id = $2 offset 0
+) as version
 join agent using (agent_id)
 where agent.space = $1 and version.version >= agent.first_shown
 order by version.stream_seq, version.ordinal

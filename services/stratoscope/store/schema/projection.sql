@@ -141,6 +141,11 @@ create table edge (
 );
 comment on table edge is 'Causes the other way round: which events name this one.';
 
+create table twin (
+    id uuid primary key
+);
+comment on table twin is 'Ids that intake met in a second agent of a space: only for these must it be looked up which event is meant.';
+
 create table open_cause (
     stream_seq bigint not null,
     event_index bigint not null,
@@ -151,7 +156,6 @@ create table open_cause (
 comment on table open_cause is 'Events that named a cause which was not known to stand before them: it came late, never, or its partition lagged behind. Only from these does a cause lead forward in the log.';
 
 create table state_version (
-    version bigint not null,
     event_index bigint not null,
     stream_seq bigint not null,
     clock timestamptz not null,
@@ -159,6 +163,7 @@ create table state_version (
     occurred_at timestamptz,
     memory_usage bigint,
     agent_id integer not null,
+    version integer not null,
     size integer not null,
     ordinal integer not null,
     since_snapshot integer,
@@ -169,12 +174,14 @@ create table state_version (
     metadata json,
     label text,
     traceparent text,
-    primary key (agent_id, version)
+    -- A timeline grows at its end: full pages stay full.
+    primary key (agent_id, version) with (fillfactor = 100)
 );
 comment on column state_version.since_snapshot is 'How many versions ago the newest snapshot was; null where there was none.';
 comment on table state_version is 'Every state an agent was in, as a delta against version - slot + (slot & (slot - 1)); slot 0 is a keyframe. Without a snapshot_id it came from an event''s patch.';
--- Half the size of a btree; ids are random, and only ever looked up whole.
-create index state_version_snapshot on state_version using hash (snapshot_id);
+-- By their hash, since ids are only ever looked up whole: two thirds of what a hash index takes,
+-- whose buckets stand half empty, and half of what a btree of ids takes that come in any order.
+create index state_version_snapshot on state_version (uuid_hash(snapshot_id));
 -- Blobs are zstd already: compressing them again only costs time.
 alter table state_version alter column blob set storage external;
 
