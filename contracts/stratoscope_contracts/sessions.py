@@ -219,12 +219,20 @@ class SessionStepRequest(SessionRequest):
     size: StepSize = "event"
 
 
+# How long a run may take where its requester does not say.
+RUN_SECONDS = 3.0
+
+
 class SessionContinueRequest(SessionRequest):
-    """Runs until a condition or a breakpoint would stop it, no further than the fence."""
+    """Runs until a condition or a breakpoint would stop it, no further than the fence.
+
+    It works for so many `seconds` at most; then the session stands where it got to.
+    """
 
     direction: Direction
     until: Condition | None = None
     fence: At | None = None
+    seconds: Annotated[float, Field(gt=0, le=3600)] = RUN_SECONDS
 
 
 class StoppedByBreakpoint(ValueModel):

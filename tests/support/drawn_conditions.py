@@ -1,8 +1,15 @@
 """Conditions and timelines for hypothesis, small enough to meet each other."""
 
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from stratoscope_contracts.breakpoints import Condition
+from support.recorded import START
+
+CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
 
 Json = dict[str, Any]
 
@@ -66,3 +73,19 @@ def combined(children: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
 
 
 conditions = st.recursive(leaves, combined, max_leaves=4)
+
+
+def read(condition: Json) -> Condition:
+    """A condition as the contract reads it; times are told in seconds here."""
+
+    def timed(one: Json) -> Json:
+        spelled = {key: value for key, value in one.items() if key != "over"}
+        if "time" in one:
+            spelled["time"] = (START + timedelta(seconds=one["time"])).isoformat()
+        if "conditions" in one:
+            spelled["conditions"] = [timed(inner) for inner in one["conditions"]]
+        if "condition" in one:
+            spelled["condition"] = timed(one["condition"])
+        return spelled
+
+    return CONDITION.validate_python(timed(condition))

@@ -36,6 +36,7 @@ from stratoscope.navigator.replaying import Replays, replaying
 from stratoscope.navigator.service import answering, listening
 from stratoscope.navigator.serving import Serving, following, serving
 from stratoscope.navigator.settings import NavigatorSettings
+from stratoscope.navigator.sessions.continuing import Runs
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope.navigator.stats import LogEnd
 from stratoscope.navigator.waiting import Waiting
@@ -132,6 +133,7 @@ def _long_requests(
     """What answers the verbs that may last."""
     desk = Desk(connection, dispatch, Bounds(all_bytes=settings.navigator_import_bytes))
     answers: dict[str, Lasting] = {
+        "session.continue": Runs(dispatch),
         "session.continue": Runs(dispatch),
         "session.export": Exports(desk),
         "session.import": Imports(desk),

@@ -12,7 +12,7 @@ from typing import Final
 from stratoscope_contracts.envelopes import Progress as Told
 
 # Answered beside the usual way: they may last, tell their progress and be stopped.
-LASTING: Final = frozenset({"session.export", "session.import"})
+LASTING: Final = frozenset({"session.continue", "session.export", "session.import"})
 
 
 class Stopped(Exception):

@@ -7,34 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from stratoscope.domain.conditions.judging import holds_at, is_hit
 from stratoscope.domain.conditions.reading import watch
 from stratoscope.domain.conditions.seen import Before, Seen
 from stratoscope.domain.timeline import Place
-from stratoscope_contracts.breakpoints import Condition, Trigger
-from support.drawn_conditions import OVER_EVENT, OVER_STATE, TYPES, conditions, states
+from stratoscope_contracts.breakpoints import Trigger
+from support.drawn_conditions import OVER_EVENT, OVER_STATE, TYPES, conditions, read, states
 from support.naive_conditions import Json, naive_hits, naive_truth
 from support.recorded import START
-
-CONDITION: TypeAdapter[Condition] = TypeAdapter(Condition)
-
-
-def read(condition: Json) -> Condition:
-    """A condition as the contract reads it; times are told in seconds here."""
-
-    def timed(one: Json) -> Json:
-        spelled = {key: value for key, value in one.items() if key != "over"}
-        if "time" in one:
-            spelled["time"] = (START + timedelta(seconds=one["time"])).isoformat()
-        if "conditions" in one:
-            spelled["conditions"] = [timed(inner) for inner in one["conditions"]]
-        if "condition" in one:
-            spelled["condition"] = timed(one["condition"])
-        return spelled
-
-    return CONDITION.validate_python(timed(condition))
 
 
 def event(type: str = "a", state: Any = None, *, at: float = 0, depth: int | None = 1) -> Json:

@@ -6,7 +6,9 @@ index, and the version of a snapshot or -1 for the event itself. An event's patc
 
 from typing import NamedTuple
 
+from stratoscope.domain.seek import Extent, beginning
 from stratoscope.domain.timeline import BEFORE_FIRST
+from stratoscope_contracts.looking import Direction
 
 _EVENT = -1
 
@@ -46,6 +48,18 @@ class Stretch(NamedTuple):
     def holds(self, mark: Mark) -> bool:
         """Whether a record lies in it."""
         return self.after < mark < self.before
+
+    def up_to(self, mark: Mark, direction: Direction) -> "Stretch":
+        """What of it comes no later than a record, going in a direction; the record included."""
+        if direction == "forward":
+            return self._replace(before=min(self.before, _next(mark)))
+        return self._replace(after=max(self.after, _previous(mark)))
+
+
+def whole(extent: Extent) -> Stretch:
+    """All that is kept of a timeline."""
+    start = beginning(extent)
+    return Stretch(Mark(start.event_index), Mark(extent.events), start.version, extent.versions - 1)
 
 
 def onward(start: Mark, fence: Mark, start_version: int, fence_version: int) -> Stretch:

@@ -30,7 +30,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A record, or a position to ask about.
+    """A record, or a position to ask about; no condition looks at its place.
 
     `before` is None where it is its agent's first. Where the record before it is not kept any
     more, give its own clock and state as those before it: what it changed is not known then, and
@@ -38,7 +38,7 @@ class Seen:
     only then the states around it may differ. `depth` is None while it is not known.
     """
 
-    place: Place
+    place: Place | None
     event_index: int
     clock: datetime | None
     is_event: bool = False
