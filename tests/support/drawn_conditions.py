@@ -89,3 +89,42 @@ def read(condition: Json) -> Condition:
         return spelled
 
     return CONDITION.validate_python(timed(condition))
+
+
+def event(type: str = "a", state: Any = None, *, at: float = 0, depth: int | None = 1) -> Json:
+    """An event, with a state where it has a patch."""
+    return {"event": {"type": type, "depth": depth}, "clock": at, "state": state}
+
+
+def snapshot(state: Json, *, at: float = 0) -> Json:
+    """A snapshot."""
+    return {"event": None, "clock": at, "state": state}
+
+
+def timeline(*records: Json) -> list[Json]:
+    """Records with what follows from the ones before them: index, running clock, lasting state."""
+    index, clock, state = -1, 0.0, {}
+    line = []
+    for record in records:
+        sets = record["state"] is not None
+        state = record["state"] if sets else state
+        clock = max(clock, record["clock"])
+        told = record["event"]
+        if told is not None:
+            index += 1
+            told = told | {"index": index}
+        line.append({"event": told, "clock": clock, "state": state, "sets": sets, "index": index})
+    return line
+
+
+records = st.one_of(
+    st.builds(
+        lambda type, state, at, depth: event(type, state, at=at, depth=depth),
+        st.sampled_from(TYPES),
+        st.one_of(st.none(), states),
+        st.integers(0, 8),
+        st.one_of(st.none(), st.integers(1, 3)),
+    ),
+    st.builds(lambda state, at: snapshot(state, at=at), states, st.integers(0, 8)),
+)
+timelines = st.lists(records, max_size=8).map(lambda some: timeline(*some))

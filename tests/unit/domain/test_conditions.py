@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,33 +12,18 @@ from stratoscope.domain.conditions.reading import watch
 from stratoscope.domain.conditions.seen import Before, Seen
 from stratoscope.domain.timeline import Place
 from stratoscope_contracts.breakpoints import Trigger
-from support.drawn_conditions import OVER_EVENT, OVER_STATE, TYPES, conditions, read, states
+from support.drawn_conditions import (
+    OVER_EVENT,
+    OVER_STATE,
+    conditions,
+    event,
+    read,
+    snapshot,
+    timeline,
+    timelines,
+)
 from support.naive_conditions import Json, naive_hits, naive_truth
 from support.recorded import START
-
-
-def event(type: str = "a", state: Any = None, *, at: float = 0, depth: int | None = 1) -> Json:
-    return {"event": {"type": type, "depth": depth}, "clock": at, "state": state}
-
-
-def snapshot(state: Json, *, at: float = 0) -> Json:
-    return {"event": None, "clock": at, "state": state}
-
-
-def timeline(*records: Json) -> list[Json]:
-    """Records with what follows from the ones before them: index, running clock, lasting state."""
-    index, clock, state = -1, 0.0, {}
-    line = []
-    for record in records:
-        sets = record["state"] is not None
-        state = record["state"] if sets else state
-        clock = max(clock, record["clock"])
-        told = record["event"]
-        if told is not None:
-            index += 1
-            told = told | {"index": index}
-        line.append({"event": told, "clock": clock, "state": state, "sets": sets, "index": index})
-    return line
 
 
 def seen(line: list[Json]) -> Iterator[Seen]:
@@ -76,19 +60,6 @@ def hits(condition: Json, line: list[Json], trigger: Trigger = "edge") -> list[i
             found.append(number)
         truths_before = truths
     return found
-
-
-records = st.one_of(
-    st.builds(
-        lambda type, state, at, depth: event(type, state, at=at, depth=depth),
-        st.sampled_from(TYPES),
-        st.one_of(st.none(), states),
-        st.integers(0, 8),
-        st.one_of(st.none(), st.integers(1, 3)),
-    ),
-    st.builds(lambda state, at: snapshot(state, at=at), states, st.integers(0, 8)),
-)
-timelines = st.lists(records, max_size=8).map(lambda some: timeline(*some))
 
 
 @given(conditions, timelines, st.sampled_from(["edge", "level"]))

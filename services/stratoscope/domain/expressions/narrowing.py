@@ -6,6 +6,7 @@ is left alone.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from stratoscope.domain.expressions.tokens import Token, key_in, tokens
 
@@ -56,13 +57,8 @@ def _named(part: Sequence[Token]) -> frozenset[str] | None:
 
 
 def _closes(texts: Sequence[str]) -> int:
-    """Where the bracket that opens a text closes."""
-    depth = 0
-    for place, text in enumerate(texts):
-        depth += (text in _OPEN) - (text in _CLOSED)
-        if depth == 0:
-            return place
-    return len(texts)
+    """Where the bracket that opens a text closes; in what was checked it does."""
+    return list(accumulate((text in _OPEN) - (text in _CLOSED) for text in texts)).index(0)
 
 
 def _one(token: Token) -> frozenset[str] | None:
