@@ -1,5 +1,6 @@
 """What the README shows is run as its reader would run it."""
 
+import asyncio
 import json
 import os
 import re
@@ -51,7 +52,7 @@ def commands_in(block: str) -> list[tuple[str, str]]:
 
 
 def test_the_quick_start_records_asks_and_prints_what_it_says(up: Commands) -> None:
-    recording, asking, _ = blocks(README, "python")
+    recording, asking, *_ = blocks(README, "python")
     run_python(recording, up.url)
     said = run_python(asking, up.url).splitlines()
     assert said == [
@@ -59,15 +60,38 @@ def test_the_quick_start_records_asks_and_prints_what_it_says(up: Commands) -> N
         "2 {'goal': 'explore', 'health': 93}",
     ]
     assert all(f"`{line}`" in page(README) for line in said)
-    _, shown = blocks(README, "console")
+    _, shown, *_ = blocks(README, "console")
     for line, output in commands_in(shown):
         program, *arguments = shlex.split(line)
         assert program == "stratoscope"
         assert masked(up.text(*arguments)) == masked(output)
 
 
+async def test_a_live_agent_is_held_as_it_says(up: Commands) -> None:
+    (code,) = [block for block in blocks(README, "python") if ".gate()" in block]
+    (shown,) = [block for block in blocks(README, "console") if "stratoscope pause" in block]
+    told = code.replace(WELL_KNOWN, up.url)
+    agent = await asyncio.create_subprocess_exec(sys.executable, "-c", told)
+    try:
+        await eventually(lambda: gated(up), within=20)
+        for line, output in commands_in(shown):
+            said = await asyncio.to_thread(up.text, *shlex.split(line)[1:])
+            # It may have come to its gate while the command was answered.
+            said = re.sub(r"held at its gate since \S+", "to be held at its next gate", said)
+            assert said.split() == output.split()
+        assert agent.returncode is None
+    finally:
+        agent.kill()
+        await agent.wait()
+
+
+async def gated(up: Commands) -> bool:
+    listed = await asyncio.to_thread(up.json, "agents", "patient-5")
+    return any(agent["gated"] for agent in listed["agents"])
+
+
 async def test_two_lines_record_a_graph(up: Commands) -> None:
-    *_, recording = blocks(README, "python")
+    (recording,) = [block for block in blocks(README, "python") if "langgraph" in block]
     run_python(GRAPH + recording, up.url)
     await up.projected()
     (found,) = up.json("agents", "explorer-9")["agents"]
@@ -138,7 +162,7 @@ def test_the_excerpt_of_the_demo_is_what_it_prints(scratch: Path) -> None:
         timeout=60,
         check=True,
     )
-    excerpt, _ = blocks(README, "console")
+    excerpt, *_ = blocks(README, "console")
     printed = iter(masked(done.stdout))
     for line in masked(excerpt):
         if line not in ("", "…"):
@@ -162,7 +186,7 @@ def test_the_map_names_every_package_and_nothing_that_is_not_there() -> None:
 def test_the_verbs_that_are_served_are_those_it_names() -> None:
     said = page(README).partition("## What is not there yet")[2]
     limits = said.partition("\n- There is no backup")[0]
-    named = set(re.findall(r"`([a-z]+(?:\.[a-z_]+)?)`", limits.partition("The\n")[0]))
+    named = set(re.findall(r"`([a-z]+(?:\.[a-z_]+)*)`", limits.partition("The\n")[0]))
     assert named == SERVED
 
 
