@@ -150,13 +150,12 @@ def listed(reply: SessionListReply) -> RenderableType:
             Text(one.state, style=_STYLES[one.state]),
             Text(one.agent, style="bold"),
             Text(_at(one.position)),
-            Text(rendering.day_and_time(one.created_at)),
             Text(one.name or ""),
         )
         for one in reply.sessions
     ]
-    headings = ("session", "state", "agent", "after event>", "created", "name")
-    return Group(rendering.columns(headings, rows), *rendering.more(reply.cursor))
+    headings = ("session", "state", "agent", "at>", "name")
+    return Group(rendering.columns(headings, rows, stretched=4), *rendering.more(reply.cursor))
 
 
 def shown(told: Told) -> RenderableType:
