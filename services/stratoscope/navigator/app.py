@@ -18,10 +18,11 @@ from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import SERVED, Dispatch
-from stratoscope.navigator.exchange.desk import Desk
+from stratoscope.navigator.exchange.desk import AT_A_TIME, Desk
 from stratoscope.navigator.exchange.exporting import Exports
 from stratoscope.navigator.exchange.formats.entries import Bounds
 from stratoscope.navigator.exchange.importing import Imports
+from stratoscope.navigator.exchange.reading import Readers
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.gate import Gate, gating
 from stratoscope.navigator.holding.releasing import Releasing, releasing
@@ -35,9 +36,9 @@ from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.replaying import Replays, replaying
 from stratoscope.navigator.service import answering, listening
 from stratoscope.navigator.serving import Serving, following, serving
-from stratoscope.navigator.settings import NavigatorSettings
 from stratoscope.navigator.sessions.continuing import Runs
-from stratoscope.navigator.spill import ObjectSpills
+from stratoscope.navigator.settings import NavigatorSettings
+from stratoscope.navigator.spill import ObjectSpills, Spills
 from stratoscope.navigator.stats import LogEnd
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.database import DatabaseUnreachable
@@ -117,8 +118,18 @@ async def _answer(
     await stack.enter_async_context(releasing(releases))
     replays = Replays(connection.client, dispatch, spills, metrics, connection.message_limit)
     await stack.enter_async_context(replaying(connection.client, replays))
+    readers = await stack.enter_async_context(Readers(AT_A_TIME))
+    long = _long_requests(settings, connection, dispatch, readers, spills, metrics)
+    await stack.enter_async_context(lasting(connection.client, long))
     await stack.enter_async_context(
-        answering(connection, answers, replays, discovery, workers=settings.navigator_workers)
+        answering(
+            connection,
+            answers,
+            replays,
+            discovery,
+            workers=settings.navigator_workers,
+            lasting=long,
+        )
     )
     return metrics
 
@@ -127,13 +138,13 @@ def _long_requests(
     settings: NavigatorSettings,
     connection: Connection,
     dispatch: Dispatch,
+    readers: Readers,
     spills: Spills,
     metrics: Metrics,
 ) -> LongRequests:
     """What answers the verbs that may last."""
-    desk = Desk(connection, dispatch, Bounds(all_bytes=settings.navigator_import_bytes))
+    desk = Desk(connection, dispatch, readers, Bounds(all_bytes=settings.navigator_import_bytes))
     answers: dict[str, Lasting] = {
-        "session.continue": Runs(dispatch),
         "session.continue": Runs(dispatch),
         "session.export": Exports(desk),
         "session.import": Imports(desk),

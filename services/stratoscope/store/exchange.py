@@ -15,9 +15,9 @@ from stratoscope.store.sql import queries
 from stratoscope.store.timelines import Timeline
 
 _SQL = queries("exchange")
-_PAGE: Final = 1000
+_PAGE: Final = 200
 _PAGE_BYTES: Final = 4 << 20
-_SNAPSHOTS: Final = 64
+_SNAPSHOTS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)

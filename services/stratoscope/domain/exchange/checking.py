@@ -7,7 +7,7 @@ the export was cut. Whatever intake would refuse is refused here, before anythin
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, TypeVar, assert_never, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -155,11 +155,13 @@ class Check:
                 self._keep(survey.data, ExportValue, value, size)
             case "marks":
                 self._keep(survey.marks, ExportMark, value, size)
+            case _:
+                assert_never(member)
 
     def _head(self, value: Any) -> None:
         version = value.get("stratoscope_export") if isinstance(value, dict) else None
         if type(version) is int and version != EXPORT_VERSION:
-            raise Damaged(f"version {version:.20g}: only version {EXPORT_VERSION} is known here")
+            raise Damaged(f"version {version}: only version {EXPORT_VERSION} is known here")
         self.survey.heads.append(_read(ExportHead.model_validate, value))
 
     def _keep(self, kept: list[Model], model: type[Model], value: Any, size: int) -> None:

@@ -9,10 +9,11 @@ from typing import Final
 from stratoscope.broker.connection import Connection
 from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.exchange.formats.entries import Bounds
+from stratoscope.navigator.exchange.reading import Readers
 from stratoscope.navigator.reading import Reading
 
 # Each takes a processor; more of them would only be slower, and so would all else.
-_AT_A_TIME: Final = 2
+AT_A_TIME: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class Desk:
 
     connection: Connection
     dispatch: Dispatch
+    readers: Readers
     bounds: Bounds = field(default=Bounds())
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_A_TIME))
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_A_TIME))
 
     @asynccontextmanager
     async def reading(self, space: str) -> AsyncIterator[Reading]:

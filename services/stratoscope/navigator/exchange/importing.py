@@ -8,7 +8,7 @@ listed, and a name that is never given again.
 
 import asyncio
 import tempfile
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import IO, Final
 from uuid import UUID, uuid4
@@ -22,13 +22,14 @@ from stratoscope.domain.exchange.checking import Survey
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.landing import Landing
 from stratoscope.navigator.exchange.desk import Desk
-from stratoscope.navigator.exchange.publishing import Published, Recording, batches
+from stratoscope.navigator.exchange.publishing import Published, Recording
+from stratoscope.navigator.exchange.reading import records, survey
 from stratoscope.navigator.exchange.settling import Settling, check_kept
-from stratoscope.navigator.exchange.surveying import surveyed
 from stratoscope.navigator.progress import Progress, Stopped
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.placing import session_reply, spelled_position
 from stratoscope.navigator.spelling import Json
+from stratoscope.navigator.workers import Worker
 from stratoscope.store.exchange import ImportRow
 from stratoscope.store.exchange import Imports as Kept
 from stratoscope_contracts.errors import ImportFailed, NotProjectedYet
@@ -44,9 +45,9 @@ _PATIENCE_SECONDS: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """An export that lies in a file, and was looked through."""
+    """An export that a worker has looked through, and is about to read again."""
 
-    file: IO[bytes]
+    worker: Worker
     survey: Survey
     digest: str
 
@@ -61,19 +62,19 @@ class Imports:
     async def __call__(self, space: str, request: SessionImportRequest, progress: Progress) -> Json:
         """The reply, once the agent is listed and its session kept."""
         progress.report(0, stage="waiting")
-        with tempfile.TemporaryFile(prefix="strato-import-") as file:
+        with tempfile.NamedTemporaryFile(prefix="strato-import-") as file:
             try:
-                async with self._desk.room:
-                    return await self._import(space, request, file, progress)
+                async with self._desk.room, self._desk.readers.one(Damaged) as worker:
+                    fetched = await self._look_through(space, request, worker, file, progress)
+                    return await self._import(space, request, fetched, progress)
             except Damaged as damage:
                 raise _failed(str(damage), where=damage.where) from damage
             except Stopped as stopped:
                 raise _failed(str(stopped), stopped=True) from stopped
 
     async def _import(
-        self, space: str, request: SessionImportRequest, file: IO[bytes], progress: Progress
+        self, space: str, request: SessionImportRequest, fetched: _Fetched, progress: Progress
     ) -> Json:
-        fetched = await self._look_through(space, request.object, file, progress)
         row = await self._begin(space, request, fetched)
         landing = Landing(fetched.survey.places())
         published = Published(landing)
@@ -90,18 +91,23 @@ class Imports:
             return await _reply(reading, session_id, row, fetched.survey, published)
 
     async def _look_through(
-        self, space: str, name: str, file: IO[bytes], progress: Progress
+        self,
+        space: str,
+        request: SessionImportRequest,
+        worker: Worker,
+        file: IO[bytes],
+        progress: Progress,
     ) -> _Fetched:
-        digest = await self._fetch(exports_bucket(space), name, file, progress)
+        digest = await self._fetch(exports_bucket(space), request.object, file, progress)
         size = file.tell()
 
         def seen(done: int) -> None:
             progress.report(done, size, "checking")
 
-        survey = await asyncio.to_thread(surveyed, file, self._desk.bounds, self._limit, seen)
+        found = await survey(worker, file.name, self._desk.bounds, self._limit, seen)
         async with self._desk.reading(space) as reading:
-            await check_kept(reading, survey)
-        return _Fetched(file, survey, digest)
+            await check_kept(reading, found)
+        return _Fetched(worker, found, digest)
 
     async def _fetch(self, bucket: str, name: str, file: IO[bytes], progress: Progress) -> str:
         """The object into a file; its digest. Raises ImportFailed."""
@@ -113,6 +119,7 @@ class Imports:
             async for chunk in chunks_of(jetstream, bucket, info):
                 file.write(chunk)
                 progress.report(file.tell(), info.size, "fetching")
+            file.flush()
         except (ObjectGone, NotFoundError) as error:
             raise _failed("there is no such object among the exports of this space") from error
         except ObjectDamaged as error:
@@ -162,10 +169,9 @@ class Imports:
         def report(done: int) -> None:
             progress.report(done, total, "recording")
 
-        publisher = Publisher(self._desk.connection)
-        recording = Recording(publisher, row.space, row.agent, row.id, self._limit)
-        found = batches(fetched.file, self._desk.bounds, fetched.survey, row.id)
-        await recording.record(found, published, report)
+        recording = Recording(Publisher(self._desk.connection), row)
+        async with aclosing(records(fetched.worker, row.id)) as found:
+            await recording.record(found, published, report)
 
     async def _projected(
         self, row: ImportRow, last_seq: int, survey: Survey, progress: Progress

@@ -1,9 +1,10 @@
 """Looking through a whole export before anything of it is recorded."""
 
-from collections.abc import Callable
-from typing import IO, Final
+from collections.abc import Iterator
+from typing import IO, Any, Final
 
 import orjson
+from pydantic import BaseModel
 
 from stratoscope.broker.payload import PayloadRejected, decode_record_json
 from stratoscope.domain.exchange.checking import Check, Survey
@@ -11,35 +12,73 @@ from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.navigator.exchange.formats import read
 from stratoscope.navigator.exchange.formats.entries import Bounds, Entry
 from stratoscope.navigator.exchange.packing import fits
+from stratoscope_contracts.breakpoints import Breakpoint
+from stratoscope_contracts.exchange import (
+    ExportEnd,
+    ExportHead,
+    ExportMark,
+    ExportPlace,
+    ExportSession,
+    ExportValue,
+)
 from stratoscope_contracts.words import MIB
 
-_OFTEN: Final = 500
+_OFTEN: Final = 1000
 # No record below this is too large for a message, whatever the broker takes.
 _SURELY_FITS: Final = MIB // 2
-Seen = Callable[[int], None]
+_KEPT: Final[dict[str, type[BaseModel]]] = {
+    "heads": ExportHead,
+    "sessions": ExportSession,
+    "breakpoints": Breakpoint,
+    "history": ExportPlace,
+    "data": ExportValue,
+    "marks": ExportMark,
+    "ends": ExportEnd,
+}
+_COUNTS: Final = ("events", "snapshots", "bases")
 
 
-def surveyed(file: IO[bytes], bounds: Bounds, message_limit: int, seen: Seen) -> Survey:
-    """What is in an export. Raises Damaged; `seen` hears how many bytes of the file were read."""
+def surveying(file: IO[bytes], bounds: Bounds, message_limit: int) -> Iterator[int | Survey]:
+    """What is in an export; before that now and then how many of its bytes were read.
+
+    Raises Damaged.
+    """
     check = Check()
     for number, entry in enumerate(read(file, bounds)):
         if number % _OFTEN == 0:
-            seen(file.tell())
+            yield file.tell()
         _take(check, entry, message_limit)
-    return check.finish()
+    yield check.finish()
+
+
+def spelled(survey: Survey) -> bytes:
+    """A survey as JSON, without the ids: they stay where the records are read."""
+    told: dict[str, Any] = {
+        name: [one.model_dump(mode="json", by_alias=True) for one in getattr(survey, name)]
+        for name in _KEPT
+    }
+    return orjson.dumps(told | {name: getattr(survey, name) for name in _COUNTS})
+
+
+def survey_in(told: bytes) -> Survey:
+    """The survey that was spelled so."""
+    found = orjson.loads(told)
+    survey = Survey()
+    for name, model in _KEPT.items():
+        setattr(survey, name, [model.model_validate(one) for one in found[name]])
+    for name in _COUNTS:
+        setattr(survey, name, found[name])
+    return survey
 
 
 def _take(check: Check, entry: Entry, message_limit: int) -> None:
     member, raw = entry
+    where = check.where(member)
     try:
         value = decode_record_json(raw)
     except PayloadRejected as rejected:
-        raise Damaged(str(rejected), check.where(member)) from rejected
-    where = check.where(member)
+        raise Damaged(str(rejected), where) from rejected
     check.take(member, value, len(raw))
-    if member == "records" and len(raw) > _SURELY_FITS and not fits(_record(value), message_limit):
+    is_large = member == "records" and len(raw) > _SURELY_FITS
+    if is_large and not fits(orjson.dumps(value), message_limit):
         raise Damaged("a record that is too large for a message", where)
-
-
-def _record(value: object) -> bytes:
-    return orjson.dumps(value)

@@ -38,7 +38,7 @@ select stream_seq, ordinal from event where agent_id = $1 and event_index = $2
 -- name: frames
 select version, slot, size, digest, blob
 from state_version
-where agent_id = $1 and version = any($2::bigint[])
+where agent_id = $1 and version = any($2::integer[])
 
 -- name: breakpoints
 -- Those of a session, and those of its agent that belong to none; not those that sessions set by
