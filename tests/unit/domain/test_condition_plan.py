@@ -10,7 +10,7 @@ from stratoscope.domain.conditions.plan import EVERYTHING, Sources, sources, tog
 from stratoscope.domain.conditions.reading import watch
 from stratoscope.domain.expressions.narrowing import types_in
 from stratoscope.domain.seek import Extent, Horizon
-from support.drawn_conditions import conditions, read, timelines
+from support.drawn_conditions import conditions, event, read, timeline, timelines
 from support.naive_conditions import Json, naive_hits
 from support.recorded import START
 
@@ -74,6 +74,11 @@ def test_the_narrowest_of_several_is_taken():
     assert plan({"kind": "all_of", "conditions": [OF_A, index]}) == Sources(indexes=frozenset([4]))
 
 
+def test_what_is_looked_for_together_is_all_of_it():
+    first, second = plan(OF_A), plan({"kind": "at_event_index", "index": 4})
+    assert together([first, second]) == Sources(types=frozenset("a"), indexes=frozenset([4]))
+
+
 def test_times_bound_what_is_looked_at():
     at = START + timedelta(seconds=5)
     later = {"kind": "all_of", "conditions": [OF_A, TIME]}
@@ -84,12 +89,19 @@ def test_times_bound_what_is_looked_at():
     assert plan(neither) == Sources(types=frozenset("ab"))
 
 
+def test_the_first_record_past_a_time_is_a_candidate():
+    line = timeline(event(at=1), event(at=7), event(at=9))
+    assert [within(plan(TIME), line, number) for number in range(3)] == [True, True, False]
+
+
 def test_a_not_is_pushed_down_to_the_leaves():
     inner = {"kind": "any_of", "conditions": [{"kind": "not", "condition": OF_A}, TIME]}
     assert plan({"kind": "not", "condition": inner}) == Sources(
         types=frozenset("a"), until=START + timedelta(seconds=5)
     )
     assert plan({"kind": "not", "condition": OF_A}) == EVERYTHING
+    both = {"kind": "not", "condition": {"kind": "all_of", "conditions": [OF_A, LOW]}}
+    assert plan(both) == EVERYTHING
 
 
 def test_what_lasts_turns_only_where_something_touches_it():

@@ -106,6 +106,17 @@ def test_a_change_of_what_stands_above_or_below_a_path_changes_it():
     assert hits(GOLD, line) == [0, 1, 2]
 
 
+def test_nothing_changes_where_nothing_is_set():
+    assert hits(GOLD, timeline(event(state={"bag": {"gold": 1}}), event(), event())) == [0]
+
+
+def test_an_expression_is_as_true_as_it_was_found():
+    low = {"kind": "expression", "source": OVER_STATE, "over": "state"}
+    line = timeline(snapshot({"health": 3}), snapshot({"health": 1}), event(), snapshot({}))
+    assert hits(low, line) == [1]
+    assert hits({"kind": "all_of", "conditions": [OF_A, low]}, line) == [2]
+
+
 def test_a_time_is_hit_once_at_the_first_record_that_reaches_it():
     line = timeline(event(at=1), event(at=7), event(at=3), event(at=9))
     assert hits({"kind": "at_time", "time": 5}, line) == [1]
