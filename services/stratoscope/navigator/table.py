@@ -5,9 +5,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stratoscope.navigator import cutting, fields, listing, looking
-from stratoscope.navigator.breakpoints import keeping, setting
+from stratoscope.navigator.breakpoints import checking, keeping, setting
 from stratoscope.navigator.causality import chains, effects, graphs, paths, relation
-from stratoscope.navigator.comparing import snapshots, states
+from stratoscope.navigator.comparing import divergence, snapshots, states
 from stratoscope.navigator.holding import commanding
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions import living, marking, moving, remembering
@@ -31,6 +31,7 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "compare.render": states.render,
         "compare.timeline": snapshots.timeline,
         "compare.patterns": snapshots.patterns,
+        "compare.divergence": divergence.divergence,
         "causality.chain": chains.chain,
         "causality.effects": effects.effects,
         "causality.graph": graphs.graph,
@@ -63,6 +64,7 @@ ANSWERS: Final[Mapping[str, Answer]] = MappingProxyType(
         "breakpoint.enable": keeping.enable,
         "breakpoint.disable": keeping.disable,
         "breakpoint.remove": keeping.remove,
+        "breakpoint.check": checking.check,
         "agent.pause": commanding.pause,
         "agent.resume": commanding.resume,
         "agent.step": commanding.step,

@@ -5,6 +5,7 @@ broker or database, and importing it is cheap: a worker imports nothing else.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -12,6 +13,7 @@ import orjson
 from stratoscope.domain.canonical import decoded
 from stratoscope.domain.comparison import telling
 from stratoscope.domain.comparison.comparing import Comparison, Subject, compare, subject
+from stratoscope.domain.comparison.fingerprint import is_chance
 from stratoscope.domain.comparison.options import Options, options_of
 from stratoscope.domain.comparison.rendering.lines import pretty
 from stratoscope.domain.comparison.rendering.page import page
@@ -19,7 +21,7 @@ from stratoscope.domain.comparison.rendering.side_by_side import side_by_side
 from stratoscope.domain.comparison.rendering.unified import Title, unified
 from stratoscope.domain.comparison.summing import summary
 from stratoscope.domain.comparison.texts import readable
-from stratoscope.navigator.comparing import series
+from stratoscope.navigator.comparing import runs, series
 
 Json = dict[str, Any]
 Told = Json
@@ -35,6 +37,9 @@ def compared(told: Told, states: States) -> bytes:
     """The summary of two states on one line, their changes on the next."""
     options = options_of(told["options"])
     found = _compared(states, options)
+    if told.get("without_chance"):
+        kept = tuple(one for one in found.differences if not is_chance(one))
+        found = replace(found, differences=kept)
     spelled = _spelled(found, options)
     return b"\n".join((orjson.dumps(spelled["summary"]), orjson.dumps(spelled["changes"])))
 
@@ -121,4 +126,6 @@ JOBS: Final[dict[str, Callable[[Told, States], bytes]]] = {
     "summaries": series.summaries,
     "figures": series.figures,
     "patterns": series.found_patterns,
+    "fingerprints": runs.fingerprints,
+    "first_different": runs.first_different,
 }

@@ -51,17 +51,25 @@ async def compare_states(reading: Reading, request: CompareRequest) -> Json:
     """What differs between two positions, of one agent or of two."""
     budget, asked = Budget(), Asked.of(request.options)
     old, new = await _sides(reading, request)
+    summary, changes = await told_changes(reading, asked, old, new, budget)
+    return {"from": old.position, "to": new.position, "changes": changes, "summary": summary}
+
+
+async def told_changes(
+    reading: Reading,
+    asked: Asked,
+    old: Side,
+    new: Side,
+    budget: Budget,
+    *,
+    without_chance: bool = False,
+) -> tuple[orjson.Fragment, orjson.Fragment]:
+    """The summary of two states, and their changes."""
     states, work = (old.state, new.state), _work(asked, old, new)
-    found = await reading.comparisons.make(
-        "compared", {"options": asked.told}, states, budget, work=work
-    )
+    told = {"options": asked.told, "without_chance": without_chance}
+    found = await reading.comparisons.make("compared", told, states, budget, work=work)
     summary, changes = found.split(b"\n", 1)
-    return {
-        "from": old.position,
-        "to": new.position,
-        "changes": orjson.Fragment(changes),
-        "summary": orjson.Fragment(summary),
-    }
+    return orjson.Fragment(summary), orjson.Fragment(changes)
 
 
 async def render(reading: Reading, request: CompareRenderRequest) -> Json:
