@@ -1,73 +1,56 @@
 """A graph of causes on a terminal: a line an event, and rails that join causes to effects.
 
-    ●       #0  message_received        in the order of the log; a rail runs down from each cause
-    ├─╮     #1  decision_made           to its effects. Where two rails meet in an event, both are
-    │ ●     #2  action_execution        its causes.
-    ●─╯     #3  error_occurred
+    ●      #0  message_received     in the order of the log; a rail runs down from each cause to its
+    ├─●    #1  action_execution     last effect, and others turn off it on the way. Where a second
+    ● │    #2  action_execution     rail meets an event, that is a cause of it too.
+    ●─╯    #3  decision_made
 
-It is laid out from the newest event back, each rail being a cause that is still to come, and then
-turned round.
+It is laid out from the newest event back, each rail being a cause that is still to come.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 DOT = "●"
-# Above the causes that are left out, more than these rails say nothing to anyone.
+# More rails than these say nothing to anyone.
 MAX_RAILS = 24
-
-
-@dataclass(slots=True)
-class _Rails:
-    """The causes that are still to come, each in its place; None where a place is free."""
-
-    waiting: list[str | None] = field(default_factory=list)
-
-    def taken_by(self, id_: str) -> list[int]:
-        """The places that wait for an event; where none does, one that is free."""
-        found = [at for at, other in enumerate(self.waiting) if other == id_]
-        return found or [self.free()]
-
-    def free(self, but: Sequence[int] = ()) -> int:
-        """A free place, a new one if need be."""
-        for at, other in enumerate(self.waiting):
-            if other is None and at not in but:
-                return at
-        self.waiting.append(None)
-        return len(self.waiting) - 1
 
 
 def rails(causes: Mapping[str, Sequence[str]]) -> list[str]:
     """What stands before each event's line; events in the log's order with their causes before."""
-    track = _Rails()
-    rows = [_row(track, id_, causes[id_]) for id_ in reversed([*causes])]
+    waiting: list[str | None] = []
+    rows = [_row(waiting, id_, causes[id_]) for id_ in reversed([*causes])]
     return rows[::-1]
 
 
-def _row(track: _Rails, id_: str, causes: Sequence[str]) -> str:
-    own, *ending = track.taken_by(id_)
-    for at in (own, *ending):
-        track.waiting[at] = None
-    joined = [track.waiting.index(cause) for cause in causes if cause in track.waiting]
+def _row(waiting: list[str | None], id_: str, causes: Sequence[str]) -> str:
+    own = waiting.index(id_) if id_ in waiting else _free(waiting)
+    waiting[own] = None
+    joined = [waiting.index(cause) for cause in causes if cause in waiting]
     opened: list[int] = []
-    for cause in (cause for cause in causes if cause not in track.waiting):
-        at = track.free(but=ending) if opened else own
-        track.waiting[at] = cause
+    for cause in (cause for cause in causes if cause not in waiting):
+        at = _free(waiting) if opened else own
+        waiting[at] = cause
         opened.append(at)
-    return _drawn(track, own, ending, joined, opened[1:])
+    return _drawn(waiting, own, joined, opened[1:])
 
 
-def _drawn(track: _Rails, own: int, ending: list[int], joined: list[int], opened: list[int]) -> str:
-    """Turned round: what ended on the way back begins here, and the other way about."""
-    marks = dict.fromkeys(ending, "╮") | {at: "╯" if at > own else "╰" for at in opened}
+def _free(waiting: list[str | None]) -> int:
+    """A place for another rail."""
+    if None not in waiting:
+        waiting.append(None)
+    return waiting.index(None)
+
+
+def _drawn(
+    waiting: Sequence[str | None], own: int, joined: Sequence[int], opened: Sequence[int]
+) -> str:
+    marks = {at: "╯" if at > own else "╰" for at in opened}
     marks |= {at: "┤" if at > own else "├" for at in joined}
-    reach = [own, *marks]
+    first, last = min(own, *marks, own), max(own, *marks, own)
     cells = []
-    for at, waits in enumerate(track.waiting):
-        inside = min(reach) <= at < max(reach)
-        mark = DOT if at == own else marks.get(at)
-        if mark is None:
-            between = min(reach) < at < max(reach)
-            mark = ("┼" if between else "│") if waits else ("─" if between else " ")
-        cells.append(mark + ("─" if inside else " "))
-    return "".join(cells[:MAX_RAILS]).rstrip()
+    for at, waits in enumerate(waiting):
+        between = first < at < last
+        mark = ("┼" if between else "│") if waits else ("─" if between else " ")
+        mark = DOT if at == own else marks.get(at, mark)
+        cells.append(mark + ("─" if first <= at < last else " "))
+    return "".join(cells)[:MAX_RAILS].rstrip()

@@ -234,8 +234,8 @@ class _Fold:
                 message.traceparent,
             )
         )
-        # The first with its id in the space is the one that a cause means.
-        self._known.new_causes.setdefault((message.space, id_), Cause(place, depth))
+        if self._known.add((message.space, id_), Cause(place, depth)):
+            self._batch.twins.append(id_)
         for cause in causes if len(causes) < 2 else dict.fromkeys(causes):
             self._batch.edges.append((cause, head.agent_id, index))
         if not is_closed:

@@ -127,6 +127,13 @@ class Known:
         if known is None or cause.place < known.place:
             self.causes[key] = cause
 
+    def add(self, key: tuple[str, UUID], cause: Cause) -> bool:
+        """Learn of an event that the batch itself adds; whether another agent has its id too."""
+        is_twin = self.cause(key) is not None
+        # The first with its id in the space is the one that a cause means.
+        self.new_causes.setdefault(key, cause)
+        return is_twin
+
     def cause(self, key: tuple[str, UUID]) -> Cause | None:
         """Where the event with an id in a space stands."""
         found = self.new_causes.get(key)
@@ -185,6 +192,7 @@ class Batch:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     versions: list[tuple[Any, ...]] = field(default_factory=list)
     edges: list[tuple[UUID, int, int]] = field(default_factory=list)
+    twins: list[UUID] = field(default_factory=list)
     open_causes: list[tuple[int, int, int, int]] = field(default_factory=list)
     taints: list[tuple[int, int, int, int]] = field(default_factory=list)
     paths: list[tuple[int, int, str]] = field(default_factory=list)

@@ -21,7 +21,7 @@ async def events_list(reading: Reading, request: EventsListRequest) -> Json:
         request.limit,
     )
     return {
-        "events": [spelling.event(row) for row in page],
+        "events": [spelling.listed_event(row) for row in page],
         "cursor": cursors.spell(request, page[-1].event_index) if more else None,
         "horizon": spelling.horizon(stretch.timeline),
     }

@@ -10,7 +10,7 @@ from stratoscope.store.fields import Written
 from stratoscope.store.holds import HeldAgent
 from stratoscope.store.sessions import SessionPlace
 from stratoscope.store.states import Standing
-from stratoscope.store.timelines import EventRow, Timeline
+from stratoscope.store.timelines import EventRow, Timeline, TracedRow
 from stratoscope_contracts.words import render_time
 
 Json = dict[str, Any]
@@ -83,11 +83,34 @@ def event(row: EventRow) -> Json:
 
 
 def _left_to_orjson(moment: datetime) -> datetime | str:
-    """A time as it is, where a reply spells it as `render_time` does, which takes ten times as long.
+    """A time as it is, where a reply spells it as `render_time` does, in a tenth of the time.
 
     It leaves out decimals that are all zero.
     """
     return moment if moment.microsecond else render_time(moment)
+
+
+def listed_event(row: EventRow | TracedRow) -> Json:
+    """Event, its times left to orjson: for replies that hold thousands, in half the time."""
+    occurred_at, clock = row.occurred_at, row.clock
+    return {
+        "id": str(row.id),
+        "type": row.type,
+        "occurred_at": _left_to_orjson(occurred_at or clock),
+        "data": orjson.Fragment(row.data),
+        "metadata": stored(row.metadata),
+        "causes": [str(cause) for cause in row.causes or ()],
+        "patch": stored(row.patch, "[]"),
+        "agent": row.agent,
+        "event_index": row.event_index,
+        "stream_seq": row.stream_seq,
+        "ordinal": row.ordinal,
+        "recorded_at": _left_to_orjson(row.recorded_at),
+        # Without a time of its own it occurred at the clock.
+        "late": occurred_at is not None and is_late(occurred_at, clock),
+        "clamped": occurred_at is not None and is_clamped(occurred_at, clock),
+        "depth": row.depth,
+    }
 
 
 def written(agent_name: str, place: Written) -> Json:

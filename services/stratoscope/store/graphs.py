@@ -8,12 +8,10 @@ import asyncpg
 
 from stratoscope.domain.causality.nodes import Place
 from stratoscope.domain.causality.past import Stretch
-from stratoscope.store.causes import Ancestors, neighbourhood
+from stratoscope.store.causes import Neighbourhood, Read, neighbourhood
 from stratoscope.store.sql import queries
 
 _SQL = queries("graphs")
-_CAUSES = queries("causes")
-_PREFETCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +34,10 @@ class Graphs:
         row = await self._session.fetchrow(_SQL["placed"], space, event_id)
         return None if row is None else _placed(row)
 
-    async def effects(self, space: str, event_id: UUID, limit: int, seconds: float) -> Ancestors:
-        """An event and what it led to, the nearest `limit`; TimeoutError after `seconds`."""
-        rows = await self._session.fetch(
-            _SQL["effects_within"], space, event_id, limit, timeout=seconds
-        )
-        return neighbourhood(rows)
-
-    async def causes_until(
-        self, space: str, event_id: UUID, wanted: UUID, limit: int, seconds: float
-    ) -> Ancestors:
-        """An event and what led to it, nearest first, until one is met or `limit` are read.
-
-        Raises TimeoutError where a thousand of them take longer than `seconds`.
-        """
-        rows: list[asyncpg.Record] = []
-        async with self._session.transaction(readonly=True):
-            cursor = await self._session.cursor(
-                _CAUSES["ancestors"], space, event_id, limit, timeout=seconds
-            )
-            while more := await cursor.fetch(_PREFETCH, timeout=seconds):
-                rows += more
-                if any(row["id"] == wanted for row in more):
-                    break
-        return neighbourhood(rows)
+    async def effects(self, space: str, event_id: UUID, limit: int) -> Neighbourhood:
+        """An event and what it led to, the nearest `limit`."""
+        rows = await self._session.fetch(_SQL["effects_within"], space, event_id, limit)
+        return neighbourhood([Read(*row) for row in rows])
 
     async def effects_page(
         self, space: str, cause: UUID, behind: Place, limit: int
@@ -76,9 +54,9 @@ class Graphs:
         recorded = {str(row["id"]) for row in rows}
         return [id for id in ids if id not in recorded]
 
-    async def oldest_led_back(self, space: str, seconds: float) -> Place | None:
+    async def oldest_led_back(self, space: str) -> Place | None:
         """The first place that a late cause leads to; None where there is no late cause."""
-        row = await self._session.fetchrow(_SQL["oldest_led_back"], space, timeout=seconds)
+        row = await self._session.fetchrow(_SQL["oldest_led_back"], space)
         return None if row is None else (row["stream_seq"], row["ordinal"])
 
     async def newest_of(self, stretch: Stretch, limit: int) -> Placed | None:
@@ -89,12 +67,9 @@ class Graphs:
         return None if row is None else _placed(row)
 
     async def foreign_causes(
-        self, space: str, stretch: Stretch, since: Place, seconds: float
+        self, space: str, stretch: Stretch, since: Place
     ) -> Sequence[tuple[int, int]]:
-        """The last cause of a stretch in each other agent, from a place on.
-
-        Raises TimeoutError after `seconds`.
-        """
+        """The last cause of a stretch in each other agent, from a place on."""
         rows = await self._session.fetch(
             _SQL["foreign_causes"],
             space,
@@ -102,7 +77,6 @@ class Graphs:
             stretch.after,
             stretch.upto,
             *since,
-            timeout=seconds,
         )
         return [(row["agent_id"], row["event_index"]) for row in rows]
 

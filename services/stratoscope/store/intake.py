@@ -122,6 +122,11 @@ class IntakeReader:
         last: int = await self._pool.fetchval(_SQL["last_verdict"])
         return last
 
+    async def is_empty(self) -> bool:
+        """Whether there is no record yet."""
+        empty: bool = await self._pool.fetchval(_SQL["is_empty"])
+        return empty
+
     async def known_events(self, ids: Collection[UUID], known: Known) -> None:
         """Tell `known` which events have these ids, of whatever agent, and where they stand."""
         if not ids:
@@ -190,6 +195,8 @@ class IntakeWriter:
         for table, columns, rows in tables:
             if rows:
                 await self._session.copy_records_to_table(table, records=rows, columns=columns)
+        if batch.twins:
+            await self._session.execute(_SQL["twins"], batch.twins)
 
 
 def _nowhere(_: str) -> None:

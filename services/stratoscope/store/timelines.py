@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -55,10 +56,29 @@ class Timeline:
         return self.events - max(self.first_position, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """An event as it is stored; JSON is text, `occurred_at` is None where it is the clock."""
 
+    event_index: int
+    stream_seq: int
+    ordinal: int
+    clock: datetime
+    recorded_at: datetime
+    occurred_at: datetime | None
+    id: UUID
+    type: str
+    agent: str
+    depth: int | None
+    data: str
+    metadata: str | None
+    causes: Sequence[UUID] | None
+    patch: str | None
+
+
+class TracedRow(NamedTuple):
+    """An event as a walk along causes reads it whole: with its agent's number."""
+
+    agent_id: int
     event_index: int
     stream_seq: int
     ordinal: int
@@ -142,7 +162,7 @@ class Timelines:
         agents = [agent_id for agent_id, _ in places]
         indexes = [event_index for _, event_index in places]
         rows = await self._session.fetch(_SQL["events"], agents, indexes)
-        return [EventRow(*row) for row in rows]
+        return [EventRow._make(row) for row in rows]
 
     async def page_between(
         self,

@@ -73,9 +73,9 @@ async def test_a_chain_of_thousands_is_whole(ask, recorded):
 
 
 async def test_more_causes_than_are_followed_is_over_budget(ask, recorded, monkeypatch):
-    roots = [event() for _ in range(20)]
-    effect = event(causes=[root["id"] for root in roots])
-    await recorded.add("a", *roots, effect)
+    *roots, late = (event() for _ in range(20))
+    effect = event(causes=[root["id"] for root in (*roots, late)])
+    await recorded.add("a", *roots, effect, late)
     monkeypatch.setattr(walking, "MAX_NODES", 20)
     with pytest.raises(OverBudget) as refused:
         await chain(ask, effect)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stratoscope.domain.causality.chains import cycles
-from stratoscope.domain.causality.nodes import Edge, Node, is_late, known_causes
+from stratoscope.domain.causality.nodes import Edge, Node, has_late, is_late, known_causes
 
 Neighbours = Callable[[str], Iterable[str]]
 
@@ -53,6 +53,8 @@ def graph_of(nodes: Mapping[str, Node]) -> Graph:
 
 def closing_edges(nodes: Mapping[str, Node]) -> list[Edge]:
     """The late edges that lie on a cycle, in the order of places."""
+    if not has_late(nodes):
+        return []
     return [
         (cause, id) for cause, id in cycles(nodes) if is_late(nodes[id].place, nodes[cause].place)
     ]

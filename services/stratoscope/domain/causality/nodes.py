@@ -31,6 +31,15 @@ def depth(early_causes: Iterable[int]) -> int:
     return 1 + max(early_causes, default=0)
 
 
+def has_late(nodes: Mapping[str, Node]) -> bool:
+    """Whether any edge between these events is late."""
+    return any(
+        cause in nodes and is_late(node.place, nodes[cause].place)
+        for node in nodes.values()
+        for cause in node.causes
+    )
+
+
 def known_causes(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     """Each event's causes among those at hand, each once."""
     return {

@@ -9,7 +9,7 @@ from stratoscope.navigator.causality import walking
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
-from stratoscope.store.causes import Ancestors
+from stratoscope.store.causes import Neighbourhood
 from stratoscope.store.graphs import Graphs, Placed
 from stratoscope_contracts.causes import CausalityEffectsRequest
 
@@ -59,7 +59,7 @@ async def _within(
     return reached[start : start + request.limit + 1]
 
 
-def _reached(found: Ancestors, event_id: str, max_depth: int) -> list[Placed]:
+def _reached(found: Neighbourhood, event_id: str, max_depth: int) -> list[Placed]:
     """What is at most so many steps away, in the order of the log."""
     onward = effects_of(found.nodes)
     steps = levels(event_id, onward.__getitem__)

@@ -6,16 +6,18 @@ from typing import Final, assert_never
 from stratoscope.domain.causality.drawing import Drawing, Label, dot, mermaid
 from stratoscope.domain.causality.graphs import Graph, Nearest, graph_of, nearest
 from stratoscope.domain.causality.nodes import Node
+from stratoscope.navigator import spelling
 from stratoscope.navigator.causality import walking
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
-from stratoscope.store.causes import Ancestors, Causes
+from stratoscope.store.causes import Causes, Neighbourhood
 from stratoscope.store.graphs import Graphs
+from stratoscope.store.timelines import EventRow
 from stratoscope_contracts.causes import CausalityGraphRequest, GraphFormat
-from stratoscope_contracts.words import KnownType
+from stratoscope_contracts.words import KnownType, render_time
 
-_NOTHING: Final = Ancestors({}, {})
+_NOTHING: Final = Neighbourhood({}, {})
 _KEYS: Final = ("nodes", "edges", "late", "cycles", "missing", "text")
 
 
@@ -25,16 +27,18 @@ async def graph(reading: Reading, request: CausalityGraphRequest) -> Json:
     work = (len(causes.nodes) + len(effects.nodes)) * walking.NODE_BYTES
     near, found = await work_on(work, _around, request, causes, effects)
     places = causes.places | effects.places
-    events = await walking.events(reading, [places[id_] for id_ in found.ids])
+    rows = await walking.rows_at(reading, [places[id_] for id_ in found.ids])
     outside = dict.fromkeys(cause for cause, _ in found.outside)
     missing = await Graphs(reading.session).missing(reading.space, list(outside))
-    answered = _told(request, found, events, missing)
+    answered = _told(request, found, rows, missing)
     return dict.fromkeys(_KEYS) | answered | {"truncated": near.truncated}
 
 
-async def _read(reading: Reading, request: CausalityGraphRequest) -> tuple[Ancestors, Ancestors]:
+async def _read(
+    reading: Reading, request: CausalityGraphRequest
+) -> tuple[Neighbourhood, Neighbourhood]:
     """Both sides of the event, as far as they are asked for."""
-    scope = (reading.space, request.event_id, request.max_nodes + 1, walking.SECONDS)
+    scope = (reading.space, request.event_id, request.max_nodes + 1)
     causes = effects = _NOTHING
     if request.direction != "effects":
         causes = await walking.in_time(Causes(reading.session).ancestors(*scope))
@@ -46,7 +50,7 @@ async def _read(reading: Reading, request: CausalityGraphRequest) -> tuple[Ances
 
 
 def _around(
-    request: CausalityGraphRequest, causes: Ancestors, effects: Ancestors
+    request: CausalityGraphRequest, causes: Neighbourhood, effects: Neighbourhood
 ) -> tuple[Nearest, Graph]:
     own: dict[str, Node] = {}
     near = nearest(
@@ -60,17 +64,17 @@ def _around(
 
 
 def _told(
-    request: CausalityGraphRequest, found: Graph, events: Sequence[Json], missing: list[str]
+    request: CausalityGraphRequest, found: Graph, rows: Sequence[EventRow], missing: list[str]
 ) -> Json:
     if request.format == "json":
         return {
-            "nodes": events,
+            "nodes": [spelling.listed_event(row) for row in rows],
             "edges": found.edges,
             "late": found.late,
             "cycles": found.cycles,
             "missing": missing,
         }
-    labels = {event["id"]: _label(event) for event in events}
+    labels = {str(row.id): _label(row) for row in rows}
     drawing = Drawing(found, labels, str(request.event_id), missing)
     return {"text": _drawn(request.format, drawing)}
 
@@ -87,6 +91,6 @@ def _drawn(format_: GraphFormat, drawing: Drawing) -> str:
             assert_never(format_)
 
 
-def _label(event: Json) -> Label:
-    lines = (f"{event['type']} #{event['event_index']}", event["occurred_at"])
-    return Label(event["agent"], lines, event["type"] == KnownType.ERROR_OCCURRED)
+def _label(row: EventRow) -> Label:
+    lines = (f"{row.type} #{row.event_index}", render_time(row.occurred_at or row.clock))
+    return Label(row.agent, lines, row.type == KnownType.ERROR_OCCURRED)

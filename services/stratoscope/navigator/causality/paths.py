@@ -5,7 +5,7 @@ from stratoscope.navigator.causality import walking
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
-from stratoscope.store.graphs import Graphs
+from stratoscope.store.causes import Causes
 from stratoscope_contracts.causes import CausalityPathRequest
 from stratoscope_contracts.errors import OverBudget
 
@@ -14,8 +14,8 @@ async def path(reading: Reading, request: CausalityPathRequest) -> Json:
     """The shortest path from a cause to its effect, both included; or null."""
     await walking.placed(reading, request.from_)
     found = await walking.in_time(
-        Graphs(reading.session).causes_until(
-            reading.space, request.to, request.from_, walking.MAX_NODES + 1, walking.SECONDS
+        Causes(reading.session).ancestors(
+            reading.space, request.to, walking.MAX_NODES + 1, until=request.from_
         )
     )
     await walking.check_found(reading, found, request.to)

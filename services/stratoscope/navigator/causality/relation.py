@@ -8,7 +8,6 @@ they lead to is the bound.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import monotonic
 
 from stratoscope.domain.causality.nodes import Place
 from stratoscope.domain.causality.past import Past, Stretch
@@ -17,7 +16,6 @@ from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.graphs import Graphs, Placed
 from stratoscope_contracts.causes import CausalityRelationRequest, RelationName
-from stratoscope_contracts.errors import OverBudget
 
 _PAGE = 5_000
 
@@ -26,7 +24,7 @@ async def relation(reading: Reading, request: CausalityRelationRequest) -> Json:
     """`before`, `after`, `concurrent` or `same`."""
     a = await walking.placed(reading, request.a)
     b = await walking.placed(reading, request.b)
-    return {"relation": await _relation(reading, a, b)}
+    return {"relation": await walking.in_time(_relation(reading, a, b))}
 
 
 async def _relation(reading: Reading, a: Placed, b: Placed) -> RelationName:
@@ -36,7 +34,7 @@ async def _relation(reading: Reading, a: Placed, b: Placed) -> RelationName:
         return "before" if a.event_index < b.event_index else "after"
     earlier, later = (a, b) if a.place < b.place else (b, a)
     graphs = Graphs(reading.session)
-    led_back = await walking.in_time(graphs.oldest_led_back(reading.space, walking.SECONDS))
+    led_back = await graphs.oldest_led_back(reading.space)
     search = _Search(reading.space, graphs, min(earlier.place, led_back or earlier.place))
     if await search.leads(earlier, later):
         return "before" if earlier is a else "after"
@@ -45,30 +43,23 @@ async def _relation(reading: Reading, a: Placed, b: Placed) -> RelationName:
     return "concurrent"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Search:
     """A way back from one event to another, no further back in the log than a place."""
 
     space: str
     graphs: Graphs
     bound: Place
-    passed: int = 0
 
     async def leads(self, first: Placed, then: Placed) -> bool:
         """Whether one event happened before another."""
-        deadline = monotonic() + walking.SECONDS
         past = Past()
         past.reach(then.agent_id, then.event_index)
         while stretches := past.next_stretches():
             for stretch in stretches:
-                past.reach_all(await walking.in_time(self._causes(past, stretch)))
+                past.reach_all(await self._causes(past, stretch))
                 if past.holds(first.agent_id, first.event_index):
                     return True
-                if monotonic() > deadline:
-                    raise OverBudget(
-                        f"the causes could not be followed within {walking.SECONDS:g} s",
-                        {"events": self.passed},
-                    )
         return False
 
     async def _causes(self, past: Past, stretch: Stretch) -> Sequence[tuple[int, int]]:
@@ -78,6 +69,5 @@ class _Search:
             past.passed(stretch, stretch.after)
             return ()
         page = Stretch(stretch.agent_id, start.event_index - 1, stretch.upto)
-        self.passed += page.upto - page.after
         past.passed(stretch, page.after if start.place >= self.bound else stretch.after)
-        return await self.graphs.foreign_causes(self.space, page, self.bound, walking.SECONDS)
+        return await self.graphs.foreign_causes(self.space, page, self.bound)

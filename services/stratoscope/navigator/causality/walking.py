@@ -1,5 +1,6 @@
 """What every walk along causes is held to, and how its events are told."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
@@ -7,8 +8,9 @@ from uuid import UUID
 from stratoscope.navigator import spelling
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
-from stratoscope.store.causes import Ancestors
+from stratoscope.store.causes import Neighbourhood
 from stratoscope.store.graphs import Graphs, Placed
+from stratoscope.store.timelines import EventRow
 from stratoscope_contracts.errors import EventNotFound, OverBudget
 
 MAX_NODES: Final = 100_000
@@ -23,7 +25,8 @@ Walked = TypeVar("Walked")
 async def in_time(walk: Awaitable[Walked]) -> Walked:
     """What a walk finds; OverBudget where it takes too long."""
     try:
-        return await walk
+        async with asyncio.timeout(SECONDS):
+            return await walk
     except TimeoutError as error:
         raise OverBudget(
             f"the causes could not be followed within {SECONDS:g} s", {"seconds": SECONDS}
@@ -33,11 +36,11 @@ async def in_time(walk: Awaitable[Walked]) -> Walked:
 async def all_around(
     reading: Reading,
     event_id: UUID,
-    walk: Callable[[str, UUID, int, float], Awaitable[Ancestors]],
+    walk: Callable[[str, UUID, int], Awaitable[Neighbourhood]],
     what: str,
-) -> Ancestors:
+) -> Neighbourhood:
     """Everything on one side of an event. Raises EventNotFound, and OverBudget for too many."""
-    found = await in_time(walk(reading.space, event_id, MAX_NODES + 1, SECONDS))
+    found = await in_time(walk(reading.space, event_id, MAX_NODES + 1))
     await check_found(reading, found, event_id)
     if len(found.nodes) > MAX_NODES:
         raise OverBudget(f"more than {MAX_NODES} events {what}", {"nodes": len(found.nodes)})
@@ -52,7 +55,7 @@ async def placed(reading: Reading, event_id: UUID) -> Placed:
     return found
 
 
-async def check_found(reading: Reading, found: Ancestors, event_id: UUID) -> None:
+async def check_found(reading: Reading, found: Neighbourhood, event_id: UUID) -> None:
     """Raise EventNotFound where a walk did not find what it starts from."""
     if str(event_id) not in found.nodes:
         raise await _not_found(reading, event_id)
@@ -65,17 +68,26 @@ async def _not_found(reading: Reading, event_id: UUID) -> EventNotFound:
     )
 
 
-async def events(reading: Reading, places: Sequence[tuple[int, int]]) -> list[Json]:
+async def rows_at(reading: Reading, places: Sequence[tuple[int, int]]) -> list[EventRow]:
     """Events by agent and index, so long as they fit into memory: a walk has no pages."""
-    spelled: list[Json] = []
+    found: list[EventRow] = []
     size = 0
     for start in range(0, len(places), _PAGE):
         rows = await reading.timelines.events(places[start : start + _PAGE])
         size += sum(len(row.data) for row in rows)
-        spelled += [spelling.event(row) for row in rows]
-        if size > _REPLY_BYTES:
-            raise OverBudget(
-                f"the events hold more than {_REPLY_BYTES >> 20} MiB",
-                {"events": len(spelled), "of": len(places)},
-            )
-    return spelled
+        check_size(size, start + len(rows))
+        found += rows
+    return found
+
+
+async def events(reading: Reading, places: Sequence[tuple[int, int]]) -> list[Json]:
+    """The same, as they are replied."""
+    return [spelling.listed_event(row) for row in await rows_at(reading, places)]
+
+
+def check_size(size: int, events: int) -> None:
+    """Raise OverBudget where so many events hold more than a reply may."""
+    if size > _REPLY_BYTES:
+        raise OverBudget(
+            f"the first {events} events hold more than {_REPLY_BYTES >> 20} MiB", {"events": events}
+        )

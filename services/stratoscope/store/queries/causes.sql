@@ -1,31 +1,35 @@
--- Following causes.
+-- Following causes back, a block of a timeline at a time: what led to an event mostly stands close
+-- before it, in its own agent or in a few others.
 
--- name: ancestors
--- An event and everything that led to it, late causes too; of several events with one id in the
--- space the lowest place is meant. A set, so a cycle ends the walk; read no further than the limit.
--- `offset 0` has ids looked up first, whatever the planner believes of the space.
-with recursive ancestor as (
-    (
-        select event.id, event.agent_id, event.event_index, event.stream_seq, event.ordinal,
-               event.depth, event.causes
-        from (select * from event where id = $2 offset 0) as event
-        join agent using (agent_id)
-        where agent.space = $1
-        order by event.stream_seq, event.ordinal
-        limit 1
-    )
-    union
-    select cause.*
-    from ancestor
-    cross join lateral unnest(ancestor.causes) as named(id)
-    cross join lateral (
-        select event.id, event.agent_id, event.event_index, event.stream_seq, event.ordinal,
-               event.depth, event.causes
-        from (select * from event where id = named.id offset 0) as event
-        join agent using (agent_id)
-        where agent.space = $1
-        order by event.stream_seq, event.ordinal
-        limit 1
-    ) as cause
-)
-select * from ancestor limit $3
+-- name: located
+-- Where events with these ids stand; of several with one id in the space the one that stands first
+-- in the log. `offset 0` has ids looked up first, whatever the planner believes of the space.
+select distinct on (event.id) event.id, event.agent_id, event.event_index
+from unnest($2::uuid[]) as asked(id)
+cross join lateral (select * from event where event.id = asked.id offset 0) as event
+join agent using (agent_id)
+where agent.space = $1 and event.event_index >= agent.first_position
+order by event.id, event.stream_seq, event.ordinal
+
+-- name: blocks
+-- Stretches of timelines, each after one index, up to and with another. An event whose id another
+-- agent has too is left out, unless it was looked up ($4): it may not be the one that is meant.
+select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.depth, event.id,
+       event.causes
+from unnest($1::integer[], $2::bigint[], $3::bigint[]) as asked(agent_id, after, upto)
+join agent using (agent_id)
+join event on event.agent_id = asked.agent_id and event.event_index > asked.after
+    and event.event_index <= asked.upto and event.event_index >= agent.first_position
+where event.id = any($4::uuid[]) or not exists (select from twin where twin.id = event.id)
+
+-- name: whole_blocks
+-- The same with all that an event says.
+select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.clock,
+       event.recorded_at, event.occurred_at, event.id, event_type.name as type,
+       agent.name as agent, event.depth, event.data, event.metadata, event.causes, event.patch
+from unnest($1::integer[], $2::bigint[], $3::bigint[]) as asked(agent_id, after, upto)
+join agent using (agent_id)
+join event on event.agent_id = asked.agent_id and event.event_index > asked.after
+    and event.event_index <= asked.upto and event.event_index >= agent.first_position
+join event_type using (type_id)
+where event.id = any($4::uuid[]) or not exists (select from twin where twin.id = event.id)

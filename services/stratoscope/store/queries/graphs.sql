@@ -14,8 +14,8 @@ limit 1
 -- so a cycle ends the walk; read no further than the limit.
 with recursive effect as (
     (
-        select event.id, event.agent_id, event.event_index, event.stream_seq, event.ordinal,
-               event.depth, event.causes
+        select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.depth,
+               event.id, event.causes
         from (select * from event where id = $2 offset 0) as event
         join agent using (agent_id)
         where agent.space = $1 and event.event_index >= agent.first_position
@@ -23,8 +23,8 @@ with recursive effect as (
         limit 1
     )
     union
-    select event.id, event.agent_id, event.event_index, event.stream_seq, event.ordinal,
-           event.depth, event.causes
+    select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.depth,
+           event.id, event.causes
     from effect
     join edge on edge.cause = effect.id
     join event on event.agent_id = edge.agent_id and event.event_index = edge.event_index

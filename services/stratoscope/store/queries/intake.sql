@@ -58,6 +58,9 @@ cross join lateral (
     select agent_id, stream_seq, ordinal, depth from event where event.id = asked.id offset 0
 ) as found
 
+-- name: is_empty
+select not exists (select from event) and not exists (select from state_version)
+
 -- name: known_snapshots
 select asked.agent_id, asked.id
 from unnest($1::integer[], $2::uuid[]) as asked(agent_id, id)
