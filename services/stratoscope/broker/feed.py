@@ -8,6 +8,7 @@ may be lost, and whoever needs to be sure reads the database.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -74,7 +75,7 @@ class Committed:
 
 def encode(message: Projected | Watched | Committed) -> bytes:
     """The body of a message."""
-    return orjson.dumps(message, option=orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(message, default=_spelled, option=orjson.OPT_NON_STR_KEYS)
 
 
 def decode(body: bytes) -> Projected | None:
@@ -118,3 +119,10 @@ def decode_committed(body: bytes) -> Committed | None:
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _spelled(value: object) -> str:
+    # Ids that come from the database are of a class that is derived from this one.
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} can't be told")
