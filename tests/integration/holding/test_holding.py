@@ -160,6 +160,51 @@ async def test_an_exact_gate_opens_once_what_was_recorded_is_seen(
     assert (await stand.listed("exact"))["events"] == 1
 
 
+async def test_nothing_runs_past_a_breakpoint_at_an_exact_gate(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    name, session = "exactly", await _session(stand, "exactly")
+    made = await stand.ask(
+        "breakpoint.create",
+        agent=name,
+        session=session,
+        condition={"kind": "at_event_index", "index": 5},
+        action="pause",
+    )
+    async with walking(strato, name, exact=True) as walker:
+        await walker.reaches(6)
+        listed = await stand.until_waiting(name)
+        assert listed["held_by"] == [made["breakpoint"]["id"]]
+        assert await walker.stands() == 6
+        await stand.ask("agent.step", agent=name, events=2)
+        await walker.reaches(8)
+        assert await walker.stands() == 8
+        # The operator's session takes the breakpoint's hold along.
+        await stand.ask("session.start", id=session)
+        await stand.ask("session.complete", id=session)
+        await walker.goes_on()
+
+
+async def test_a_quick_gate_hears_of_a_breakpoint(
+    stand: Stand, strato: stratoscope.Recorder
+) -> None:
+    condition = {"kind": "on_event_type", "type": "action_execution"}
+    async with walking(strato, "quickly") as walker:
+        await walker.goes_on()
+        made = await stand.ask(
+            "breakpoint.create",
+            agent="quickly",
+            condition=condition,
+            action="pause",
+            hit={"once": True},
+        )
+        listed = await stand.until_waiting("quickly")
+        assert listed["held_by"] == [made["breakpoint"]["id"]]
+        await walker.stands()
+        await stand.ask("agent.resume", agent="quickly")
+        await walker.goes_on()
+
+
 async def test_gates_cost_next_to_nothing(stand: Stand, strato: stratoscope.Recorder) -> None:
     agent = strato.agent("fast")
     await agent.gate()

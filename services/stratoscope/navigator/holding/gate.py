@@ -25,11 +25,10 @@ from stratoscope.domain.holding import AtGate, Go, GoFor, Held, Verdict, verdict
 from stratoscope.navigator.answering import Outgoing, as_told
 from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
 from stratoscope.navigator.spelling import Json, spelled
-from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.holds import Holds
 from stratoscope_contracts.control import GateRequest
 from stratoscope_contracts.errors import BadRequest, OverBudget, field_errors
-from stratoscope_contracts.subjects import ROOT, AgentRoom, parse, partition_of
+from stratoscope_contracts.subjects import ROOT, AgentRoom, parse
 from stratoscope_contracts.words import NAVIGATOR_QUEUE
 
 _GATES: Final = f"{ROOT}.*.gate.*"
@@ -52,17 +51,6 @@ class Watched(Protocol):
         Their holds are committed by then. Raises NotProjectedYet after `within` seconds.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Projected:
-    """Where no breakpoint is watched, a record is seen once it is projected."""
-
-    waiting: Waiting
-
-    async def seen(self, space: str, agent: str, stream_seq: int, within: float) -> None:
-        """Return once the agent's partition has passed a message."""
-        await self.waiting.until({partition_of(space, agent)}, stream_seq, within)
 
 
 def _now() -> datetime:
