@@ -1,5 +1,6 @@
 """A real broker and a real database for every test that asks for one."""
 
+import asyncio
 import shutil
 import signal
 import tempfile
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from stratoscope.store.migration import migrate
 from support import stack
+from support.forking import Forking
 from support.leaks import end_leaked, mark_run
 
 # A run in the background, or under nohup, ignores these, and so would every process that a test
@@ -72,6 +75,29 @@ def shared_postgres(backend: str) -> Iterator[stack.PostgresServer]:
         server.close()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forking]:
+    """The process that commands are forked from."""
+    process = Forking()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def migrated(shared_postgres: stack.PostgresServer) -> Iterator[str]:
+    """The name of a database that is migrated and never written to, to be copied."""
+    with stack.new_database(shared_postgres) as dsn:
+        asyncio.run(migrate(dsn))
+        yield dsn.rpartition("/")[2].partition("?")[0]
+
+
+@pytest.fixture
+def projection_dsn(shared_postgres: stack.PostgresServer, migrated: str) -> Iterator[str]:
+    """A database of the test's own that is migrated and empty: half the time of an empty one."""
+    with stack.new_database(shared_postgres, migrated) as dsn:
+        yield dsn
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from stratoscope.broker.connection import connect
 from stratoscope.client import Navigator
 from stratoscope_contracts.looking import AgentsListRequest
 from stratoscope_contracts.words import STREAM_RECORD
+from support.forking import Forking
 
 BIGGEST = 2**64 - 1
 PROGRAM = (sys.executable, "-m", "stratoscope.cli.app")
@@ -22,20 +23,14 @@ class Commands:
     """The commands, on one running stack."""
 
     url: str
+    forking: Forking
 
     def run(
         self, *arguments: str, given: str | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """What a command prints and ends with."""
-        return subprocess.run(
-            [*PROGRAM, *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"STRATO_NATS_URL": self.url, "COLUMNS": "100"} | environment,
-            timeout=30,
-            check=False,
-        )
+        named = {"STRATO_NATS_URL": self.url, "COLUMNS": "100"}
+        return self.forking.run(arguments, os.environ | named | environment, given)
 
     def json(self, *arguments: str) -> Any:
         """The document that a command prints."""

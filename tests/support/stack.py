@@ -78,10 +78,10 @@ def new_postgres(kind: str, folder: Path) -> PostgresServer:
 
 
 @contextmanager
-def new_database(server: PostgresServer) -> Iterator[str]:
-    """The DSN of a database with nothing in it, dropped at the end, whoever still holds it."""
+def new_database(server: PostgresServer, template: str = "template0") -> Iterator[str]:
+    """The DSN of a database with nothing in it but the template's, dropped at the end."""
     name = f"test_{secrets.token_hex(6)}"
-    run_sql(server, f"CREATE DATABASE {name} TEMPLATE template0")
+    run_sql(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield server.dsn(name)
     finally:

@@ -15,11 +15,12 @@ import pytest
 
 from stratoscope.embedded.ports import free_port
 from support.commands import PROGRAM, Commands, Explorer, history
+from support.forking import Forking
 from support.leaks import MARK
 
 
 @pytest.fixture(scope="session")
-def commands() -> Iterator[Commands]:
+def commands(forking: Forking) -> Iterator[Commands]:
     """One `stratoscope up` for all tests of the commands; each uses an agent of its own."""
     data = Path(tempfile.mkdtemp(prefix="stratoscope-"))
     # Settings of the person who runs the tests are not these servers'; the mark of the run is.
@@ -34,7 +35,7 @@ def commands() -> Iterator[Commands]:
     )
     try:
         assert up.stdout is not None
-        yield Commands(json.loads(up.stdout.readline())["nats"])
+        yield Commands(json.loads(up.stdout.readline())["nats"], forking)
     finally:
         up.send_signal(SIGTERM)
         up.communicate(timeout=30)

@@ -13,11 +13,12 @@ import pytest
 
 from stratoscope.embedded.ports import free_port
 from support.commands import PROGRAM, Commands
+from support.forking import Forking
 from support.leaks import MARK
 
 
 @pytest.fixture(scope="session")
-def up() -> Iterator[Commands]:
+def up(forking: Forking) -> Iterator[Commands]:
     """`stratoscope up`, off the well-known port, which may be somebody's."""
     data = Path(tempfile.mkdtemp(prefix="stratoscope-"))
     alone = {key: value for key, value in os.environ.items() if not key.startswith("STRATO_")}
@@ -30,7 +31,7 @@ def up() -> Iterator[Commands]:
     )
     try:
         assert process.stdout is not None
-        yield Commands(json.loads(process.stdout.readline())["nats"])
+        yield Commands(json.loads(process.stdout.readline())["nats"], forking)
     finally:
         process.send_signal(SIGTERM)
         process.communicate(timeout=30)

@@ -45,9 +45,9 @@ class Asker:
 
 
 @pytest.fixture
-async def recorded(postgres_dsn: str) -> AsyncIterator[Recorded]:
+async def recorded(projection_dsn: str) -> AsyncIterator[Recorded]:
     """A projection to record into."""
-    async with recorded_in(postgres_dsn) as found:
+    async with recorded_in(projection_dsn) as found:
         yield found
 
 

@@ -69,9 +69,9 @@ class Kept:
 
 
 @pytest.fixture
-async def kept(postgres_dsn: str) -> AsyncIterator[Kept]:
+async def kept(projection_dsn: str) -> AsyncIterator[Kept]:
     """Nothing is recorded yet."""
-    async with recorded_in(postgres_dsn) as recorded, Expressions(workers=1) as expressions:
+    async with recorded_in(projection_dsn) as recorded, Expressions(workers=1) as expressions:
 
         async def log_end() -> int:
             return recorded.last_seq

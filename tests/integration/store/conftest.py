@@ -10,8 +10,8 @@ from stratoscope.store.migration import migrate
 
 
 @pytest.fixture
-async def sessions(postgres_dsn: str) -> AsyncIterator[asyncpg.Pool]:
+async def sessions(projection_dsn: str) -> AsyncIterator[asyncpg.Pool]:
     """Sessions that see the serving projection."""
-    serving = (await migrate(postgres_dsn)).serving
-    async with pool(postgres_dsn, serving, "test", size=6) as opened:
+    serving = (await migrate(projection_dsn)).serving
+    async with pool(projection_dsn, serving, "test", size=6) as opened:
         yield opened

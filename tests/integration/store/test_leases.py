@@ -22,13 +22,13 @@ Join = Callable[..., Awaitable[tuple[Leases, asyncpg.Connection]]]
 
 
 @pytest.fixture
-async def join(postgres_dsn: str, sessions: asyncpg.Pool) -> AsyncIterator[Join]:
+async def join(projection_dsn: str, sessions: asyncpg.Pool) -> AsyncIterator[Join]:
     """Adds a projector with a session of its own."""
     async with AsyncExitStack() as stack:
         schema = await sessions.fetchval("select current_schema()")
 
         async def joined(owner: str, lasting: timedelta = LASTING):
-            session = await stack.enter_async_context(connection(postgres_dsn, schema, owner))
+            session = await stack.enter_async_context(connection(projection_dsn, schema, owner))
             leases = Leases(session, sessions, owner=owner, lasting=lasting, partitions=PARTITIONS)
             return leases, session
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Protocol
 
 import pytest
 
@@ -18,23 +19,26 @@ from stratoscope_contracts.errors import (
     NavigationOutOfBounds,
     StratoError,
 )
+from support.forking import Forking
 
 NOBODY = ("--server", "nats://127.0.0.1:1", "--timeout", "0.2")
 
 
-def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "stratoscope.cli.app", *arguments],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        stdin=subprocess.DEVNULL,
-        timeout=30,
-        check=False,
-    )
+class Command(Protocol):
+    """A command, run in an environment with more in it; what it printed and ended with."""
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]: ...
 
 
-def test_an_unreachable_broker_ends_with_4_and_says_what_to_do() -> None:
+@pytest.fixture(scope="module")
+def command(forking: Forking) -> Command:
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return forking.run(arguments, os.environ | environment, None)
+
+    return run
+
+
+def test_an_unreachable_broker_ends_with_4_and_says_what_to_do(command: Command) -> None:
     ended = command("agents", *NOBODY)
     assert ended.returncode == 4
     assert ended.stdout == ""
@@ -43,7 +47,7 @@ def test_an_unreachable_broker_ends_with_4_and_says_what_to_do() -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_the_address_may_come_from_the_environment() -> None:
+def test_the_address_may_come_from_the_environment(command: Command) -> None:
     ended = command("stats", "--timeout", "0.2", STRATO_NATS_URL="nats://127.0.0.1:2")
     assert ended.returncode == 4
     assert "nats://127.0.0.1:2" in ended.stderr
@@ -82,7 +86,9 @@ def test_a_broker_that_is_gone_is_told_by_record_too() -> None:
         (("step", "--session", "x"), "id: "),
     ],
 )
-def test_a_command_that_is_used_wrongly_ends_with_2(arguments: tuple[str, ...], said: str) -> None:
+def test_a_command_that_is_used_wrongly_ends_with_2(
+    command: Command, arguments: tuple[str, ...], said: str
+) -> None:
     ended = command(*arguments)
     assert ended.returncode == 2
     assert ended.stdout == ""
@@ -90,20 +96,20 @@ def test_a_command_that_is_used_wrongly_ends_with_2(arguments: tuple[str, ...], 
     assert "Traceback" not in ended.stderr
 
 
-def test_no_command_shows_what_there_is() -> None:
+def test_no_command_shows_what_there_is(command: Command) -> None:
     ended = command()
     assert ended.returncode == 2
     assert "agents" in ended.stdout
     assert ended.stderr == ""
 
 
-def test_help_and_version_are_data() -> None:
+def test_help_and_version_are_data(command: Command) -> None:
     assert command("--version").stdout.startswith("stratoscope ")
     ended = command("step", "--help")
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_a_file_that_is_not_there_ends_with_1() -> None:
+def test_a_file_that_is_not_there_ends_with_1(command: Command) -> None:
     ended = command("record", "no/such/file.ndjson")
     assert ended.returncode == 1
     assert "no/such/file.ndjson can't be read: No such file or directory" in ended.stderr
