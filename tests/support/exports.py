@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
+import pytest
 
 from stratoscope.domain.exchange.checking import Check, Survey
-from stratoscope.navigator.exchange.formats import writer
-from stratoscope.navigator.exchange.formats.entries import Entry
+from stratoscope.domain.exchange.damage import Damaged
+from stratoscope.navigator.exchange.formats import read, writer
+from stratoscope.navigator.exchange.formats.entries import Bounds, Entry
 from stratoscope_contracts.exchange import Member
 from stratoscope_contracts.sessions import ExportFormat
 from stratoscope_contracts.words import render_time
@@ -18,6 +20,7 @@ Json = dict[str, Any]
 Members = list[tuple[Member, Json]]
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
+BOUNDS = Bounds(entry_bytes=1 << 20, all_bytes=8 << 20)
 FORMS: tuple[ExportFormat, ...] = ("json", "binary", "archive")
 _NAMES = UUID("3f6c1f2e-2a3b-4c4d-8e5f-60718293a4b5")
 
@@ -111,3 +114,15 @@ def surveyed(members: Members) -> Survey:
     for member, value in members:
         check.take(member, value, len(orjson.dumps(value)))
     return check.finish()
+
+
+def told(data: bytes, bounds: Bounds = BOUNDS) -> Members:
+    """What a reader makes of some bytes. Raises Damaged."""
+    return [(entry.member, orjson.loads(entry.raw)) for entry in read(BytesIO(data), bounds)]
+
+
+def damage(data: bytes, bounds: Bounds = BOUNDS) -> str:
+    """What is found wrong."""
+    with pytest.raises(Damaged) as found:
+        told(data, bounds)
+    return str(found.value)

@@ -7,9 +7,12 @@ from uuid import UUID, uuid4
 from pydantic import TypeAdapter
 
 from stratoscope.domain.sessions import OPEN
+from stratoscope.domain.watching.templates import TemplateRefused, read
+from stratoscope.navigator.breakpoints.past import past_hits
 from stratoscope.navigator.breakpoints.telling import found, spelled_breakpoint, watched_by_all
 from stratoscope.navigator.conditions import watched
 from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.running.groups import Sought
 from stratoscope.navigator.sessions import holding
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow, TooManyBreakpoints
@@ -25,9 +28,27 @@ _HIT: Final = TypeAdapter[HitRule](HitRule)
 
 async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
     """Arms a condition from the stream's end on."""
-    _check_texts(request)
-    await watched(reading.expressions, request.condition)
-    row = BreakpointRow(
+    check_texts(request)
+    watch = await watched(reading.expressions, request.condition)
+    row = await _row(reading, request)
+    hits = None
+    if request.past is not None:
+        # First, so that nothing is set where it takes too long. What is recorded meanwhile it is
+        # armed for: that is caught up.
+        await reading.projected(row.agent, row.armed_seq)
+        sought = Sought(watch, request.trigger, request.hit)
+        hits = await past_hits(reading, row, sought, request.past)
+    try:
+        revision = await reading.breakpoints.create([row])
+    except TooManyBreakpoints as error:
+        raise BadRequest.of_fields(("agent", str(error))) from error
+    await watched_by_all(reading, row.agent, revision)
+    kept = await found(reading, row.id)
+    return {"breakpoint": spelled_breakpoint(kept, reading), "past_hits": hits}
+
+
+async def _row(reading: Reading, request: BreakpointCreateRequest) -> BreakpointRow:
+    return BreakpointRow(
         id=uuid4(),
         space=reading.space,
         agent=request.agent,
@@ -42,13 +63,6 @@ async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
         metadata=_METADATA.dump_json(request.metadata).decode(),
         ends_at=await _end_of(reading, request.session),
     )
-    try:
-        revision = await reading.breakpoints.create([row])
-    except TooManyBreakpoints as error:
-        raise BadRequest.of_fields(("agent", str(error))) from error
-    await watched_by_all(reading, row.agent, revision)
-    kept = await found(reading, row.id)
-    return {"breakpoint": spelled_breakpoint(kept, reading), "past_hits": None}
 
 
 def condition_text(condition: Condition) -> str:
@@ -56,9 +70,16 @@ def condition_text(condition: Condition) -> str:
     return _CONDITION.dump_json(condition).decode()
 
 
-def _check_texts(request: BreakpointCreateRequest) -> None:
+def check_texts(request: BreakpointCreateRequest) -> None:
+    """Raises BadRequest for what can't be kept, or said where it is hit."""
     if "\0" in (request.message or ""):
         raise BadRequest.of_fields(("message", "a NUL can't be kept"))
+    if request.action == "log" and request.message is None:
+        raise BadRequest.of_fields(("message", "log needs one"))
+    try:
+        read(request.message or "")
+    except TemplateRefused as refused:
+        raise BadRequest.of_fields(("message", str(refused))) from refused
     if len(_METADATA.dump_json(request.metadata)) > MAX_METADATA_BYTES:
         raise BadRequest.of_fields(("metadata", f"more than {MAX_METADATA_BYTES} bytes"))
 

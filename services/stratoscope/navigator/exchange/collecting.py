@@ -6,7 +6,7 @@ side and merged. What costs time (unfolding states, spelling) is done in a threa
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -82,6 +82,8 @@ async def extent_of(reading: Reading, timeline: Timeline, out: Outgoing) -> Exte
     base = await out.version(version)
     if base.id is not None and version > shown:
         return Extent(before, version - 1)
+    # What set it was dropped, be it a snapshot: only its state is left.
+    base = replace(base, id=None, metadata=None, label=None, memory_usage=None)
     return Extent(before if base.place < place else before + 1, max(version, shown), base)
 
 

@@ -5,9 +5,10 @@ nor what retention drops.
 """
 
 import asyncio
+from typing import Protocol
 from uuid import uuid4
 
-from stratoscope.broker.transfers import Upload, uploading
+from stratoscope.broker.transfers import uploading
 from stratoscope.navigator.exchange.collecting import (
     NOTHING,
     Page,
@@ -25,9 +26,16 @@ from stratoscope.navigator.sessions.holding import found
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.exchange import Outgoing
 from stratoscope.store.sessions import SessionRow
-from stratoscope_contracts.envelopes import Spill
 from stratoscope_contracts.sessions import SessionExportRequest
 from stratoscope_contracts.words import EXPORTS_KEPT_SECONDS, exports_bucket
+
+
+class Sink(Protocol):
+    """Where an export goes."""
+
+    async def write(self, data: bytes) -> None:
+        """Take bytes that follow."""
+        ...
 
 
 class Exports:
@@ -53,9 +61,10 @@ class Exports:
         name = f"{row.agent}-{uuid4()}{SUFFIXES[request.format]}"
         connection, bucket = self._desk.connection, exports_bucket(reading.space)
         async with uploading(connection, bucket, name, ttl=EXPORTS_KEPT_SECONDS) as upload:
-            sending = _Sending(writer(request.format, reading.now), upload)
-            await _send(reading, row, sending, progress)
-            object_ = await sending.finish()
+            sending = Sending(writer(request.format, reading.now), upload)
+            await send_all(reading, row, sending, progress)
+            await sending.finish()
+            object_ = await upload.finish()
         return {
             "object": object_.name,
             "size": object_.size,
@@ -67,7 +76,10 @@ class Exports:
         }
 
 
-async def _send(reading: Reading, row: SessionRow, sending: "_Sending", progress: Progress) -> None:
+async def send_all(
+    reading: Reading, row: SessionRow, sending: "Sending", progress: Progress
+) -> None:
+    """Everything a session knows, but for the end."""
     timeline = row.timeline
     if timeline is None:
         await sending.send(await preface(reading, row, None, NOTHING))
@@ -81,24 +93,26 @@ async def _send(reading: Reading, row: SessionRow, sending: "_Sending", progress
         progress.report(sending.events + sending.snapshots, total, "exporting")
 
 
-class _Sending:
+class Sending:
     """An export on its way: spelled in a thread, sent as it fills chunks."""
 
-    def __init__(self, form: Writer, upload: Upload) -> None:
+    def __init__(self, form: Writer, sink: Sink) -> None:
         self._form = form
-        self._upload = upload
+        self._sink = sink
         self.events = 0
         self.snapshots = 0
 
     async def send(self, entries: list[Entry]) -> None:
-        await self._upload.write(await asyncio.to_thread(self._form.write, entries))
+        """Entries that follow."""
+        await self._sink.write(await asyncio.to_thread(self._form.write, entries))
 
     async def send_page(self, page: Page) -> None:
+        """Records that follow."""
         await self.send(page.entries)
         self.events += page.events
         self.snapshots += page.snapshots
 
-    async def finish(self) -> Spill:
+    async def finish(self) -> None:
+        """The end."""
         await self.send([end(self.events, self.snapshots)])
-        await self._upload.write(await asyncio.to_thread(self._form.finish))
-        return await self._upload.finish()
+        await self._sink.write(await asyncio.to_thread(self._form.finish))

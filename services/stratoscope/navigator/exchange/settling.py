@@ -13,7 +13,7 @@ from stratoscope.domain.exchange.checking import Survey, place_of
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.landing import Landing
 from stratoscope.domain.trail import Trail
-from stratoscope.navigator.breakpoints.setting import condition_text
+from stratoscope.navigator.breakpoints.setting import check_texts, condition_text
 from stratoscope.navigator.conditions import watched
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.living import MAX_TAGS, new_session_id
@@ -22,10 +22,10 @@ from stratoscope.navigator.sessions.remembering import MAX_VALUE_BYTES, MAX_VALU
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.keepsakes import Keepsakes, MarkRow
 from stratoscope.store.sessions import SessionPlace, SessionRow
-from stratoscope_contracts.breakpoints import Breakpoint, HitRule
+from stratoscope_contracts.breakpoints import Breakpoint, BreakpointCreateRequest, HitRule
 from stratoscope_contracts.errors import StratoError
 from stratoscope_contracts.exchange import ExportPlace
-from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT, MAX_METADATA_BYTES
+from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT
 
 _HIT: Final = TypeAdapter[HitRule](HitRule)
 
@@ -44,13 +44,24 @@ async def check_kept(reading: Reading, survey: Survey) -> None:
         if len(canonical(value.value)) > MAX_VALUE_BYTES:
             raise Damaged(f"more than {MAX_VALUE_BYTES} bytes", f"data[{number}]")
     for number, one in enumerate(survey.breakpoints):
-        where = f"breakpoints[{number}]"
-        if len(canonical(one.metadata)) > MAX_METADATA_BYTES:
-            raise Damaged(f"metadata of more than {MAX_METADATA_BYTES} bytes", where)
         try:
+            check_texts(_as_asked(one))
             await watched(reading.expressions, one.condition)
         except StratoError as refused:
-            raise Damaged(refused.message, where) from refused
+            raise Damaged(refused.message, f"breakpoints[{number}]") from refused
+
+
+def _as_asked(one: Breakpoint) -> BreakpointCreateRequest:
+    """A breakpoint as somebody would set it."""
+    return BreakpointCreateRequest(
+        agent=one.agent,
+        condition=one.condition,
+        trigger=one.trigger,
+        action=one.action,
+        hit=one.hit,
+        message=one.message,
+        metadata=one.metadata,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def read_archive(source: Unpacked, bounds: Bounds) -> Iterator[Entry]:
             if number != records:
                 raise Damaged("a file of records that is not the next one", header.name)
             records += 1
-        yield from _entries(header.name, member, content)
+        yield from _entries(header.name, member, content, bounds)
     _check_manifest(content, found)
     _check_end(source)
 
@@ -121,12 +121,16 @@ def _member(name: str) -> tuple[Member, int | None]:
     return member, None if number is None else int(number)
 
 
-def _entries(name: str, member: Member, content: bytes) -> Iterator[Entry]:
+def _entries(name: str, member: Member, content: bytes, bounds: Bounds) -> Iterator[Entry]:
     at = line = 0
     while at < len(content):
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
         line += 1
+        if end - at > bounds.entry_bytes:
+            raise Damaged(
+                f"an entry of more than {bounds.entry_bytes} bytes", f"{name} line {line}"
+            )
         if not content[at:end].strip():
             raise Damaged("an empty line", f"{name} line {line}")
         yield Entry(member, content[at:end])

@@ -128,8 +128,7 @@ class _Text:
             orjson.loads(line)
         except orjson.JSONDecodeError:
             return None
-        self._at += len(line)
-        return line
+        return self._take(len(line))
 
     def _counted(self) -> bytes:
         """The object up to the bracket that closes it."""
