@@ -1,8 +1,20 @@
 """What differs between two positions."""
 
+import asyncio
+import json
+import time
+
 import pytest
 
-from stratoscope_contracts.errors import AgentNotFound, BadRequest, NavigationOutOfBounds
+from stratoscope.domain import patch
+from stratoscope.navigator.comparing import comparisons
+from stratoscope_contracts.errors import (
+    AgentNotFound,
+    BadRequest,
+    InvalidDiff,
+    NavigationOutOfBounds,
+    OverBudget,
+)
 from support.recorded import event, snapshot
 
 
@@ -141,3 +153,87 @@ async def test_patterns_of_nothing_are_there_too(ask, recorded):
     assert found["comparisons"] == 0
     assert found["similarity_trend"]["direction"] == "unknown"
     assert found["change_frequency"]["per_minute"] is None
+
+
+async def test_a_timeline_goes_by_options_too(ask, recorded):
+    states = [{"n": n, "list": [n % 2, 1 - n % 2], "same": n // 2} for n in range(6)]
+    await recorded.add("walker", *(each for state in states for each in (event(), snapshot(state))))
+    options = {"exclude_paths": ["n", "list[*]"], "categories": {"own": ["same"]}}
+    found = (await ask("compare.timeline", agent="walker", options=options))["comparisons"]
+    assert [one["summary"]["total_changes"] for one in found] == [0, 1, 0, 1, 0]
+    assert found[1]["summary"]["change_categories"]["own"] == 1
+    shuffled = {"ignore_order": True, "include_paths": ["list"]}
+    found = (await ask("compare.timeline", agent="walker", options=shuffled))["comparisons"]
+    assert {one["summary"]["total_changes"] for one in found} == {0}
+
+
+@pytest.mark.parametrize("form", ["unified", "side_by_side", "json", "json_patch", "html"])
+async def test_a_comparison_is_rendered_in_every_form(ask, fight, form):
+    found = await ask(
+        "compare.render",
+        agent="walker",
+        from_={"event_index": 0},
+        to={"event_index": 1},
+        format=form,
+        width=60,
+    )
+    text = found["text"]
+    match form:
+        case "unified":
+            assert text.startswith("--- walker@0\t2026-")
+            assert '\n-  "health": 100,\n' in text
+            assert '\n+  "health": 20.5,\n' in text
+        case "side_by_side":
+            assert max(map(len, text.splitlines())) <= 60
+        case "json":
+            whole = json.loads(text)
+            assert whole["from"]["event_index"] == 0
+            assert len(whole["changes"]) == whole["summary"]["total_changes"] == 4
+        case "json_patch":
+            assert found["media_type"] == "application/json-patch+json"
+            first = (await ask("state.at", agent="walker", at={"event_index": 0}))["state"]
+            second = (await ask("state.at", agent="walker", at={"event_index": 1}))["state"]
+            assert patch.apply(first, json.loads(text)) == second
+        case "html":
+            assert text.startswith("<!doctype html>")
+            assert "walker@0" in text
+
+
+async def test_a_patch_leaves_nothing_out(ask, fight):
+    body = {"agent": "walker", "from_": {"event_index": 0}, "to": {"event_index": 1}}
+    for options in ({"exclude_paths": ["health"]}, {"ignore_order": True}):
+        with pytest.raises(InvalidDiff) as refused:
+            await ask("compare.render", **body, format="json_patch", options=options)
+        assert refused.value.details["options"] == [*options]
+    deep = await ask("compare.render", **body, format="json_patch", options={"max_depth": 1})
+    assert deep["text"].startswith("[")
+
+
+async def test_a_comparison_that_takes_too_long_is_stopped_and_nobody_waits_for_it(
+    ask, recorded, monkeypatch
+):
+    monkeypatch.setattr(comparisons, "BUDGET_SECONDS", 1.5)
+    rows = [{"n": n, "v": [n * k for k in range(12)]} for n in range(1500)]
+    other = [{"n": n, "v": [n * k + 1 for k in range(12)]} for n in reversed(range(1500))]
+    await recorded.add("walker", event(), snapshot({"rows": rows}))
+    await recorded.add("walker", event(), snapshot({"rows": other}))
+    stop = asyncio.Event()
+    watching = asyncio.create_task(longest_stall(stop))
+    started = time.perf_counter()
+    with pytest.raises(OverBudget):
+        await compare(ask, 0, 1, options={"ignore_order": True})
+    assert time.perf_counter() - started < 3
+    stop.set()
+    assert await watching < 0.1
+    # The next one finds a worker.
+    found = await compare(ask, 0, 0, options={"ignore_order": True})
+    assert found["changes"] == []
+
+
+async def longest_stall(stop: asyncio.Event) -> float:
+    longest, last = 0.0, time.perf_counter()
+    while not stop.is_set():
+        await asyncio.sleep(0.005)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+    return longest

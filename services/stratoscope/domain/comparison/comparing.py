@@ -47,7 +47,29 @@ def compare(old: Subject, new: Subject, options: Options = PLAIN) -> Comparison:
     Raises TooManyPasses where lists without order are too much.
     """
     found = _found(old.document, new.document, options)
-    apart = differing(old.document, new.document, found)
+    gone, came = differing(old.document, new.document, found)
+    return _comparison(old, new, found, gone + came, options)
+
+
+def compare_next(
+    old: Subject, document: object, options: Options = PLAIN
+) -> tuple[Subject, Comparison]:
+    """The same with a document that is not made ready yet; which it then is.
+
+    What it weighs follows from what differs, which in a long row saves going through each.
+    """
+    if not options.is_exact:
+        new = subject(document, options)
+        return new, compare(old, new, options)
+    found = diff(old.document, document)
+    gone, came = differing(old.document, document, found)
+    new = Subject(document, old.weight - gone + came)
+    return new, _comparison(old, new, found, gone + came, options)
+
+
+def _comparison(
+    old: Subject, new: Subject, found: list[Difference], apart: int, options: Options
+) -> Comparison:
     if options.max_depth is not None:
         found = _cut(found, old.document, new.document, options.max_depth)
     return Comparison(tuple(found), similarity(old.weight + new.weight, apart), apart)

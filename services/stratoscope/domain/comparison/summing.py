@@ -16,6 +16,8 @@ from stratoscope.domain.comparison.comparing import Comparison
 from stratoscope.domain.comparison.options import CATEGORIES, PLAIN, Options
 from stratoscope.domain.comparison.reducing import json_type
 
+_CONTAINERS = ("object", "array")
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -53,7 +55,7 @@ def category(difference: Difference, options: Options = PLAIN) -> str:
         return "metadata"
     if difference.op != "modified":
         return "size" if isinstance(difference.path[-1], int) else "structural"
-    types = {json_type(difference.old), json_type(difference.new)}
-    if not types.isdisjoint(("object", "array")):
+    old, new = json_type(difference.old), json_type(difference.new)
+    if old in _CONTAINERS or new in _CONTAINERS:
         return "structural"
-    return "value" if len(types) == 1 else "type"
+    return "value" if old == new else "type"

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 
-from stratoscope.domain.canonical import canonical
 from stratoscope.domain.compare import Difference, diff_exactly, to_json_patch
 from stratoscope.domain.comparison.summing import Summary
 from stratoscope.domain.paths import MISSING, format
@@ -15,15 +14,21 @@ Json = dict[str, Any]
 
 def changes(differences: Iterable[Difference]) -> list[Json]:
     """Changes, each without the side that is not there."""
-    return [
-        {"path": format(one.path), "op": one.op}
-        | {
-            side: orjson.Fragment(canonical(value))
-            for side, value in (("old", one.old), ("new", one.new))
-            if value is not MISSING
-        }
-        for one in differences
-    ]
+    return list(map(_change, differences))
+
+
+def spelled(document: Any) -> bytes:
+    """The JSON of what is told; the values in it are canonical."""
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+
+
+def _change(one: Difference) -> Json:
+    told: Json = {"path": format(one.path), "op": one.op}
+    if one.old is not MISSING:
+        told["old"] = one.old
+    if one.new is not MISSING:
+        told["new"] = one.new
+    return told
 
 
 def summarized(found: Summary) -> Json:

@@ -18,10 +18,13 @@ from stratoscope.domain.comparison.reducing import GAP
 from stratoscope.domain.paths import MISSING, get
 
 CHARACTERS: Final = 8
+_SCALARS: Final = frozenset((int, float, bool, type(None)))
 
 
 def weight(document: object) -> int:
     """The weight of all leaves."""
+    if type(document) in _SCALARS:
+        return 1
     total = 0
     left: list[Any] = [document]
     while left:
@@ -37,21 +40,22 @@ def weight(document: object) -> int:
     return total
 
 
-def differing(old: object, new: object, differences: Iterable[Difference]) -> int:
-    """The weight of the leaves that the documents do not have in common."""
-    total = 0
+def differing(old: object, new: object, differences: Iterable[Difference]) -> tuple[int, int]:
+    """The weights of the leaves of both documents that the other one does not have."""
+    gone, came = 0, 0
     filled = set()
     for one in differences:
         if one.old is not MISSING:
-            total += weight(one.old)
+            gone += weight(one.old)
         if one.new is not MISSING:
-            total += weight(one.new)
+            came += weight(one.new)
         # An empty container is a leaf of its document; of the other it is none, holding something.
         if one.op != "modified":
             empty = get(old if one.op == "added" else new, one.path[:-1])
             if isinstance(empty, dict | list) and not empty:
                 filled.add((one.op, one.path[:-1]))
-    return total + len(filled)
+    emptied = sum(op == "removed" for op, _ in filled)
+    return gone + len(filled) - emptied, came + emptied
 
 
 def similarity(whole: int, apart: int) -> float:

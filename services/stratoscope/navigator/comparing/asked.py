@@ -29,7 +29,7 @@ class Asked:
         faults = list(_faults(options)) if options else []
         if faults:
             raise BadRequest.of_fields(*faults)
-        told = options.model_dump(mode="json", exclude_none=True) if options else {}
+        told = options.model_dump(mode="json", exclude_defaults=True) if options else {}
         return cls(options_of(told), told)
 
     @property

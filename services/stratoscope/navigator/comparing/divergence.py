@@ -11,7 +11,7 @@ from stratoscope.navigator.comparing.asked import Asked, pattern_faults
 from stratoscope.navigator.comparing.comparisons import Budget
 from stratoscope.navigator.comparing.running import Side
 from stratoscope.navigator.comparing.searching import Search
-from stratoscope.navigator.comparing.states import side, told_changes
+from stratoscope.navigator.comparing.states import sides, told_changes
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope_contracts.comparing import CompareDivergenceRequest, DivergenceKind
@@ -78,8 +78,7 @@ async def _at(search: Search, apart: Apart) -> Json:
     kind = _kind(apart)
     place = apart.a - (kind == "extra_in_b")
     other = apart.b - (kind == "extra_in_a")
-    old = await side(search.reading, a.timeline, a.at(place))
-    new = await side(search.reading, b.timeline, b.at(other))
+    old, new = await sides(search.reading, (a.timeline, a.at(place)), (b.timeline, b.at(other)))
     _, changes = await told_changes(
         search.reading, search.asked, old, new, Budget(), without_chance=not search.told["exact"]
     )

@@ -41,7 +41,7 @@ def compared(told: Told, states: States) -> bytes:
         kept = tuple(one for one in found.differences if not is_chance(one))
         found = replace(found, differences=kept)
     spelled = _spelled(found, options)
-    return b"\n".join((orjson.dumps(spelled["summary"]), orjson.dumps(spelled["changes"])))
+    return b"\n".join((orjson.dumps(spelled["summary"]), telling.spelled(spelled["changes"])))
 
 
 def rendered(told: Told, states: States) -> bytes:
@@ -77,9 +77,8 @@ def _json_patch(_told: Told, states: States) -> str:
 
 
 def _indented(document: object) -> str:
-    # Spelled once more, since a fragment is not indented.
     return orjson.dumps(
-        orjson.loads(orjson.dumps(document)), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+        document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     ).decode()
 
 

@@ -43,7 +43,7 @@ def first_different(told: Json, blobs: Sequence[bytes]) -> bytes:
         found = compare(subject(decoded(old), options), subject(decoded(new), options), options)
         differences = [one for one in found.differences if told["exact"] or not is_chance(one)]
         if differences:
-            return orjson.dumps([number, telling.changes(differences)])
+            return telling.spelled([number, telling.changes(differences)])
     return b"null"
 
 

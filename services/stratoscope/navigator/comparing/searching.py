@@ -34,7 +34,7 @@ class Parting:
     """Where states part: places in both runs, and the changes as JSON."""
 
     places: tuple[int, int]
-    changes: orjson.Fragment
+    changes: list[Any]
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class Search:
         offset = pairs[found[0]].offset
         self.parting = Parting(
             (together.a + offset - 1, together.b + offset - 1),
-            orjson.Fragment(orjson.dumps(found[1])),
+            found[1],
         )
         if self.first is None:
             self.before = self.aligned + offset

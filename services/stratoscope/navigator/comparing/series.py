@@ -11,7 +11,7 @@ from stratoscope.domain import delta
 from stratoscope.domain.canonical import decoded
 from stratoscope.domain.comparison import telling
 from stratoscope.domain.comparison.anomalies import Compared
-from stratoscope.domain.comparison.comparing import Comparison, compare, subject
+from stratoscope.domain.comparison.comparing import Comparison, compare, compare_next, subject
 from stratoscope.domain.comparison.options import Options, options_of
 from stratoscope.domain.comparison.patterns import PATHS, general, patterns
 from stratoscope.domain.comparison.summing import summary
@@ -67,9 +67,11 @@ def _comparisons(told: Json, blobs: Sequence[bytes], options: Options) -> Iterat
     before = subject(decoded(states[versions[0]]), options)
     for old, new in pairwise(versions):
         # What did not change at all is not read again.
-        after = before if states[old] == states[new] else subject(decoded(states[new]), options)
-        yield compare(before, after, options)
-        before = after
+        if states[old] == states[new]:
+            yield compare(before, before, options)
+            continue
+        before, found = compare_next(before, decoded(states[new]), options)
+        yield found
 
 
 def _figures(found: Comparison, options: Options) -> Json:

@@ -8,8 +8,10 @@ import orjson
 from stratoscope.navigator import spelling
 from stratoscope.navigator.comparing.asked import Asked
 from stratoscope.navigator.comparing.comparisons import Budget
-from stratoscope.navigator.reading import Reading
+from stratoscope.navigator.reading import EMPTY_STATE, Reading
 from stratoscope.navigator.spelling import Json
+from stratoscope.navigator.threads import work_on
+from stratoscope.store.seeks import Seeks
 from stratoscope.store.states import Standing
 from stratoscope.store.timelines import Timeline
 from stratoscope_contracts.comparing import CompareRenderRequest, CompareRequest
@@ -105,11 +107,20 @@ async def _sides(reading: Reading, request: CompareRequest) -> tuple[Side, Side]
     other = timeline
     if request.to_agent is not None:
         other = await reading.timeline(request.to_agent)
-    old = await side(reading, timeline, request.from_)
-    return old, await side(reading, other, request.to)
+    return await sides(reading, (timeline, request.from_), (other, request.to))
 
 
-async def side(reading: Reading, timeline: Timeline, at: At) -> Side:
-    """What stands in a timeline at a position."""
-    standing = await reading.standing(timeline, at)
-    return Side(timeline, standing, await reading.state(timeline.agent_id, standing))
+async def sides(
+    reading: Reading, old: tuple[Timeline, At], new: tuple[Timeline, At]
+) -> tuple[Side, Side]:
+    """What stands at two positions, of one timeline or of two."""
+    places = [(timeline.agent_id, await reading.stand(timeline, at)) for timeline, at in (old, new)]
+    standings = await reading.states.standings_of(places)
+    wanted = [(place[0], standing) for place, standing in zip(places, standings, strict=True)]
+    chains = await Seeks(reading.session).chains(wanted)
+    states = [
+        EMPTY_STATE if chain is None else await work_on(chain.work, chain.unfold)
+        for chain in chains
+    ]
+    first, second = map(Side, (old[0], new[0]), standings, states)
+    return first, second

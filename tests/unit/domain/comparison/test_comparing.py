@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratoscope.domain.compare import diff
-from stratoscope.domain.comparison.comparing import compare, difference, subject
+from stratoscope.domain.comparison.comparing import compare, compare_next, difference, subject
 from stratoscope.domain.comparison.options import PLAIN, options_of
 from stratoscope.domain.comparison.weighing import weight
 from stratoscope.domain.paths import MISSING, format
@@ -128,6 +128,15 @@ def test_similarity_is_of_what_is_compared() -> None:
     asked = options_of({"ignore_threshold": 2})
     old, new = subject({"a": 1}, asked), subject({"a": 2}, asked)
     assert compare(old, new, asked).similarity == 1
+
+
+@given(pairs, st.sampled_from([{}, {"max_depth": 1}, {"exclude_paths": ["a"]}]))
+def test_in_a_row_each_is_compared_as_by_itself(
+    pair: tuple[Json, Json], options: dict[str, Any]
+) -> None:
+    asked = options_of(options)
+    old, new = (subject(document, asked) for document in pair)
+    assert compare_next(old, pair[1], asked) == (new, compare(old, new, asked))
 
 
 def test_gaps_weigh_nothing() -> None:
