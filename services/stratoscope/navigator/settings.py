@@ -28,6 +28,12 @@ class NavigatorSettings(BaseSettings):
     navigator_expression_workers: int = Field(
         2, ge=1, description="Processes at most in which expressions are evaluated."
     )
+    navigator_comparison_workers: int = Field(
+        2, ge=1, description="Processes at most in which long comparisons are made."
+    )
     max_hold: float = Field(
         600.0, gt=0, description="Seconds after which a live agent is held no longer."
+    )
+    navigator_import_bytes: int = Field(
+        16 << 30, ge=1, description="An import may have so many bytes at most, unpacked."
     )

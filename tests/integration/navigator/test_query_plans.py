@@ -53,6 +53,8 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "fields.versions": ("{agent}", "{{0,64,96}}"),
     "fields.blobs": ("{agent}", "{{0,64,96}}"),
     "fields.written": ("{agent}", "100"),
+    "runs.said": ("{agent}", "100", "999", "500", "100000"),
+    "runs.states": ("{agent}", "10", "300", "100"),
     # These go through all agents, and from each straight to its records.
     "retention.due": (ALL, "9000", "9000", "2026-11-23 08:10:00Z"),
     "bases.due": (ALL, "2026-11-23 08:10:00Z", "5", "STRATO_RECORD"),
@@ -93,7 +95,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_every_query_is_held_to_this():
     asked = {
         f"{file}.{name}"
-        for file in ("looking", "causes", "seeks", "fields")
+        for file in ("looking", "causes", "seeks", "fields", "runs")
         for name in queries(file)
     }
     assert asked <= ARGUMENTS.keys()
