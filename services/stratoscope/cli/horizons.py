@@ -20,10 +20,10 @@ def kept_from(horizon: Horizon | None) -> str:
 
 
 def behind(error: StratoError) -> str:
-    """Where the timeline begins that an error is about, if it began earlier once."""
+    """What can be asked for in place of what is gone, which the error's message has named."""
     match error.details.get("horizon"):
         case {"event_index": int() as index, "occurred_at": str() as when}:
-            return f"the timeline begins at event {index}, {when}: {_DROPPED}"
+            return f"the first moment that can be asked for is {index}, or {when}"
         case _:
             return ""
 
