@@ -1,9 +1,10 @@
 """A new projection beside the serving one, filled from the log, compared with it and swapped in.
 
-It is the projector's own pipeline on another schema, and so as fast as live intake, and kept
-quiet: what it projects is told to nobody, and what it refuses stays with it, until its projection
-serves. A rebuild that is cut short leaves its projection, with its checkpoints; the next one goes
-on from there. From the swap on it projects what serves, until a projector takes over.
+It is the projector's own pipeline on another schema, faster than live intake because it knows all
+that is in it and need not ask which ids are taken, and kept quiet: what it projects is told to
+nobody, and what it refuses stays with it, until its projection serves. A rebuild that is cut short
+leaves its projection, with its checkpoints; the next one goes on from there. From the swap on it
+projects what serves, until a projector takes over.
 """
 
 import asyncio

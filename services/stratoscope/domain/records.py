@@ -82,12 +82,6 @@ class Cause(NamedTuple):
     depth: int | None
 
 
-def _lower(one: Cause | None, other: Cause | None) -> Cause | None:
-    if one is None or other is None:
-        return one or other
-    return one if one.place <= other.place else other
-
-
 @dataclass(slots=True)
 class Known:
     """What the past says about the ids in a batch, and what the fold adds to it as it goes."""
@@ -138,8 +132,15 @@ class Known:
         """Where the event with an id in a space stands."""
         found = self.new_causes.get(key)
         for layer in self.earlier_causes:
-            found = _lower(found, layer.get(key))
-        return _lower(found, self.causes.get(key)) if self.causes else found
+            other = layer.get(key)
+            if other is not None and (found is None or other.place < found.place):
+                found = other
+        # Of most batches nothing was there before.
+        if self.causes:
+            other = self.causes.get(key)
+            if other is not None and (found is None or other.place < found.place):
+                found = other
+        return found
 
 
 @dataclass(slots=True)
@@ -200,8 +201,10 @@ class Batch:
     rejections: list[Rejection] = field(default_factory=list)
     # For those who watch: each timeline's clock before the batch, and what a version changed by
     # agent and version; both may name what was then refused.
-    clocks: dict[Timeline, datetime | None] = field(default_factory=dict)
-    changed: dict[tuple[int, int], tuple[Segments, ...]] = field(default_factory=dict)
+    clocks: dict[Timeline, datetime | None] = field(default_factory=dict, compare=False)
+    changed: dict[tuple[int, int], tuple[Segments, ...]] = field(
+        default_factory=dict, compare=False
+    )
 
 
 EVENT_COLUMNS = (

@@ -26,6 +26,7 @@ from stratoscope.domain.records import (
 from stratoscope.projector.decode import decode
 from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.recent import MAX_EVENTS, RecentEvents
+from stratoscope.projector.sieve import Sieve
 from stratoscope.store.intake import IntakeReader
 
 # A batch's probe may run while the batch before it is on its way to the database; one more is
@@ -81,6 +82,11 @@ class Gathering:
         self._judged_through: int | None = None
         self._in_flight: deque[tuple[Known, frozenset[Timeline]]] = deque(maxlen=_IN_FLIGHT)
         self._recent = RecentEvents(max_recent)
+        self._sieve: Sieve | None = None
+
+    def sift(self) -> None:
+        """From here on, with nothing recorded yet, ask only for ids that may be taken."""
+        self._sieve = Sieve()
 
     @property
     def type_names(self) -> Mapping[int, str]:
@@ -186,32 +192,42 @@ class Gathering:
                 self._count(timeline, head)
 
     async def _probe(self, messages: Sequence[Message]) -> Known:
-        asked: dict[UUID, None] = {}
+        own: dict[UUID, None] = {}
         snapshots: list[tuple[int, UUID]] = []
+        causes: dict[str, list[UUID]] = {}
         for message in messages:
             head = self._heads[message.timeline]
             for ordinal, record in enumerate(message.records):
                 # Looked up too where it is made from the place: anybody may have sent it before.
                 id_ = record.id or place_id(self._stream, message.stream_seq, ordinal)
                 record.id = id_
-                asked[id_] = None
+                own[id_] = None
                 # A timeline without a snapshot needs no look for their ids.
                 if head.snapshots:
                     snapshots.append((head.agent_id, id_))
                 if isinstance(record, EventIn) and record.causes:
-                    self._ask(message.space, record.causes, asked)
+                    causes.setdefault(message.space, []).extend(record.causes)
+        asked = [*own, *self._unknown(causes, own)]
+        if self._sieve is not None:
+            asked = self._sieve.may_be_taken(asked)
+            possible = set(asked)
+            snapshots = [one for one in snapshots if one[1] in possible]
         known = Known(complete=self._complete)
-        await self._reader.known_events([*asked], known)
+        await self._reader.known_events(asked, known)
         await self._reader.known_snapshots(snapshots, known)
         return known
 
-    def _ask(self, space: str, causes: Sequence[UUID], asked: dict[UUID, None]) -> None:
-        """Add the causes that have to be looked up."""
-        if self._complete:
+    def _unknown(self, causes: Mapping[str, Sequence[UUID]], own: Mapping[UUID, None]) -> set[UUID]:
+        """The causes that have to be looked up besides the events of the batch itself."""
+        if causes and self._complete:
             self._recent.begin([known for known, _ in self._in_flight])
-        for cause in causes:
-            if (space, cause) not in self._recent.causes:
-                asked[cause] = None
+        recent = self._recent.causes
+        return {
+            cause
+            for space, named in causes.items()
+            for cause in set(named) - own.keys()
+            if (space, cause) not in recent
+        }
 
     def _remember(self, timeline: Timeline, head: Head) -> None:
         del self._heads[timeline]

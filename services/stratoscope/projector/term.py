@@ -154,6 +154,8 @@ class Term:
                 feed=None if wiring.quiet else self._feeding(),
             )
             await self._start_from_bases(sessions, held)
+            if wiring.quiet and complete and await reader.is_empty():
+                gathering.sift()
             await _accompanied(
                 pipeline.run(self._turn),
                 self._resolve(sessions, reader, held),

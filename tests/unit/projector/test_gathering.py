@@ -44,6 +44,7 @@ def projected(
     past: Past | None = None,
     max_heads: int = 100,
     max_recent: int = 100,
+    sifts: bool = False,
 ) -> dict[str, Any]:
     """A log taken in: each batch is gathered while the one before is being written."""
     past = past or Past()
@@ -51,6 +52,8 @@ def projected(
     async def run() -> None:
         kept = {"cache_bytes": cache_bytes, "max_heads": max_heads, "max_recent": max_recent}
         gatherer = gathering(past, **kept)
+        if sifts:
+            gatherer.sift()
         for number, batch in enumerate(batches):
             if number in restarts:
                 past.settle()
@@ -93,7 +96,8 @@ def test_a_rebuild_repeats_the_verdicts_and_gives_the_same(log: list[Drawn], dat
     rebuilt.verdicts_before = {
         seq: Rejection(seq, ordinal, reason, "") for seq, ordinal, reason in first["rejections"]
     }
-    assert projected(data.draw(split(log)), 0, set(), rebuilt) == first
+    restarts = data.draw(st.sets(st.integers(1, 20), max_size=2))
+    assert projected(data.draw(split(log)), 0, restarts, rebuilt, sifts=True) == first
 
 
 def message(seq: int, agent: str = "a", room: str | None = None) -> Delivered:
