@@ -26,6 +26,7 @@ from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.holding import config_of, found, locked, timeline_of
 from stratoscope.navigator.sessions.marking import mark_named
 from stratoscope.navigator.sessions.placing import arrive, target_of
+from stratoscope.navigator.sessions.queueing import turn_at
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.sessions import Moving, SessionRow
 from stratoscope.store.timelines import Timeline
@@ -96,10 +97,11 @@ async def forward(reading: Reading, request: SessionRequest) -> Json:
 
 async def moved(reading: Reading, request: SessionRequest, going: Going) -> Json:
     """Make a move: SessionPositionReply."""
-    reply = await _attempt(reading, await found(reading, request), going)
-    if reply is None:
-        async with locked(reading, request) as row:
-            reply = await _attempt(reading, row, going)
+    async with turn_at(request.id):
+        reply = await _attempt(reading, await found(reading, request), going)
+        if reply is None:
+            async with locked(reading, request) as row:
+                reply = await _attempt(reading, row, going)
     assert reply is not None
     return reply
 
