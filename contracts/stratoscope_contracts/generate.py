@@ -1,8 +1,8 @@
-"""Writes `schemas/*.json` and `asyncapi.yaml` from the models.
+"""Writes `schemas/*.json`, `asyncapi.yaml` and `requesting.py` from the models.
 
     python -m stratoscope_contracts.generate contracts
 
-Both are committed; a test regenerates and compares them.
+All are committed; a test regenerates and compares them.
 """
 
 import json
@@ -13,7 +13,10 @@ from typing import Any
 
 from stratoscope_contracts.asyncapi import asyncapi
 from stratoscope_contracts.catalogue import MESSAGES, schema_of
+from stratoscope_contracts.overloads import requesting
+from stratoscope_contracts.verbs import VERBS
 
+REQUESTING = "stratoscope_contracts/requesting.py"
 _HEAD = "# Written by `make contracts` from the models; change those instead.\n"
 
 
@@ -21,12 +24,14 @@ def documents() -> dict[str, str]:
     """Every generated file, by its path below the folder of the contracts."""
     found = {f"schemas/{name}.json": _as_json(schema_of(name)) for name in MESSAGES}
     found["asyncapi.yaml"] = _HEAD + _as_yaml(asyncapi())
+    found[REQUESTING] = requesting(VERBS.values())
     return found
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
     """Writes the files and takes away schemas whose message is gone."""
-    (folder / "schemas").mkdir(parents=True, exist_ok=True)
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
     for stale in (folder / "schemas").glob("*.json"):
         if f"schemas/{stale.name}" not in files:
             stale.unlink()

@@ -9,12 +9,13 @@ from jsonschema import Draft202012Validator
 
 from stratoscope_contracts import generate
 from stratoscope_contracts.catalogue import MESSAGES, schema_of
+from stratoscope_contracts.generate import REQUESTING
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 
 
 def generated_in(folder: Path) -> dict[str, str]:
-    files = [*(folder / "schemas").iterdir(), folder / "asyncapi.yaml"]
+    files = [*(folder / "schemas").iterdir(), folder / "asyncapi.yaml", folder / REQUESTING]
     return {str(path.relative_to(folder)): path.read_text("utf-8") for path in files}
 
 

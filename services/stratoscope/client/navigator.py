@@ -28,9 +28,10 @@ from stratoscope.client.exchange import Moved, download, upload
 from stratoscope.client.lasting import Tell, lasted
 from stratoscope.client.reading import read, whole
 from stratoscope.client.replaying import replayed
-from stratoscope_contracts import causes, comparing, control, looking, sessions, subjects
+from stratoscope_contracts import looking, sessions, subjects
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
 from stratoscope_contracts.errors import BadRequest, OverBudget
+from stratoscope_contracts.requesting import Requesting
 from stratoscope_contracts.verbs import VERBS
 from stratoscope_contracts.views import Event
 from stratoscope_contracts.words import DEFAULT_SPACE, MAX_REPLAY_GAP_SECONDS
@@ -38,12 +39,8 @@ from stratoscope_contracts.words import DEFAULT_SPACE, MAX_REPLAY_GAP_SECONDS
 DEFAULT_URL: Final = "nats://127.0.0.1:4222"
 DEFAULT_TIMEOUT: Final = 5.0
 
-SessionVerb = Literal[
-    "session.get", "session.start", "session.pause", "session.resume", "session.complete"
-]
 
-
-class Navigator:
+class Navigator(Requesting):
     """One space's timelines, asked for over one connection."""
 
     def __init__(self, connection: Connection, space: str, timeout: float) -> None:
@@ -79,129 +76,7 @@ class Navigator:
         """The space that is asked about."""
         return self._space
 
-    @overload
-    async def request(
-        self, verb: Literal["agents.list"], body: looking.AgentsListRequest
-    ) -> looking.AgentsListReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["events.get"], body: looking.EventsGetRequest
-    ) -> looking.EventsGetReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["events.list"], body: looking.EventsListRequest
-    ) -> looking.EventsListReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["snapshots.get"], body: looking.SnapshotsGetRequest
-    ) -> looking.SnapshotsGetReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["snapshots.list"], body: looking.SnapshotsListRequest
-    ) -> looking.SnapshotsListReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["state.at"], body: looking.StateAtRequest
-    ) -> looking.StateAtReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["state.history"], body: looking.StateHistoryRequest
-    ) -> looking.StateHistoryReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["state.last_write"], body: looking.StateLastWriteRequest
-    ) -> looking.StateLastWriteReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["state.cut"], body: looking.StateCutRequest
-    ) -> looking.StateCutReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["stats"], body: looking.StatsRequest
-    ) -> looking.StatsReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["causality.chain"], body: causes.CausalityChainRequest
-    ) -> causes.CausalityChainReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["causality.effects"], body: causes.CausalityEffectsRequest
-    ) -> causes.CausalityEffectsReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["causality.graph"], body: causes.CausalityGraphRequest
-    ) -> causes.CausalityGraphReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["causality.path"], body: causes.CausalityPathRequest
-    ) -> causes.CausalityPathReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["causality.relation"], body: causes.CausalityRelationRequest
-    ) -> causes.CausalityRelationReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["compare"], body: comparing.CompareRequest
-    ) -> comparing.CompareReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.create"], body: sessions.SessionCreateRequest
-    ) -> sessions.SessionReply: ...
-    @overload
-    async def request(
-        self, verb: SessionVerb, body: sessions.SessionRequest
-    ) -> sessions.SessionReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.list"], body: sessions.SessionListRequest
-    ) -> sessions.SessionListReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.update"], body: sessions.SessionUpdateRequest
-    ) -> sessions.SessionReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.remove"], body: sessions.SessionRequest
-    ) -> sessions.SessionRemoveReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.stats"], body: sessions.SessionRequest
-    ) -> sessions.SessionStatsReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.history"], body: sessions.SessionRequest
-    ) -> sessions.SessionHistoryReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.marks"], body: sessions.SessionRequest
-    ) -> sessions.SessionMarksReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.back", "session.forward"], body: sessions.SessionRequest
-    ) -> sessions.SessionPositionReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.position"], body: sessions.SessionRequest
-    ) -> sessions.SessionPositionReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.goto"], body: sessions.SessionGotoRequest
-    ) -> sessions.SessionPositionReply: ...
-    @overload
-    async def request(
-        self, verb: Literal["session.step"], body: sessions.SessionStepRequest
-    ) -> sessions.SessionPositionReply: ...
-    @overload
-    async def request(
-        self,
-        verb: Literal["agent.pause", "agent.resume", "agent.step"],
-        body: control.AgentRequest,
-    ) -> control.AgentReply: ...
-    @overload
-    async def request(self, verb: str, body: Request) -> Reply: ...
-
-    async def request(self, verb: str, body: Request) -> Reply:
-        """The reply to a verb, or the StratoError that the navigator or the way to it ended in."""
+    async def _request(self, verb: str, body: Request) -> Reply:
         known = VERBS.get(verb)
         if known is None:
             raise BadRequest(f"there is no verb {verb!r}")
@@ -246,52 +121,9 @@ class Navigator:
         answer = await lasted(self._connection, self._space, verb, payload, seconds, tell, stop)
         return read(verb, known.reply, await whole(self._connection, answer))
 
-    @overload
-    def pages(
-        self,
-        verb: Literal["agents.list"],
-        body: looking.AgentsListRequest,
-        *,
-        at_most: int | None = ...,
-    ) -> AsyncIterator[looking.AgentsListReply]: ...
-    @overload
-    def pages(
-        self,
-        verb: Literal["events.list"],
-        body: looking.EventsListRequest,
-        *,
-        at_most: int | None = ...,
-    ) -> AsyncIterator[looking.EventsListReply]: ...
-    @overload
-    def pages(
-        self,
-        verb: Literal["snapshots.list"],
-        body: looking.SnapshotsListRequest,
-        *,
-        at_most: int | None = ...,
-    ) -> AsyncIterator[looking.SnapshotsListReply]: ...
-    @overload
-    def pages(
-        self,
-        verb: Literal["state.history"],
-        body: looking.StateHistoryRequest,
-        *,
-        at_most: int | None = ...,
-    ) -> AsyncIterator[looking.StateHistoryReply]: ...
-
-    @overload
-    def pages(
-        self,
-        verb: Literal["session.list"],
-        body: sessions.SessionListRequest,
-        *,
-        at_most: int | None = ...,
-    ) -> AsyncIterator[sessions.SessionListReply]: ...
-
-    async def pages(
-        self, verb: str, body: ListRequest, *, at_most: int | None = None
+    async def _pages(
+        self, verb: str, body: ListRequest, at_most: int | None
     ) -> AsyncIterator[ListReply]:
-        """The pages of a list, one request each, with no more than `at_most` entries in all."""
         left = at_most
         while left is None or left > 0:
             size = body.limit if left is None else min(left, body.limit)
