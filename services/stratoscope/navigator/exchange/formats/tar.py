@@ -45,11 +45,11 @@ def padding(size: int) -> int:
 
 def read_header(block: bytes) -> Header:
     """What a block says of the file that follows. Raises Damaged."""
+    if block[_FORMAT] != _MAGIC:
+        raise Damaged("no header of a tar file, or one of another format than POSIX 1988 (ustar)")
     without_sum = block[: _SUM.start] + b" " * 8 + block[_SUM.stop :]
     if _number(block[_SUM]) != sum(without_sum):
-        raise Damaged("no header of a tar file, or a damaged one")
-    if block[_FORMAT] != _MAGIC:
-        raise Damaged("a tar file of another format than POSIX 1988 (ustar)")
+        raise Damaged("a tar header that is damaged")
     if block[_TYPE] != _PLAIN or any(block[_LINK]) or any(block[_PREFIX]):
         raise Damaged("a link, a folder, a device or an extension: an export has plain files only")
     name, _, rest = block[_NAME].partition(b"\0")
