@@ -86,6 +86,7 @@ class Dispatch:
                 self.tell,
                 comparisons=self.comparisons,
                 known=self.known,
+                waiting=self.waiting,
             )
 
     async def _answer(self, space: str, verb: str, request: Request) -> Json:

@@ -1,6 +1,6 @@
 """One request's way to the read models, and what every verb does there."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
@@ -27,6 +27,7 @@ from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.threads import work_on
+from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.breakpoints import Breakpoints
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.states import Standing, States
@@ -37,7 +38,9 @@ from stratoscope_contracts.errors import (
     EventNotFound,
     SnapshotNotFound,
 )
+from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.views import At
+from stratoscope_contracts.words import ANY_AGENT, DEFAULT_WAIT_MS, PARTITIONS
 
 EMPTY_STATE = b"{}"
 # Partitions, a revision of the breakpoints, and how long to wait for it.
@@ -64,6 +67,7 @@ class Reading:
     tell: Tell = tell_nobody
     comparisons: Comparisons = field(default_factory=Comparisons)
     known: Known = known_at_once
+    waiting: Waiting | None = None
 
     @property
     def timelines(self) -> Timelines:
@@ -84,6 +88,16 @@ class Reading:
     def breakpoints(self) -> Breakpoints:
         """What is watched."""
         return Breakpoints(self.session)
+
+    async def projected(self, agent: str, stream_seq: int) -> None:
+        """Return once what an agent, or any, recorded up to a message can be read.
+
+        Raises NotProjectedYet.
+        """
+        if self.waiting is not None:
+            every = range(PARTITIONS)
+            wanted = every if agent == ANY_AGENT else [partition_of(self.space, agent)]
+            await self.waiting.until(wanted, stream_seq, DEFAULT_WAIT_MS / 1000)
 
     async def timeline(self, agent: str) -> Timeline:
         """An agent's timeline; AgentNotFound where there is none."""

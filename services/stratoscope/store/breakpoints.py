@@ -119,6 +119,11 @@ class Breakpoints:
         rows = await self._session.fetch(_SQL["armed"], space, agent, session_id, now)
         return [breakpoint_in(row) for row in rows]
 
+    async def watching(self, space: str, agent: str, now: datetime) -> list[BreakpointRow]:
+        """What is watched for on an agent, of any session, in order of creation."""
+        rows = await self._session.fetch(_SQL["watching"], space, agent, now)
+        return [breakpoint_in(row) for row in rows]
+
     async def count(self, space: str, session_id: UUID) -> int:
         """How many belong to a session."""
         found: int = await self._session.fetchval(_SQL["of_session"], space, session_id)

@@ -84,13 +84,13 @@ class Watches:
 
     async def release(self, given: Sequence[Watch]) -> None:
         """Give partitions back."""
-        await self._pool.execute(_SQL["release"], *self._fences(given))
+        await self._pool.fetch(_SQL["release"], *self._fences(given))
         for watch in given:
             del self._held[watch.partition]
 
     async def leave(self) -> None:
         """Say goodbye and give everything back, so that who takes it does not share with us."""
-        await self._pool.execute(_SQL["leave"], self._owner)
+        await self._pool.fetch(_SQL["leave"], self._owner)
         await self.release(self.held)
 
     @staticmethod

@@ -78,8 +78,7 @@ class Index:
         yield self._records
         if record.is_event:
             yield self._events
-            if record.type is not None:
-                yield self._types.get(record.type)
+            yield self._types.get(record.type or "")
             yield self._places.get(record.event_index)
             if record.depth is not None and self._depths:
                 yield self._depths.get(record.depth)

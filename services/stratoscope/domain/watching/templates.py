@@ -16,7 +16,7 @@ from stratoscope.domain.paths import MISSING, PathSyntaxError, Segments
 ABSENT: Final = "?"
 _VALUE_LETTERS: Final = 200
 _MESSAGE_LETTERS: Final = 2000
-_PIECE: Final = re.compile(r"(\{\{|\}\}|\{|\})")
+_PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _ROOT: Final = re.compile(r"\s*(event|state)(?=[.\[]|\s*\Z)")
 
 Root = Literal["event", "state"]
@@ -49,26 +49,18 @@ class Template:
 def read(text: str) -> Template:
     """A template from its text. Raises TemplateRefused."""
     pieces: list[str | Slot] = []
-    opened: int | None = None
-    position = 0
-    for token in _PIECE.split(text):
-        match token:
-            case "{{" | "}}" if opened is None:
-                pieces.append(token[0])
-            case "{" if opened is None:
-                opened = position
-            case "}" if opened is not None:
-                pieces.append(_slot(text[opened + 1 : position], opened))
-                opened = None
-            case "{" | "}" | "{{" | "}}":
-                raise TemplateRefused(f"a brace at character {position + 1} has no other")
-            case _ if opened is None:
-                pieces.append(token)
+    end = 0
+    for found in _PIECE.finditer(text):
+        pieces.append(text[end : found.start()])
+        end = found.end()
+        match found[0]:
+            case "{{" | "}}":
+                pieces.append(found[0][0])
+            case "{" | "}":
+                raise TemplateRefused(f"a brace at character {end} has no other")
             case _:
-                pass
-        position += len(token)
-    if opened is not None:
-        raise TemplateRefused(f"a brace at character {opened + 1} has no other")
+                pieces.append(_slot(found[1], end))
+    pieces.append(text[end:])
     return Template(tuple(piece for piece in pieces if piece != ""))
 
 
@@ -82,16 +74,15 @@ def rendered(template: Template, event: object, state: object) -> str:
     return _cut(said, _MESSAGE_LETTERS)
 
 
-def _slot(inside: str, opened: int) -> Slot:
+def _slot(inside: str, end: int) -> Slot:
     root = _ROOT.match(inside)
     if root is None:
-        raise TemplateRefused(f"the place at character {opened + 1} names neither event nor state")
-    rest = inside[root.end() :].strip().removeprefix(".")
+        raise TemplateRefused(f"the place before character {end} names neither event nor state")
     try:
-        path = paths.parse(rest)
+        path = paths.parse(inside[root.end() :].strip().removeprefix("."))
     except PathSyntaxError as error:
         raise TemplateRefused(
-            f"the path at character {opened + 1} can't be read: {error.reason}"
+            f"the path before character {end} can't be read: {error.reason}"
         ) from error
     return Slot("event" if root[1] == "event" else "state", path)
 

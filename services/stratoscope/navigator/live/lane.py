@@ -226,6 +226,7 @@ class Lane:
 
     async def _keep(self, arming: Arming, matches: list[Match], reached: Sequence[Reached]) -> None:
         parts = self._parts
+        await parts.outbox.room()
         matches.sort(key=lambda one: (one.line.record.place, arming.rows[one.armed.id].number))
         await self._counting.load(Hits(parts.session), matches)
         found = Found()

@@ -28,6 +28,8 @@ from stratoscope_contracts.words import STREAM_HITS
 
 _PAGE: Final = 1000
 _MARK_EVERY: Final = 0.1
+# More than these would only wait in memory.
+_AT_A_TIME: Final = 512
 # The broker is asked while it surely remembers: half of what it does.
 _REMEMBERED: Final = timedelta(seconds=HITS_DEDUPLICATION / 2)
 log = structlog.get_logger(__name__)
@@ -55,6 +57,11 @@ class Outbox:
         pausing = [hit for hit in hits if hit.action == "pause"]
         if pausing:
             self._start(self._pause(pausing, now))
+
+    async def room(self) -> None:
+        """Return once not too many hits are on their way."""
+        while len(self._sending) >= _AT_A_TIME:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
 
     async def take_over(self, partitions: Collection[int]) -> None:
         """Publish what somebody else has kept of these partitions, and may not have published."""
@@ -86,12 +93,13 @@ class Outbox:
 
     async def mark(self) -> None:
         """Remember what is in the stream."""
-        sent = self._sent
+        sent = tuple(self._sent)
         if not sent:
             return
         async with self._pool.acquire() as session:
             await Hits(session).published(sent, datetime.now(UTC))
         self._under_way.difference_update(sent)
+        # Meanwhile there may be more.
         del self._sent[: len(sent)]
 
     async def close(self) -> None:

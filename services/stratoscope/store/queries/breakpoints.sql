@@ -57,6 +57,12 @@ where space = $1 and agent in ($2, '*') and is_enabled
   and (session_id is null or session_id = $3) and (ends_at is null or ends_at > $4)
 order by number
 
+-- name: watching
+-- What would hit an agent, whatever session it belongs to.
+select * from kept_breakpoint
+where space = $1 and agent in ($2, '*') and is_enabled and (ends_at is null or ends_at > $3)
+order by number
+
 -- name: of_session
 select count(*) from breakpoint
 where space = $1 and session_id = $2 and removed_at is null

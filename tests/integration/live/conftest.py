@@ -1,0 +1,37 @@
+"""One stack for all that is claimed of breakpoints that are watched live."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from support import stack
+from support.held import Stand
+from support.watched import Hits, hits_of
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stand(backend: str, shared_postgres: stack.PostgresServer) -> AsyncIterator[Stand]:
+    """Broker, database, projector and navigator."""
+    folder = Path(tempfile.mkdtemp(prefix="stratoscope-live-"))
+    server = stack.new_nats(backend, folder)
+    try:
+        with stack.new_database(shared_postgres) as dsn:
+            found = Stand(server, dsn, folder)
+            await found.open()
+            try:
+                yield found
+            finally:
+                await found.close()
+    finally:
+        server.close()
+        shutil.rmtree(folder)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hits(stand: Stand) -> AsyncIterator[Hits]:
+    """Who records, and sees what is hit."""
+    async with hits_of(stand.server.url, stand.dsn) as found:
+        yield found

@@ -1,0 +1,290 @@
+"""Breakpoints watched live: the verdict is that of the past, and a hit stands once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from stratoscope.broker.ending import end_tasks
+from support.watched import a_breakpoint, a_record
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Json = dict[str, Any]
+ERRORS = {"kind": "on_event_type", "type": "error_occurred"}
+BREAKPOINTS, MESSAGES, RECORDS = 80, 60, 12
+
+
+def spelled(hit: Json) -> Json:
+    """A hit without what names its breakpoint."""
+    return {name: hit[name] for name in hit if name not in ("hit_id", "breakpoint_id")}
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have something done as long as the block lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        await end_tasks([task])
+
+
+async def clear(stand: Any) -> None:
+    for one in (await stand.ask("breakpoint.list", limit=1000))["breakpoints"]:
+        await stand.ask("breakpoint.remove", id=one["id"])
+
+
+async def test_live_hits_are_those_that_the_past_has(stand, hits):
+    """Random conditions over a random history, in batches and by single messages."""
+    random = Random(7)
+    agents = [f"compared-{n}" for n in range(3)]
+    asked = [a_breakpoint(random, agents) for _ in range(BREAKPOINTS)]
+    made = [(await stand.ask("breakpoint.create", **one))["breakpoint"] for one in asked]
+    causes: list[str] = []
+    last = 0
+    for n in range(MESSAGES):
+        records = [a_record(random, n, causes) for _ in range(random.choice([1, 1, RECORDS]))]
+        for one in records:
+            if one["kind"] == "event":
+                one["id"] = str(uuid4())
+                causes.append(one["id"])
+        last = await hits.record(random.choice(agents), records)
+    for agent in agents:
+        await hits.until_seen(agent, last)
+    told = await hits.told()
+    assert len({hit["hit_id"] for hit in told}) == len(told)
+    for ask, breakpoint in zip(asked, made, strict=True):
+        live = [spelled(hit) for hit in told if hit["breakpoint_id"] == breakpoint["id"]]
+        past = await stand.ask("breakpoint.create", **ask, past=1000)
+        assert [spelled(hit) for hit in past["past_hits"]] == live[:-1001:-1], ask
+        found = await stand.ask("breakpoint.get", id=breakpoint["id"])
+        assert found["breakpoint"]["hit_count"] == len(live)
+    assert len(told) > 10 * BREAKPOINTS
+    await clear(stand)
+
+
+async def test_none_is_missed_and_none_doubled_where_the_past_ends(stand, hits):
+    agent = f"seam-{uuid4()}"
+    sent = 0
+    found = []
+
+    async def recording() -> None:
+        nonlocal sent
+        while True:
+            await hits.record(agent, [{"kind": "event", "type": "error_occurred"}])
+            sent += 1
+            await asyncio.sleep(0.005)
+
+    async with beside(recording()):
+        for _ in range(5):
+            reply = await stand.ask("breakpoint.create", agent=agent, condition=ERRORS, past=1000)
+            found.append(reply)
+            await asyncio.sleep(0.05)
+    last = await hits.record(agent, [{"kind": "event", "type": "moved"}])
+    await hits.until_seen(agent, last)
+    told = await hits.told()
+    for reply in found:
+        past = [hit["position"]["event_index"] for hit in reply["past_hits"]]
+        live = [
+            hit["position"]["event_index"]
+            for hit in told
+            if hit["breakpoint_id"] == reply["breakpoint"]["id"]
+        ]
+        # One may have been on its way when the recording ended.
+        assert past[::-1] + live == list(range(sent)) or live[-1] == sent
+    await clear(stand)
+
+
+async def test_a_navigator_that_is_killed_loses_none_and_doubles_none(stand, hits):
+    agent = f"killed-{uuid4()}"
+    ask = {"agent": agent, "condition": ERRORS, "hit": {"every": 2}}
+    every_second = (await stand.ask("breakpoint.create", **ask))["breakpoint"]["id"]
+    state = {"kind": "on_state", "path": "n", "op": "eq", "value": 3}
+    changing = (await stand.ask("breakpoint.create", agent="*", condition=state))["breakpoint"][
+        "id"
+    ]
+    total = 600
+
+    async def recording() -> int:
+        last = 0
+        for n in range(total):
+            patch = [{"op": "add", "path": "/n", "value": n % 5}]
+            one = {"kind": "event", "type": "error_occurred", "patch": patch}
+            last = await hits.record(agent, [one])
+        return last
+
+    task = asyncio.create_task(recording())
+    for _ in range(3):
+        await asyncio.sleep(0.1)
+        await stand.kill_navigator()
+        await stand.start_navigator()
+    last = await task
+    await hits.until_seen(agent, last)
+    told = [hit for hit in await hits.told() if hit["agent"] == agent]
+    assert Counter(hit["hit_id"] for hit in told).most_common(1)[0][1] == 1
+    of = {
+        key: sorted(hit["position"]["event_index"] for hit in told if hit["breakpoint_id"] == key)
+        for key in (every_second, changing)
+    }
+    assert of[every_second] == list(range(1, total, 2))
+    assert of[changing] == list(range(3, total, 5))
+    await clear(stand)
+
+
+async def test_replicas_share_the_work_and_follow_each_other(stand, hits):
+    agent = f"shared-{uuid4()}"
+    first = stand.navigator
+    second = await stand.start_navigator()
+    ids = []
+    for _ in range(4):
+        made = await stand.ask("breakpoint.create", agent="*", condition=ERRORS)
+        ids.append(made["breakpoint"]["id"])
+    agents = [f"{agent}-{n}" for n in range(12)]
+
+    async def all_record() -> int:
+        done = [
+            await hits.record(one, [{"kind": "event", "type": "error_occurred"}]) for one in agents
+        ]
+        return max(done)
+
+    last = await all_record()
+    for one in agents:
+        await hits.until_seen(one, last)
+    second.process.kill()
+    await second.process.wait()
+    stand.navigator = first
+    last = await all_record()
+    for one in agents:
+        await hits.until_seen(one, last)
+    told = [hit for hit in await hits.told() if hit["breakpoint_id"] in ids]
+    found = Counter((hit["breakpoint_id"], hit["agent"]) for hit in told)
+    assert found == {(key, one): 2 for key in ids for one in agents}
+    assert len({hit["hit_id"] for hit in told}) == len(told)
+    await clear(stand)
+
+
+async def test_what_is_removed_or_disabled_hits_no_more(stand, hits):
+    agent = f"switched-{uuid4()}"
+    error = [{"kind": "event", "type": "error_occurred"}]
+    one = (await stand.ask("breakpoint.create", agent=agent, condition=ERRORS))["breakpoint"]["id"]
+    two = (await stand.ask("breakpoint.create", agent=agent, condition=ERRORS))["breakpoint"]["id"]
+    await hits.until_seen(agent, await hits.record(agent, error))
+    await stand.ask("breakpoint.disable", id=one)
+    await stand.ask("breakpoint.remove", id=two)
+    await hits.record(agent, error)
+    await stand.ask("breakpoint.enable", id=one)
+    await hits.until_seen(agent, await hits.record(agent, error))
+    told = [hit for hit in await hits.told() if hit["agent"] == agent]
+    assert [(hit["breakpoint_id"], hit["position"]["event_index"]) for hit in told] == [
+        (one, 0),
+        (two, 0),
+        (one, 2),
+    ]
+    await clear(stand)
+
+
+async def test_an_expression_that_takes_too_long_is_disabled_after_the_third_time(stand, hits):
+    agent = f"hostile-{uuid4()}"
+    sources = [
+        "event.id.matches('(a{400}){400}')",
+        "state.many.exists(one, one == 0)",
+    ]
+    bad = []
+    for source in sources:
+        condition = {"kind": "expression", "source": source}
+        made = await stand.ask("breakpoint.create", agent=agent, condition=condition)
+        bad.append(made["breakpoint"]["id"])
+    await stand.ask("breakpoint.create", agent=agent, condition=ERRORS)
+    for n in range(4):
+        records = [{"kind": "snapshot", "state": {"many": [n] * 1001}}]
+        records += [{"kind": "event", "type": "error_occurred"}] * 200
+        await hits.until_seen(agent, await hits.record(agent, records))
+    for one in bad:
+        found = (await stand.ask("breakpoint.get", id=one))["breakpoint"]
+        assert not found["is_enabled"]
+        assert found["last_error"].startswith("stopped at event ")
+        assert found["disabled_reason"] == f"stopped 3 times: {found['last_error']}"
+    told = [hit for hit in await hits.told() if hit["agent"] == agent]
+    assert [hit["position"]["event_index"] for hit in told] == list(range(800))
+    await clear(stand)
+
+
+async def test_imports_are_not_seen(stand, hits):
+    agent = f"imported-{uuid4()}"
+    await stand.ask("breakpoint.create", agent=agent, condition=ERRORS)
+    error = {"kind": "event", "type": "error_occurred"}
+    await hits.jetstream.publish(
+        f"strato.default.rec.{agent}.batch",
+        orjson.dumps({"records": [error, error]}),
+        headers={"Strato-Import": "x"},
+    )
+    await hits.until_seen(agent, await hits.record(agent, [error]))
+    told = [hit for hit in await hits.told() if hit["agent"] == agent]
+    assert [hit["position"]["event_index"] for hit in told] == [2]
+    await clear(stand)
+
+
+async def test_a_hit_that_pauses_holds_the_agent_before_its_gate_answers(stand, hits):
+    agent = f"paused-{uuid4()}"
+    made = await stand.ask("breakpoint.create", agent=agent, condition=ERRORS, action="pause")
+    for n in range(10):
+        seq = await hits.record(agent, [{"kind": "event", "type": "moved"}])
+        reply = await hits.client.request(
+            f"strato.default.gate.{agent}", orjson.dumps({"after": seq}), timeout=5
+        )
+        assert orjson.loads(reply.data) == {"go": True}, n
+    seq = await hits.record(agent, [{"kind": "event", "type": "error_occurred"}])
+    reply = await hits.client.request(
+        f"strato.default.gate.{agent}", orjson.dumps({"after": seq}), timeout=5
+    )
+    assert orjson.loads(reply.data) == {"held_by": [made["breakpoint"]["id"]]}
+    await stand.ask("agent.resume", agent=agent)
+    await clear(stand)
+
+
+async def test_which_hold_at_a_position(stand, hits):
+    agent = f"checked-{uuid4()}"
+    changed = {"kind": "on_change", "path": "bag"}
+    conditions = [
+        ERRORS,
+        changed,
+        {"kind": "at_event_index", "index": 1},
+        {"kind": "expression", "source": "state.health < 5 && event.type == 'moved'"},
+        {"kind": "on_causality_depth", "depth": 1},
+        {"kind": "on_state", "path": "health", "op": "ge", "value": 5},
+    ]
+    for condition in conditions:
+        await stand.ask("breakpoint.create", agent=agent, condition=condition)
+    await hits.record(
+        agent,
+        [
+            {"kind": "event", "type": "error_occurred"},
+            {"kind": "snapshot", "state": {"health": 9, "bag": [1]}},
+            {
+                "kind": "event",
+                "type": "moved",
+                "patch": [{"op": "replace", "path": "/health", "value": 1}],
+            },
+        ],
+    )
+    seq = await hits.record(agent, [{"kind": "event", "type": "moved"}])
+
+    async def holding(**at: int) -> list[int]:
+        reply = await stand.ask("breakpoint.check", agent=agent, at=at, wait_for=seq)
+        return [conditions.index(_named(one["condition"])) for one in reply["holding"]]
+
+    def _named(condition: Json) -> Json:
+        return {key: value for key, value in condition.items() if value is not None}
+
+    assert await holding(event_index=0) == [0, 1, 4, 5]
+    assert await holding(event_index=1) == [2, 3, 4]
+    assert await holding(event_index=2) == [3, 4]
+    assert await holding(event_index=-1) == []
+    await clear(stand)
