@@ -8,6 +8,7 @@ exact one, and those of a held agent, once a second, until it may go on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import threading
@@ -20,7 +21,8 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from pydantic import TypeAdapter, ValidationError
 
-from stratoscope.broker.connection import Connection
+from stratoscope.broker.connection import BrokerUnreachable, Connection
+from stratoscope.broker.ending import end_tasks
 from stratoscope.recorder import holding
 from stratoscope.recorder.errors import RecorderClosed
 from stratoscope.recorder.holding import Answer, Known, Move, Silence
@@ -29,13 +31,16 @@ from stratoscope.recorder.preparing import Prepared
 from stratoscope.recorder.sending import Sender
 from stratoscope.recorder.settings import RecorderSettings
 from stratoscope_contracts import subjects
-from stratoscope_contracts.control import CtlMessage, GateHeld, GateOpen, GateRequest
+from stratoscope_contracts.control import BY_HAND, CtlMessage, GateHeld, GateOpen, GateRequest
 from stratoscope_contracts.words import HEADER_ERROR
 
 # One question's patience, and how long a gate waits for news before it asks again.
 _ASK_SECONDS: Final = 5.0
 _ASK_AGAIN: Final = 1.0
+_DRAIN_SECONDS: Final = 0.5
 _TRY_AGAIN: Final = 0.25
+# A recorder that has just begun is still connecting: its first gate waits for that.
+_CONNECTING: Final = 1.0
 # How long a quick gate that nobody answered lets the next ones pass without asking.
 _QUIET_SECONDS: Final = 5.0
 # Where somebody answered before, breakpoints are watched by somebody: an exact gate waits for as
@@ -140,6 +145,7 @@ class Gates:
         self._sender = sender
         self._gates: OrderedDict[str, _Gate] = OrderedDict()
         self._closed = False
+        self._connecting = True
         self.somebody_answers = False
         """Whether anybody ever answered a gate of this recorder."""
         self.gave_up = False
@@ -186,7 +192,7 @@ class Gates:
         while True:
             if self._closed:
                 raise RecorderClosed("the recorder was closed while an agent was at its gate")
-            answer = await self._ask(gate)
+            answer = await self._ask(gate, exact)
             gave_up = patience.note(answer)
             match holding.move(gate.known, answer, exact=exact, gave_up=gave_up):
                 case Move.PASS:
@@ -200,37 +206,66 @@ class Gates:
                 case Move.ASK:
                     pass
 
-    async def _ask(self, gate: _Gate) -> Answer:
+    async def _ask(self, gate: _Gate, exact: bool) -> Answer:
+        await self._connect()
         async with gate.asking:
             epoch, connection = self._link.epoch, self._link.connection
             if connection is None or not connection.connected.is_set():
                 answer: Answer = Silence()
             else:
-                answer = await self._answer(gate, connection)
+                answer = await self._answer(gate, connection, exact)
             gate.learn(answer, epoch)
         return answer
 
-    async def _answer(self, gate: _Gate, connection: Connection) -> Answer:
+    async def _connect(self) -> None:
+        """Wait for the first connection, once, or the first gates would be no gates at all."""
+        if self._connecting and self._link.connection is None:
+            with contextlib.suppress(BrokerUnreachable):
+                await self._link.wait_connected(_CONNECTING)
+        self._connecting = False
+
+    async def _answer(self, gate: _Gate, connection: Connection, exact: bool) -> Answer:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 await self._listen(gate, connection)
                 gate.begin()
-                after = await self._sender.drain(gate.agent, None)
-                reply = await connection.client.request(
-                    subjects.gate(self._settings.space, gate.agent),
-                    GateRequest(after=after or 0).model_dump_json(include={"after"}).encode(),
-                    timeout=_ASK_SECONDS,
-                )
+                after = await self._drained(gate.agent, exact)
+                question = GateRequest(after=after or 0)
+                body = question.model_dump_json(include={"after"}).encode()
+                subject = subjects.gate(self._settings.space, gate.agent)
+                reply = await self._reply(connection, subject, body)
         except (TimeoutError, NatsError, OSError):
             return Silence()
-        if HEADER_ERROR in (reply.headers or {}):
-            log.debug("the gate of agent %s is not answered: %r", gate.agent, reply.data)
-            return Silence(refused=True)
+        answer = _read(gate.agent, reply)
+        if after is None and isinstance(answer, GateOpen) and answer.events is not None:
+            # Counted without what is still on its way: the agent would be let go too far.
+            return GateHeld(held_by=[BY_HAND])
+        return answer
+
+    async def _drained(self, agent: str, exact: bool) -> int | None:
+        """Up to where the agent's records are stored, 0 for none; None where some are not yet."""
+        if exact:
+            return await self._sender.drain(agent, None) or 0
         try:
-            return _REPLY.validate_json(reply.data)
-        except ValidationError:
-            log.warning("the gate of agent %s got an answer that can't be read", gate.agent)
-            return Silence(refused=True)
+            # Whoever is held is to hear of it, whatever the broker's return does to its records.
+            return await self._sender.drain(agent, _DRAIN_SECONDS) or 0
+        except TimeoutError:
+            return None
+
+    async def _reply(self, connection: Connection, subject: str, body: bytes) -> Msg:
+        """The reply to a question; TimeoutError also where the connection it went by is lost."""
+        epoch = self._link.epoch
+        asking = asyncio.ensure_future(
+            connection.client.request(subject, body, timeout=_ASK_SECONDS)
+        )
+        try:
+            while not asking.done():
+                await asyncio.wait([asking], timeout=_TRY_AGAIN)
+                if self._link.epoch != epoch or not connection.connected.is_set():
+                    raise TimeoutError
+            return asking.result()
+        finally:
+            await end_tasks([asking])
 
     async def _listen(self, gate: _Gate, connection: Connection) -> None:
         """Hear the agent's commands, before the question: none comes between unheard."""
@@ -276,3 +311,14 @@ class Gates:
                 "nobody answers the gate of agent %s: it goes on, and breakpoints do not hold it",
                 gate.agent,
             )
+
+
+def _read(agent: str, reply: Msg) -> Answer:
+    if HEADER_ERROR in (reply.headers or {}):
+        log.debug("the gate of agent %s is not answered: %r", agent, reply.data)
+        return Silence(refused=True)
+    try:
+        return _REPLY.validate_json(reply.data)
+    except ValidationError:
+        log.warning("the gate of agent %s got an answer that can't be read", agent)
+        return Silence(refused=True)

@@ -81,6 +81,25 @@ async def test_an_agent_can_be_held_before_it_is_there(
         await walker.goes_on()
 
 
+async def test_a_recorder_that_still_connects_asks_at_its_first_gate(stand: Stand) -> None:
+    await stand.ask("agent.pause", agent="begun")
+    async with stratoscope.connect(stand.server.url) as recorder:
+        gate = asyncio.create_task(recorder.agent("begun").gate())
+        done, _ = await asyncio.wait([gate], timeout=0.3)
+        assert not done
+        await stand.ask("agent.resume", agent="begun")
+        async with asyncio.timeout(2):
+            await gate
+
+
+async def test_without_a_broker_the_quick_gate_is_open() -> None:
+    async with stratoscope.connect("nats://127.0.0.1:9", close_timeout=0) as recorder:
+        agent = recorder.agent("nowhere")
+        async with asyncio.timeout(2):
+            for _ in range(100):
+                await agent.gate()
+
+
 async def test_an_agent_without_a_gate_is_not_held_and_the_list_says_so(
     stand: Stand, strato: stratoscope.Recorder
 ) -> None:
@@ -238,7 +257,7 @@ async def test_a_synchronous_agent_is_held_in_its_thread(stand: Stand) -> None:
         async def further() -> bool:
             return passed[0] > before
 
-        await eventually(further, within=1)
+        await eventually(further, within=2)
 
     walking_thread = asyncio.create_task(asyncio.to_thread(walk))
     try:
