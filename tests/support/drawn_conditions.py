@@ -16,6 +16,7 @@ Json = dict[str, Any]
 TYPES = ("a", "b")
 PATHS = ("", "health", "bag", "bag.gold", "nowhere")
 OVER_EVENT, OVER_STATE = "event.type == 'a'", "state.health < 2"
+OVER_BOTH = "event.type != 'b' && state.health < 2"
 
 scalars = st.one_of(
     st.integers(-1, 3), st.booleans(), st.none(), st.sampled_from(["x", "y", "xy", 1.0, 0.5])
@@ -57,6 +58,7 @@ expressions = st.sampled_from(
     [
         {"kind": "expression", "source": OVER_EVENT, "over": "event"},
         {"kind": "expression", "source": OVER_STATE, "over": "state"},
+        {"kind": "expression", "source": OVER_BOTH, "over": "both"},
     ]
 )
 leaves = st.one_of(on_state, on_change, at_time, of_event, expressions)

@@ -9,13 +9,17 @@ from typing import Any
 
 Json = dict[str, Any]
 GONE = object()
+_OF_EVENTS = {
+    *("on_event_type", "at_event_index", "on_causality_depth"),
+    *("event expression", "both expression"),
+}
 
 
 def naive_hits(condition: Json, timeline: list[Json], trigger: str = "edge") -> list[int]:
     """The numbers of the records of a timeline at which a condition is hit."""
     truths = [naive_truth(condition, timeline, number) for number in range(len(timeline))]
     kinds = set(_kinds(condition))
-    if kinds & {"on_event_type", "at_event_index", "on_causality_depth", "event expression"}:
+    if kinds & _OF_EVENTS:
         return [n for n, true in enumerate(truths) if true and timeline[n]["event"]]
     if "on_change" in kinds or trigger == "level":
         return [n for n, true in enumerate(truths) if true]
@@ -51,11 +55,11 @@ def _leaf(condition: Json, timeline: list[Json], number: int) -> bool:
             before = timeline[number - 1]["state"] if number else {}
             return _value(before, condition["path"]) != _value(record["state"], condition["path"])
         case "expression":
-            # One over the event (its type is told) or one over the state (its health is low).
-            if condition["over"] == "event":
-                return event.get("type") == "a"
+            # Over the event (its type is told), over the state (its health is low), or both.
+            of_a = condition["over"] == "state" or event.get("type") == "a"
             health = record["state"].get("health", GONE)
-            return _is_number(health) and health < 2
+            low = _is_number(health) and health < 2
+            return of_a and (low or condition["over"] == "event")
         case _:
             return _compares(condition, _value(record["state"], condition["path"]))
 

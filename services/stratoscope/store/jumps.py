@@ -61,6 +61,13 @@ class Wanted(NamedTuple):
     metadata: bool
 
 
+class Spelled(NamedTuple):
+    """Events by index, and the text of what an expression sees of each: `[{…}, n], …`."""
+
+    indexes: list[int]
+    documents: str
+
+
 class Jumps:
     """Jumps through one timeline, by way of one session."""
 
@@ -163,6 +170,31 @@ class Jumps:
         else:
             rows = await self._session.fetch(_SQL["event_list"], self._agent_id, indexes, *rest)
         return [EventFacts(*row) for row in rows]
+
+    async def documents(
+        self,
+        indexes: Sequence[int],
+        turns: Sequence[int],
+        keys: frozenset[str],
+        direction: Direction,
+        max_bytes: int,
+    ) -> Spelled:
+        """Events with what expressions see of them; fewer where they are large.
+
+        A number that counts up at each of the `turns` goes with them.
+        """
+        ahead = direction == "forward"
+        asked = [key in keys for key in ("type", "depth", "data", "metadata")]
+        rest = (1 if ahead else -1, turns, *asked, max_bytes)
+        low, high = (indexes[0], indexes[-1]) if ahead else (indexes[-1], indexes[0])
+        if high - low + 1 == len(indexes):
+            query = _SQL["event_documents_between"]
+            row = await self._session.fetchrow(query, self._agent_id, low, *rest, high)
+        else:
+            row = await self._session.fetchrow(
+                _SQL["event_documents"], self._agent_id, indexes, *rest
+            )
+        return Spelled(row["indexes"] or [], row["documents"] or "")
 
     async def clocks(self, indexes: Iterable[int]) -> dict[int, datetime]:
         """The clocks of events, by index."""

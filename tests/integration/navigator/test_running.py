@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from stratoscope.domain.conditions.marks import NOWHERE, Mark, whole
 from stratoscope.domain.conditions.reading import watch
 from stratoscope.navigator.running.groups import Sought
-from stratoscope.navigator.running.seeking import Pace, Run
+from stratoscope.navigator.running.seeking import Run
+from stratoscope.navigator.running.walking import Pace
 from stratoscope_contracts.breakpoints import HitAfter, HitEvery, HitOnce
 from support.drawn_conditions import TYPES, conditions, read, states
 from support.naive_conditions import naive_hits

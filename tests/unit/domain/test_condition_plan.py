@@ -33,6 +33,7 @@ def within(found: Sources, line: list[Json], number: int) -> bool:
     return (
         found.everything
         or told.get("type") in found.types
+        or (bool(found.expressions) and told.get("type") == "a")
         or told.get("depth") in found.depths
         or told.get("index") in found.indexes
         or (bool(found.paths) and line[number]["sets"])
@@ -143,9 +144,19 @@ def test_types_are_read_off_an_expression_where_they_are_sure(source: str, types
     assert types_in(source) == types
 
 
-def test_an_expression_about_one_type_is_looked_for_there_only():
-    found = plan({"kind": "expression", "source": "event.type == 'a' && state.health < 3"})
-    assert found == Sources(types=frozenset("a"))
+def test_an_expression_is_a_source_of_its_own_wider_than_others():
+    free, bound = (
+        {"kind": "expression", "source": source}
+        for source in ("event.data.x > 1", "event.type == 'a' && event.data.x > 1")
+    )
+    (found,) = plan(free).expressions
+    assert found.source == "event.data.x > 1"
+    both = plan({"kind": "all_of", "conditions": [free, bound]})
+    assert [one.source for one in both.expressions] == [bound["source"]]
+    assert plan({"kind": "all_of", "conditions": [bound, OF_A]}) == plan(bound)
+    assert plan({"kind": "all_of", "conditions": [free, OF_A]}) == plan(OF_A)
+    low = {"kind": "expression", "source": "state.health < 3"}
+    assert plan({"kind": "any_of", "conditions": [OF_A, low]}).everything
 
 
 def test_marks_order_all_records():

@@ -13,6 +13,7 @@ from stratoscope.domain.conditions.seen import Before, Seen
 from stratoscope.domain.timeline import Place
 from stratoscope_contracts.breakpoints import Trigger
 from support.drawn_conditions import (
+    OVER_BOTH,
     OVER_EVENT,
     OVER_STATE,
     conditions,
@@ -55,6 +56,7 @@ def hits(condition: Json, line: list[Json], trigger: Trigger = "edge") -> list[i
         truths = {
             OVER_EVENT: one.type == "a",
             OVER_STATE: naive_truth({"kind": "expression", "over": "state"}, line, number),
+            OVER_BOTH: naive_truth({"kind": "expression", "over": "both"}, line, number),
         }
         if is_hit(watched, one, truths, truths_before, trigger):
             found.append(number)

@@ -1,11 +1,11 @@
 """Where in a timeline a condition can be hit: what narrows a search before anything is judged.
 
-A plan names sources of candidates: events of some types, at some indexes or depths, versions that
-touch some paths, or everything. Together they hold every record at which the condition can be hit,
-and mostly few others; the evaluator decides. The plan of a part is a superset of where it can be
-true, so all of several are within any one of them (the narrowest is taken), any of several within
-their union, and a `not` is pushed down to the leaves first, of which only one about time says
-anything when it is turned round.
+A plan names sources of candidates: events of some types, at some indexes or depths, those at which
+an expression holds, versions that touch some paths, or everything. Together they hold every record
+at which the condition can be hit, and mostly few others; the evaluator decides. The plan of a part
+is a superset of where it can be true, so all of several are within any one of them (the narrowest
+is taken), any of several within their union, and a `not` is pushed down to the leaves first, of
+which only one about time says anything when it is turned round.
 
 A condition on what lasts is hit where it becomes true, and can do so only at a version that touches
 what it looks at, at the first record past a time that it names, or at the first record of all.
@@ -34,6 +34,7 @@ from stratoscope.domain.conditions.parts import (
 )
 from stratoscope.domain.conditions.watch import Watch
 from stratoscope.domain.expressions.narrowing import types_in
+from stratoscope.domain.expressions.rules import Expression
 from stratoscope.domain.paths import Segments
 
 
@@ -50,6 +51,7 @@ class Sources:
     indexes: frozenset[int] = frozenset()
     depths: frozenset[int] = frozenset()
     paths: frozenset[Segments] = frozenset()
+    expressions: frozenset[Expression] = frozenset()
     reached: frozenset[datetime] = frozenset()
     first: bool = False
     since: datetime | None = None
@@ -100,8 +102,9 @@ def _of_leaf(leaf: Leaf) -> Sources:
         case Changed(path):
             return Sources(paths=frozenset((path,)))
         case Expressed(expression):
-            types = types_in(expression.source)
-            return EVERYTHING if types is None else Sources(types=types)
+            if "event" in expression.variables:
+                return Sources(expressions=frozenset((expression,)))
+            return EVERYTHING
         case StateIs() | TimeReached():
             return EVERYTHING
         case _:
@@ -115,6 +118,7 @@ def _either(one: Sources, other: Sources) -> Sources:
         one.indexes | other.indexes,
         one.depths | other.depths,
         one.paths | other.paths,
+        one.expressions | other.expressions,
         one.reached | other.reached,
         one.first or other.first,
         min(one.since, other.since) if one.since and other.since else None,
@@ -131,4 +135,6 @@ def _both(one: Sources, other: Sources) -> Sources:
 
 def _width(one: Sources) -> tuple[int, ...]:
     """How much there is to look at, from what mostly is the most."""
-    return (one.everything, len(one.types), len(one.depths), len(one.paths), len(one.indexes))
+    unbound = sum(types_in(each.source) is None for each in one.expressions)
+    some = (len(one.types), len(one.expressions), len(one.depths), len(one.paths), len(one.indexes))
+    return (one.everything, unbound, *some)

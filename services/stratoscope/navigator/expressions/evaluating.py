@@ -45,6 +45,14 @@ class Document:
     state: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Many documents, spelled already: `[event, n], …`, n being the number of its state."""
+
+    documents: str
+    states: Sequence[bytes] = (b"{}",)
+
+
 class Expressions(Workers):
     """Expressions, checked and evaluated by a few processes that are killed where need be."""
 
@@ -75,16 +83,26 @@ class Expressions(Workers):
 
         The one on which a worker had to be killed is STOPPED, and is the last.
         """
-        found: list[Verdict] = []
+        asked = _frame(expression, documents, seconds)
+        return [Verdict(one) for one in await self._judged(asked, len(documents), seconds)]
+
+    async def evaluate_sheet(
+        self, expression: Expression, sheet: Sheet, count: int, seconds: float
+    ) -> str:
+        """The same over so many documents of a sheet: a letter each, as `Verdict` has them."""
+        return await self._judged(_sheet(expression, sheet, seconds), count, seconds)
+
+    async def _judged(self, asked: bytes, count: int, seconds: float) -> str:
+        found: list[str] = []
         async with self.one(ExpressionRefused) as worker:
             try:
-                await _collect(worker, _frame(expression, documents, seconds), found, seconds)
+                await _collect(worker, asked, found, seconds)
             except (TimeoutError, WorkerLost) as error:
                 await worker.kill()
                 log.warning("an expression was stopped", lost=isinstance(error, WorkerLost))
-                if len(found) < len(documents):
+                if sum(map(len, found)) < count:
                     found.append(Verdict.STOPPED)
-        return found
+        return "".join(found)
 
     async def _compile(self, expression: Expression) -> None:
         async with self.one(ExpressionRefused) as worker:
@@ -95,8 +113,8 @@ class Expressions(Workers):
                 raise ExpressionRefused(0, "it takes too long to be read") from error
 
 
-async def _collect(worker: Worker, asked: bytes, found: list[Verdict], seconds: float) -> None:
-    """The verdicts of a frame into `found`, as they come.
+async def _collect(worker: Worker, asked: bytes, found: list[str], seconds: float) -> None:
+    """The verdicts of a frame into `found`, as they come, some letters at a time.
 
     A worker tells every few milliseconds what it has, and stops by itself between two documents:
     one that is silent for longer is at a document that takes too long. Raises ExpressionRefused,
@@ -113,7 +131,7 @@ async def _collect(worker: Worker, asked: bytes, found: list[Verdict], seconds: 
         silence.reschedule(now() + seconds + _GRACE_SECONDS)
         async for told in answers:
             answer = orjson.loads(told)
-            found.extend(Verdict(letter) for letter in answer["verdicts"])
+            found.append(answer["verdicts"])
             if answer["last"]:
                 return
             silence.reschedule(now() + seconds + _GRACE_SECONDS)
@@ -129,6 +147,16 @@ def _frame(expression: Expression, documents: Sequence[Document], seconds: float
             states.append(document.state)
         number = len(states) - 1 if state and document.state is not None else None
         rows.append((document.event if event else None, number))
+    return _asked(expression, states, rows, seconds)
+
+
+def _sheet(expression: Expression, sheet: Sheet, seconds: float) -> bytes:
+    return _asked(expression, sheet.states, orjson.Fragment(f"[{sheet.documents}]"), seconds)
+
+
+def _asked(
+    expression: Expression, states: Sequence[bytes], documents: object, seconds: float
+) -> bytes:
     return orjson.dumps(
         {
             "source": expression.source,
@@ -136,7 +164,7 @@ def _frame(expression: Expression, documents: Sequence[Document], seconds: float
             "ranges": expression.ranges,
             "seconds": seconds,
             "states": [orjson.Fragment(one) for one in states],
-            "documents": rows,
+            "documents": documents,
         }
     )
 

@@ -18,7 +18,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any, BinaryIO, Final
 
@@ -71,9 +71,9 @@ def is_too_long(context: dict[str, Any], path: Sequence[str]) -> bool:
     return isinstance(value, list | dict) and len(value) > MAX_ELEMENTS
 
 
-def verdict(program: cel.Program, context: dict[str, Any], ranges: Iterable[Sequence[str]]) -> str:
+def verdict(program: cel.Program, context: dict[str, Any], ranges: Sequence[Sequence[str]]) -> str:
     """Whether an expression holds; what can't be evaluated does not."""
-    if any(is_too_long(context, path) for path in ranges):
+    if ranges and any(is_too_long(context, path) for path in ranges):
         return STOPPED
     try:
         return HOLDS if program.execute(context) is True else FAILS
@@ -87,11 +87,12 @@ def verdict(program: cel.Program, context: dict[str, Any], ranges: Iterable[Sequ
 def contexts(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What each document gives an expression to see."""
     tree = asked["tree"]
-    states = [part_of(state, tree.get("state")) for state in asked["states"]]
+    of_event, of_state = tree.get("event"), tree.get("state")
+    states = [part_of(state, of_state) for state in asked["states"]]
     for event, number in asked["documents"]:
         context = {} if number is None else {"state": states[number]}
         if event is not None:
-            context["event"] = part_of(event, tree.get("event"))
+            context["event"] = part_of(event, of_event)
         yield context
 
 

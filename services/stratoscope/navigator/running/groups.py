@@ -5,7 +5,7 @@ breakpoints there are, a timeline is gone through at most once for each way of j
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from stratoscope.domain.conditions.seen import Before, Look, Seen
 from stratoscope.domain.conditions.watch import Judged, Watch
 from stratoscope.domain.expressions.rules import Expression
 from stratoscope.navigator.running.looking import Looked, Page, Wants
+from stratoscope.navigator.running.reads import event_keys
 from stratoscope_contracts.breakpoints import HitRule, Trigger
 
 
@@ -78,7 +79,7 @@ class Group:
         needs = frozenset(need for watch in watches for need in watch.needs)
         paths = frozenset(path for watch in watches for path in watch.paths)
         return Wants(
-            event_keys=_keys_of(self.expressions),
+            event_keys=event_keys(self.expressions),
             around=self.is_edge or bool(paths),
             # A reason says what was there before, too.
             before=self.is_edge or any(map(_compares, watches)),
@@ -184,11 +185,3 @@ def _truths(group: Group, truths: PageTruths, number: int, version: int) -> Trut
 def _compares(watch: Watch) -> bool:
     """Whether it looks at values of the state itself, and not by an expression."""
     return any(isinstance(leaf, StateIs | Changed) for leaf in leaves(watch.root))
-
-
-def _keys_of(expressions: Sequence[Expression]) -> frozenset[str] | None:
-    """The keys of events that expressions name, None where one takes them whole."""
-    paths = [path for one in expressions for path in one.paths if path[0] == "event"]
-    if ("event",) in paths:
-        return None
-    return frozenset(path[1] for path in paths)

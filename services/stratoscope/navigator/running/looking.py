@@ -10,27 +10,22 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
-from typing import Final
 
-from stratoscope.domain import delta
 from stratoscope.domain.conditions.marks import Mark
 from stratoscope.domain.paths import Segments
 from stratoscope.navigator import spelling
-from stratoscope.navigator.running.candidates import Candidate
+from stratoscope.navigator.running.reads import (
+    EVENT_BYTES,
+    NO_VERSION,
+    PLAIN_KEYS,
+    STATE_BYTES,
+    is_many,
+    rebuilt,
+    touched,
+)
+from stratoscope.navigator.running.streams import Candidate, Ground
 from stratoscope.navigator.spelling import Json
-from stratoscope.navigator.threads import work_on
-from stratoscope.store.fields import Fields
-from stratoscope.store.jumps import EventFacts, Jumps, Version, Wanted
-from stratoscope.store.timelines import Timeline, Timelines
-
-EMPTY_STATE: Final = b"{}"
-_NO_VERSION: Final = -1
-# Read at once, whatever the number of candidates: of events as they are stored, of states as text.
-_EVENT_BYTES: Final = 2 << 20
-_STATE_BYTES: Final = 16 << 20
-# Past so many, asking which versions touch the paths costs more than it saves.
-_PATHS: Final = 64
-_PLAIN_KEYS: Final = frozenset(("type", "depth", "event_index", "data", "metadata"))
+from stratoscope.store.jumps import EventFacts, Version, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +54,8 @@ class Looked:
     clock: datetime
     event: EventFacts | None = None
     document: Json | None = None
-    after: int = _NO_VERSION
-    before: int = _NO_VERSION
+    after: int = NO_VERSION
+    before: int = NO_VERSION
     clock_before: datetime | None = None
     is_first: bool = False
 
@@ -94,25 +89,23 @@ class _Around:
 class Looking:
     """Reads pages of candidates, by way of one session."""
 
-    def __init__(
-        self, jumps: Jumps, fields: Fields, timelines: Timelines, timeline: Timeline
-    ) -> None:
-        self._jumps = jumps
-        self._fields = fields
-        self._timelines = timelines
-        self._timeline = timeline
+    def __init__(self, ground: Ground, wants: Wants) -> None:
+        self._ground = ground
+        self._wants = wants
+        self._jumps = ground.jumps
+        self._timeline = ground.timeline
 
-    async def page(self, candidates: Sequence[Candidate], wants: Wants, direction: str) -> Page:
+    async def page(self, candidates: Sequence[Candidate]) -> Page:
         """What stands at the first ones of some candidates: as many as are read at once."""
-        ahead = direction == "forward"
-        records, rest = await self._records(candidates, wants, ahead=ahead)
+        wants = self._wants
+        records, rest = await self._records(candidates)
         states: dict[int, bytes] = {}
         if wants.around and records:
             around = await self._around(candidates, records)
             records = [one for one in records if self._is_kept(one, around)]
-            shown = await self._shown(records, around, wants)
+            shown = await self._shown(records, around)
             for one in records:
-                self._place(one, around, shown, wants)
+                self._place(one, around, shown)
             await self._know({side for one in records for side in (one.after, one.before)}, around)
             if wants.clock_before:
                 await self._set_clocks(records, around)
@@ -120,25 +113,23 @@ class Looking:
             if count < len(records):
                 rest = records[count].mark
                 records = records[:count]
-            states = await self._states(records, around.versions, wants)
+            states = await self._states(records, around.versions)
         return Page(records, states, rest)
 
-    async def _records(
-        self, candidates: Sequence[Candidate], wants: Wants, *, ahead: bool
-    ) -> tuple[list[Looked], Mark | None]:
+    async def _records(self, candidates: Sequence[Candidate]) -> tuple[list[Looked], Mark | None]:
         """Records without their states, and the first one that is left for later."""
         indexes = [one.mark.event_index for one in candidates if one.mark.is_event]
         facts: dict[int, EventFacts] = {}
         passed = len(candidates)
         if indexes:
             rows = await self._jumps.events(
-                indexes, _json_of(wants), "forward" if ahead else "backward", _EVENT_BYTES
+                indexes, _json_of(self._wants), self._ground.direction, EVENT_BYTES
             )
             facts = {row.event_index: row for row in rows}
             if rows and rows[-1].event_index != indexes[-1]:
                 passed = index_of(candidates, Mark(rows[-1].event_index)) + 1
         snapshots = await self._snapshots(candidates[:passed])
-        documents = await self._documents(facts.values(), wants)
+        documents = await self._documents(facts.values())
         records = []
         for one in candidates[:passed]:
             index = one.mark.event_index
@@ -156,15 +147,17 @@ class Looking:
             return {}
         return {marks[number]: row for number, row in (await self._jumps.versions(marks)).items()}
 
-    async def _documents(self, facts: Collection[EventFacts], wants: Wants) -> dict[int, Json]:
+    async def _documents(self, facts: Collection[EventFacts]) -> dict[int, Json]:
         """Events as expressions see them, with nothing in them but what is named."""
-        keys = wants.event_keys
+        keys = self._wants.event_keys
         if keys == frozenset():
             return {}
-        if keys is not None and keys <= _PLAIN_KEYS:
+        if keys is not None and keys <= PLAIN_KEYS:
             return {one.event_index: _document(one, keys) for one in facts}
         agent_id = self._timeline.agent_id
-        rows = await self._timelines.events([(agent_id, one.event_index) for one in facts])
+        rows = await self._ground.reading.timelines.events(
+            [(agent_id, one.event_index) for one in facts]
+        )
         return {row.event_index: spelling.event(row) for row in rows}
 
     async def _around(self, candidates: Sequence[Candidate], records: Sequence[Looked]) -> _Around:
@@ -184,7 +177,7 @@ class Looking:
 
     async def _know(self, versions: Collection[int], around: _Around) -> None:
         """Find out what it takes to rebuild versions."""
-        missing = set(versions) - around.versions.keys() - {_NO_VERSION}
+        missing = set(versions) - around.versions.keys() - {NO_VERSION}
         if missing:
             around.versions |= await self._jumps.versions(missing)
 
@@ -193,7 +186,7 @@ class Looking:
         first, last = await self._jumps.last_versions(
             [indexes[0] - 1, indexes[-1]], self._timeline.versions
         )
-        if last - first <= 4 * len(indexes) + 64:
+        if not is_many(last - first, len(indexes)):
             around.versions |= await self._jumps.version_stretch(max(first, 0), last)
             rows = [one for number, one in sorted(around.versions.items()) if number > first]
             ends = [one.event_index for one in rows]
@@ -228,34 +221,27 @@ class Looking:
         first = self._timeline.first_version
         return version >= first or not first
 
-    async def _shown(
-        self, records: Sequence[Looked], around: _Around, wants: Wants
-    ) -> list[int] | None:
+    async def _shown(self, records: Sequence[Looked], around: _Around) -> list[int] | None:
         """The versions that touch the paths, as far as they are known; None where all count."""
-        if () in wants.paths:
+        if () in self._wants.paths:
             return None
-        if wants.touched:
+        if self._wants.touched:
             return sorted({around.sides[one.mark][0] for one in records})
         sides = [version for one in records for version in around.sides[one.mark]]
         first, last = min(sides), max(sides)
-        if last - first > 4 * len(records) + 64 or first + 1 < self._timeline.indexed_from:
+        if is_many(last - first, len(records)):
             return None
-        numbers = await self._jumps.path_numbers(wants.paths)
-        if len(numbers) > _PATHS:
-            return None
-        touched = await self._jumps.touched(numbers, first, last)
-        return [first, *touched]
+        found = await touched(self._ground, self._wants.paths, first, last)
+        return None if found is None else [first, *found]
 
-    def _place(
-        self, one: Looked, around: _Around, shown: Sequence[int] | None, wants: Wants
-    ) -> None:
+    def _place(self, one: Looked, around: _Around, shown: Sequence[int] | None) -> None:
         after, before = around.sides[one.mark]
         one.after = _last_of(shown, after)
         one.before = _last_of(shown, before)
-        if not wants.before or not self._is_read(before):
+        if not self._wants.before or not self._is_read(before):
             # Nobody asks, or it is not kept any more and nobody knows what this record changed.
             one.before = one.after
-        if wants.before and not self._timeline.horizon:
+        if self._wants.before and not self._timeline.horizon:
             one.is_first = (
                 one.mark.event_index <= 0
                 and before < 0
@@ -273,23 +259,17 @@ class Looking:
             one.clock_before = max((clock for clock in found if clock), default=one.clock)
 
     async def _states(
-        self, records: Iterable[Looked], versions: dict[int, Version], wants: Wants
+        self, records: Iterable[Looked], versions: dict[int, Version]
     ) -> dict[int, bytes]:
-        if not wants.paths:
+        if not self._wants.paths:
             return {}
-        wanted = {one.after for one in records}
-        if wants.before:
-            wanted |= {one.before for one in records}
-        wanted.discard(_NO_VERSION)
-        slotted = [delta.Slotted(each, versions[each].slot) for each in wanted]
-        frames = await self._fields.frames(self._timeline.agent_id, slotted)
-        work = sum(frame.size for frame in frames.values())
-        return await work_on(work, delta.unfold_all, frames, wanted) | {_NO_VERSION: EMPTY_STATE}
+        wanted = {side for one in records for side in (one.after, one.before)}
+        return await rebuilt(self._ground, versions, sorted(wanted))
 
 
 def _json_of(wants: Wants) -> Wanted:
     keys = wants.event_keys
-    if keys is None or not keys <= _PLAIN_KEYS:
+    if keys is None or not keys <= PLAIN_KEYS:
         return Wanted(data=False, metadata=False)
     return Wanted(data="data" in keys, metadata="metadata" in keys)
 
@@ -327,7 +307,7 @@ def _affordable(records: Sequence[Looked], versions: dict[int, Version]) -> int:
         new = {one.after, one.before} - seen
         size += sum(versions[each].size for each in new if each in versions)
         seen |= new
-        if count and size > _STATE_BYTES:
+        if count and size > STATE_BYTES:
             return count
     return len(records)
 

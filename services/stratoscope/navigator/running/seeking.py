@@ -1,60 +1,19 @@
-"""Running: page by page through candidates, until there is a hit, an end, or no time left."""
+"""Running: from where one stands to the first hit, or to the last ones, within a budget of time."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Final
 
 from stratoscope.domain.conditions.marks import Mark, Stretch, whole
 from stratoscope.domain.conditions.policies import counts, is_over
 from stratoscope.navigator.expressions.evaluating import Expressions
-from stratoscope.navigator.reading import Reading
-from stratoscope.navigator.running.candidates import Candidate, Candidates, candidates_of
-from stratoscope.navigator.running.evaluating import CantJudge, Evaluation
-from stratoscope.navigator.running.groups import Found, Group, Sought, groups_of, hits_in
-from stratoscope.navigator.running.looking import Looking, Page, index_of
-from stratoscope.navigator.threads import work_on
-from stratoscope.store.fields import Fields
+from stratoscope.navigator.running.evaluating import Evaluation
+from stratoscope.navigator.running.groups import Found, Group, Sought, groups_of
+from stratoscope.navigator.running.walking import CutShort, Pace, Readings, Walk
 from stratoscope.store.jumps import Jumps
-from stratoscope.store.timelines import Timeline
 from stratoscope_contracts.looking import Direction
-
-# A database session, for a page.
-Readings = Callable[[], AbstractAsyncContextManager[Reading]]
-
-# Verdicts of a page, where many conditions are sought at once.
-_VERDICTS: Final = 100_000
-# Bytes that a thread is worth it for, had each verdict so many.
-_BYTES_A_VERDICT: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How much is looked at in one go: little at first, since mostly one of the first is it.
-
-    Windows are for conditions that are judged in several ways, and so run side by side.
-    """
-
-    candidates: int = 16
-    growth: int = 4
-    most: int = 4096
-    window: int = 4096
-    window_growth: int = 8
-
-
-class CutShort(Exception):
-    """A run ends before its end: its time is over, or a record can't be judged.
-
-    `reached` is the last record up to which nothing was missed, if any; `stopped_at` the one at
-    which an expression takes too long, or runs a macro over too much.
-    """
-
-    def __init__(self, reached: Mark | None, stopped_at: Mark | None = None) -> None:
-        super().__init__(reached, stopped_at)
-        self.reached = reached
-        self.stopped_at = stopped_at
 
 
 def _nobody(_: Mark) -> None:
@@ -76,7 +35,7 @@ class Run:
     seconds: float
     is_strict: bool = False
     report: Callable[[Mark], None] = _nobody
-    pace: Pace = Pace()
+    pace: Pace = field(default=Pace())
     _deadline: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,61 +85,14 @@ class Run:
     async def _hits(self, group: Group, stretch: Stretch) -> AsyncGenerator[Found, None]:
         """The hits of a group in a stretch, in order."""
         evaluation = Evaluation(self.expressions, self._deadline, self.is_strict)
-        candidates: Candidates | None = None
-        reached: Mark | None = None
-        most = max(1, min(self.pace.most, _VERDICTS // len(group.members)))
-        size = min(self.pace.candidates, most)
-        while True:
-            async with self.readings() as reading:
-                # Looked up each time: in a projection that was swapped in it has another number.
-                timeline = await reading.timeline(self.agent)
-                if candidates is None:
-                    candidates = await self._candidates(reading, timeline, group, stretch)
-                batch = await candidates.take(
-                    Jumps(reading.session, timeline.agent_id), timeline, size
-                )
-                if not batch:
-                    return
-                page = await self._page(reading, timeline, group, batch)
-            try:
-                truths = await evaluation.truths(group, page)
-            except CantJudge as error:
-                raise CutShort(reached, error.mark) from error
-            work = sum(map(len, page.states.values()))
-            work += len(page.records) * len(group.members) * _BYTES_A_VERDICT
-            for found in await work_on(work, hits_in, group, page, truths):
+        walk = Walk(self.agent, self.direction, group, stretch, evaluation, self.pace)
+        while not walk.ended:
+            for found in await walk.step(self.readings):
                 yield found
-            if page.rest is not None:
-                candidates.put_back(batch[index_of(batch, page.rest) :])
-            reached = page.records[-1].mark if page.records else reached
-            if reached is not None:
-                self.report(reached)
-            if monotonic() > self._deadline:
-                raise CutShort(reached)
-            size = min(size * self.pace.growth, most)
-
-    async def _candidates(
-        self, reading: Reading, timeline: Timeline, group: Group, stretch: Stretch
-    ) -> Candidates:
-        return await candidates_of(
-            reading,
-            timeline,
-            group.sources,
-            stretch,
-            self.direction,
-            of_snapshots=group.judged != "event",
-        )
-
-    async def _page(
-        self, reading: Reading, timeline: Timeline, group: Group, batch: Sequence[Candidate]
-    ) -> Page:
-        looking = Looking(
-            Jumps(reading.session, timeline.agent_id),
-            Fields(reading.session),
-            reading.timelines,
-            timeline,
-        )
-        return await looking.page(batch, group.wants, self.direction)
+            if walk.reached is not None:
+                self.report(walk.reached)
+            if monotonic() > self._deadline and not walk.ended:
+                raise CutShort(walk.reached)
 
     async def _side_by_side(self, groups: Sequence[Group], stretch: Stretch) -> Found | None:
         """The first hit of any group: window by window, so that none runs far ahead in vain."""

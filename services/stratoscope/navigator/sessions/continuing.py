@@ -23,7 +23,8 @@ from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.running import landing
 from stratoscope.navigator.running.groups import Found, Sought
 from stratoscope.navigator.running.landing import mark_of
-from stratoscope.navigator.running.seeking import CutShort, Run
+from stratoscope.navigator.running.seeking import Run
+from stratoscope.navigator.running.walking import CutShort
 from stratoscope.navigator.sessions.holding import found, timeline_of
 from stratoscope.navigator.sessions.moving import Goal, moved
 from stratoscope.navigator.sessions.placing import arrive, target_of

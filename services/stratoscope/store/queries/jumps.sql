@@ -209,6 +209,61 @@ from (
 where coalesce(bytes, 0) <= $6::bigint
 order by event_index * $3
 
+-- name: event_documents
+-- Events ($2) in a direction ($3) as a text of what an expression sees of each, for whoever
+-- evaluates: `[{…}, n]`, n counting up at each of some indexes ($4), where the state is another one.
+-- $5 to $8 say whether type, depth, data and metadata are wanted, $9 how many bytes, as they are
+-- stored, may come before the last.
+select string_agg(
+           '[{"event_index":' || event_index
+           || case when $5 then ',"type":"' || type || '"' else '' end
+           || case when $6 then ',"depth":' || coalesce(depth::text, 'null') else '' end
+           || case when $7 then ',"data":' || data::text else '' end
+           || case when $8 then ',"metadata":' || coalesce(metadata::text, '{}') else '' end
+           || '},' || width_bucket(event_index, $4::bigint[]) || ']',
+           ',' order by event_index * $3::bigint
+       ) as documents,
+       array_agg(event_index order by event_index * $3::bigint) as indexes
+from (
+    select event_index, event_type.name as type, depth, data, metadata,
+           sum(case when $7 then pg_column_size(data) else 0 end
+               + case when $8 then coalesce(pg_column_size(metadata), 0) else 0 end)
+               over (
+                   order by event_index * $3::bigint
+                   rows between unbounded preceding and 1 preceding
+               ) as bytes
+    from event
+    join event_type using (type_id)
+    where agent_id = $1 and event_index = any($2::bigint[])
+) as event
+where coalesce(bytes, 0) <= $9::bigint
+
+-- name: event_documents_between
+-- The same of all events from one index ($2) up to and with another ($10).
+select string_agg(
+           '[{"event_index":' || event_index
+           || case when $5 then ',"type":"' || type || '"' else '' end
+           || case when $6 then ',"depth":' || coalesce(depth::text, 'null') else '' end
+           || case when $7 then ',"data":' || data::text else '' end
+           || case when $8 then ',"metadata":' || coalesce(metadata::text, '{}') else '' end
+           || '},' || width_bucket(event_index, $4::bigint[]) || ']',
+           ',' order by event_index * $3::bigint
+       ) as documents,
+       array_agg(event_index order by event_index * $3::bigint) as indexes
+from (
+    select event_index, event_type.name as type, depth, data, metadata,
+           sum(case when $7 then pg_column_size(data) else 0 end
+               + case when $8 then coalesce(pg_column_size(metadata), 0) else 0 end)
+               over (
+                   order by event_index * $3::bigint
+                   rows between unbounded preceding and 1 preceding
+               ) as bytes
+    from event
+    join event_type using (type_id)
+    where agent_id = $1 and event_index >= $2::bigint and event_index <= $10::bigint
+) as event
+where coalesce(bytes, 0) <= $9::bigint
+
 -- name: event_clocks
 select event_index, clock from event where agent_id = $1 and event_index = any($2::bigint[])
 
