@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from stratoscope.cli import (
     administering,
+    breaking,
     causes,
     comparing,
     cutting,
@@ -21,6 +22,7 @@ from stratoscope.cli import (
     replaying,
     running,
     sessions,
+    tailing,
 )
 from stratoscope.cli.faults import Exit, Fault, UsageFault, exit_code
 from stratoscope.cli.moments import FORMS
@@ -61,14 +63,16 @@ _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         causes.why,
         causes.relation,
     ),
-    _HOLD: (holding.pause, holding.resume),
+    _HOLD: (breaking.watch, tailing.tail, holding.pause, holding.resume),
 }
 for group, commands in _GROUPS.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
+app.add_typer(breaking.app, rich_help_panel=_HOLD)
 # A moment may be -1, which is no option.
 _negative = {"ignore_unknown_options": True}
 app.command(rich_help_panel=_LOOK, context_settings=_negative)(comparing.diff)
+app.command(rich_help_panel=_LOOK)(comparing.patterns)
 app.command(rich_help_panel=_LOOK)(looking.stats)
 app.command(rich_help_panel=_RECORD)(recording.record)
 _SHARE = "Share"

@@ -40,6 +40,15 @@ def comparison(reply: CompareReply, width: int) -> RenderableType:
     )
 
 
+def unified(text: str) -> Iterator[Text]:
+    """The lines of a unified diff in colour; nothing changed where there are none."""
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    if not text:
+        yield Text("  nothing changed", style=DIM)
+    for line in text.splitlines():
+        yield Text(line.expandtabs(), style=styles.get(line[:1], ""))
+
+
 def changes(found: Sequence[Change], summary: CompareSummary, width: int) -> RenderableType:
     """The changes, and their count."""
     if not found:

@@ -26,9 +26,11 @@ from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
 from stratoscope.client.errors import NoAnswerInTime, Unreachable
 from stratoscope.client.exchange import Moved, download, upload
 from stratoscope.client.lasting import Tell, lasted
+from stratoscope.client.listening import events, hits
 from stratoscope.client.reading import read, whole
 from stratoscope.client.replaying import replayed
 from stratoscope_contracts import looking, sessions, subjects
+from stratoscope_contracts.breakpoints import Hit
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
 from stratoscope_contracts.errors import BadRequest, OverBudget
 from stratoscope_contracts.requesting import Requesting
@@ -151,6 +153,18 @@ class Navigator(Requesting):
         seconds = self._seconds(body) + MAX_REPLAY_GAP_SECONDS
         payload = self._spelled(body)
         async with aclosing(replayed(self._connection, self._space, payload, seconds)) as found:
+            async for event in found:
+                yield event
+
+    async def hits(self, agent: str | None = None) -> AsyncGenerator[Hit, None]:
+        """Hits of breakpoints as they come, of one agent or of every one; for ever."""
+        async with aclosing(hits(self._connection, self._space, agent)) as found:
+            async for hit in found:
+                yield hit
+
+    async def tail(self, body: looking.EventsListRequest) -> AsyncGenerator[Event, None]:
+        """The events that are projected from now on, of those that the body picks; for ever."""
+        async with aclosing(events(self._connection, self, body)) as found:
             async for event in found:
                 yield event
 
