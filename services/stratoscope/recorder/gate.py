@@ -41,8 +41,9 @@ _DRAIN_SECONDS: Final = 0.5
 _TRY_AGAIN: Final = 0.25
 # A recorder that has just begun is still connecting: its first gate waits for that.
 _CONNECTING: Final = 1.0
-# How long a quick gate that nobody answered lets the next ones pass without asking.
-_QUIET_SECONDS: Final = 5.0
+# How long, at least, a quick gate that nobody answered lets the next ones pass without asking: as
+# long as it took to be told nothing. Navigators may come back a moment after the agent does.
+_QUIET_SECONDS: Final = 0.5
 # Where somebody answered before, breakpoints are watched by somebody: an exact gate waits for as
 # long as a hold lasts by default.
 _WAIT_FOR_KNOWN: Final = 600.0
@@ -93,13 +94,14 @@ class _Gate:
         with self._lock:
             self.known = holding.asking(self.known)
 
-    def learn(self, answer: Answer, epoch: Epoch) -> None:
-        """Take what came of a question that was asked in an epoch of the connection."""
+    def learn(self, answer: Answer, epoch: Epoch, asked_at: float) -> None:
+        """Take what came of a question that was asked then, in an epoch of the connection."""
         with self._lock:
             self.known = holding.answered(self.known, answer)
         self._epoch = epoch
         silent = isinstance(answer, Silence)
-        self._quiet = (epoch, time.monotonic() + _QUIET_SECONDS) if silent else None
+        now = time.monotonic()
+        self._quiet = (epoch, now + max(_QUIET_SECONDS, now - asked_at)) if silent else None
 
     def count(self) -> None:
         """An event was recorded."""
@@ -210,11 +212,12 @@ class Gates:
         await self._connect()
         async with gate.asking:
             epoch, connection = self._link.epoch, self._link.connection
+            asked_at = time.monotonic()
             if connection is None or not connection.connected.is_set():
                 answer: Answer = Silence()
             else:
                 answer = await self._answer(gate, connection, exact)
-            gate.learn(answer, epoch)
+            gate.learn(answer, epoch, asked_at)
         return answer
 
     async def _connect(self) -> None:
