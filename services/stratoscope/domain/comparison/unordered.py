@@ -107,9 +107,9 @@ def _unboxed(path: Iterable[Any]) -> Segments:
     return tuple(segment for segment in path if segment != _VALUE)
 
 
-def _order(difference: Difference) -> tuple[object, ...]:
+def _order(difference: Difference) -> tuple[object, str]:
     # Elements that stand at one index may be of different kinds, and so the paths below them.
-    return (*((isinstance(each, str), each) for each in difference.path), difference.op)
+    return tuple((isinstance(each, str), each) for each in difference.path), difference.op
 
 
 def _prepared(value: Any, digits: int | None) -> tuple[Any, bytes]:

@@ -73,6 +73,13 @@ def test_several_patterns_cover_what_any_of_them_does() -> None:
     assert not places.cover(("a", "c"))
 
 
+def test_below_what_is_covered_there_is_nothing_to_match() -> None:
+    places = Places(["a"])
+    covered = places.step(places.start, "a")
+    assert places.covers(covered)
+    assert not places.step(covered, "b")
+
+
 @given(documents)
 def test_every_path_is_a_pattern_that_covers_itself(document: object) -> None:
     for path in paths(document):

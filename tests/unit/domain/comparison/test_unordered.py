@@ -45,6 +45,8 @@ def told(old: Json, new: Json, **options: Any) -> list[Told]:
             [("[0].hp", "modified")],
         ),
         ({"a": {}}, {"a": []}, [("a", "modified")]),
+        # Elements at one index may be of different kinds.
+        ([None, []], [[None]], [("[0]", "removed"), ("[0][0]", "added")]),
         (
             {"a": 1, "b": {"c": 1}},
             {"b": {"d": 1}},

@@ -1,7 +1,7 @@
 """Two documents in two columns, as `diff -y` shows two files, hunk by hunk."""
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import Final
 from unicodedata import combining, east_asian_width
 
@@ -49,12 +49,8 @@ def _row(left: str, right: str, sign: str, column: int) -> str:
 def _cut(text: str, column: int) -> str:
     if cells(text) <= column:
         return text
-    left = column - 1
-    for at, char in enumerate(text):
-        left -= _cells(char)
-        if left < 0:
-            return text[:at] + "…"
-    return text
+    ends = accumulate(map(_cells, text))
+    return text[: sum(end < column for end in ends)] + "…"
 
 
 def cells(text: str) -> int:
