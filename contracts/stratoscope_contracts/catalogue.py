@@ -16,6 +16,7 @@ from stratoscope_contracts.breakpoints import Hit
 from stratoscope_contracts.control import CtlMessage, GateReply, GateRequest
 from stratoscope_contracts.envelopes import SpilledReply
 from stratoscope_contracts.errors import ErrorBody
+from stratoscope_contracts.exchange import ExportDocument
 from stratoscope_contracts.records import BatchMessage, EventRecord, SnapshotRecord
 from stratoscope_contracts.verbs import VERBS
 
@@ -44,6 +45,12 @@ MESSAGES: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
 )
 
 
+# What is no message, but put into the object store.
+DOCUMENTS: Final[Mapping[str, TypeAdapter[Any]]] = MappingProxyType(
+    {"export": TypeAdapter(ExportDocument)}
+)
+
+
 class _Plain(GenerateJsonSchema):
     """JSON Schema alone: no titles that repeat a field's name, no words of OpenAPI."""
 
@@ -58,7 +65,8 @@ class _Plain(GenerateJsonSchema):
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of a message, as a document of its own."""
+    """The JSON Schema of a message or an object, as a document of its own."""
     # Read, not written: a reader's view knows nothing of how a service leaves out absent fields.
-    found = MESSAGES[name].json_schema(mode="validation", schema_generator=_Plain)
+    adapter = {**MESSAGES, **DOCUMENTS}[name]
+    found = adapter.json_schema(mode="validation", schema_generator=_Plain)
     return {"$schema": DIALECT, **found, "title": name}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stratoscope_contracts.asyncapi import asyncapi
-from stratoscope_contracts.catalogue import MESSAGES, schema_of
+from stratoscope_contracts.catalogue import DOCUMENTS, MESSAGES, schema_of
 from stratoscope_contracts.overloads import requesting
 from stratoscope_contracts.verbs import VERBS
 
@@ -22,7 +22,7 @@ _HEAD = "# Written by `make contracts` from the models; change those instead.\n"
 
 def documents() -> dict[str, str]:
     """Every generated file, by its path below the folder of the contracts."""
-    found = {f"schemas/{name}.json": _as_json(schema_of(name)) for name in MESSAGES}
+    found = {f"schemas/{name}.json": _as_json(schema_of(name)) for name in (*MESSAGES, *DOCUMENTS)}
     found["asyncapi.yaml"] = _HEAD + _as_yaml(asyncapi())
     found[REQUESTING] = requesting(VERBS.values())
     return found

@@ -6,6 +6,7 @@ None of them changes what was recorded.
 from typing import Final
 
 from stratoscope_contracts import breakpoints, control, sessions
+from stratoscope_contracts.envelopes import Progress
 from stratoscope_contracts.errors import Code
 from stratoscope_contracts.verb import PLACE, verb
 
@@ -126,6 +127,7 @@ _SESSIONS: Final = (
         sessions.SessionExportReply,
         (*_SESSION, Code.OVER_BUDGET),
         "Everything the session knows, into the object store",
+        Progress,
     ),
     verb(
         "session.import",
@@ -133,6 +135,7 @@ _SESSIONS: Final = (
         sessions.SessionImportReply,
         (Code.IMPORT_FAILED,),
         "A new session on a new agent, from an export",
+        Progress,
     ),
 )
 
@@ -157,6 +160,7 @@ _MOVES: Final = (
         sessions.SessionContinueReply,
         (*_MOVE, Code.INVALID_EXPRESSION, Code.OVER_BUDGET),
         "Runs to a condition or breakpoint, both ways",
+        Progress,
     ),
     verb(
         "session.back",

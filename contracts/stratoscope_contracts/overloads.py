@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stratoscope_contracts.envelopes import ListReply, ListRequest
+from stratoscope_contracts.envelopes import ListReply, ListRequest, Progress
 from stratoscope_contracts.verb import Verb
 
 _HEAD = '''"""What each verb takes and answers, for type checkers. Written by `make contracts`."""
@@ -65,8 +65,11 @@ _ANY_PAGED = '''
 
 
 def requesting(verbs: Iterable[Verb]) -> str:
-    """The module's text; a verb that streams its reply is none that is asked so."""
-    asked = [verb for verb in verbs if verb.stream is None]
+    """The module's text; a verb that streams its reply is none that is asked so.
+
+    One that only tells its progress may be asked without hearing of it.
+    """
+    asked = [verb for verb in verbs if verb.stream in (None, Progress)]
     lists = [verb for verb in asked if issubclass(verb.reply, ListReply)]
     assert all(issubclass(verb.request, ListRequest) for verb in lists)
     models = {model for verb in asked for model in (verb.request, verb.reply)}

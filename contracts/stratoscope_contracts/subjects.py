@@ -133,6 +133,11 @@ def hit(space: str, agent: str) -> str:
     return _agent_room(space, "hit", agent)
 
 
+def hits_of(space: str) -> str:
+    """All hits of a space."""
+    return f"{ROOT}.{_space(space)}.hit.*"
+
+
 def ctl(space: str, agent: str) -> str:
     """Where the commands to a live agent go."""
     return _agent_room(space, "ctl", agent)

@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, ValidationError
 
-from stratoscope_contracts.catalogue import MESSAGES
+from stratoscope_contracts.catalogue import DOCUMENTS
+from stratoscope_contracts.catalogue import MESSAGES as SENT
 from stratoscope_contracts.records import BatchMessage
 from stratoscope_contracts.verbs import VERBS
 
@@ -23,6 +24,9 @@ def read(path: Path) -> Any:
 def validator(name: str) -> Draft202012Validator:
     schema = read(CONTRACTS / "schemas" / f"{name}.json")
     return Draft202012Validator(schema, format_checker=FormatChecker())
+
+
+MESSAGES = {**SENT, **DOCUMENTS}
 
 
 def name_of(path: Path) -> str:

@@ -105,6 +105,14 @@ class Navigator(Requesting):
     ) -> sessions.SessionImportReply: ...
     @overload
     async def request_long(
+        self,
+        verb: Literal["session.continue"],
+        body: sessions.SessionContinueRequest,
+        tell: Tell,
+        stop: asyncio.Event | None = None,
+    ) -> sessions.SessionContinueReply: ...
+    @overload
+    async def request_long(
         self, verb: str, body: Request, tell: Tell, stop: asyncio.Event | None = None
     ) -> Reply: ...
 
