@@ -98,10 +98,17 @@ class Walk:
         try:
             truths = await self._evaluation.truths(self._group, page)
         except CantJudge as error:
-            raise CutShort(self.reached, error.mark) from error
+            raise CutShort(self._beside(error.mark), error.mark) from error
         work = sum(map(len, page.states.values()))
         work += len(page.records) * len(self._group.members) * _BYTES_A_VERDICT
         return await work_on(work, hits_in, self._group, page, truths)
+
+    def _beside(self, mark: Mark) -> Mark | None:
+        """The last event that was passed before the first record of a page."""
+        index = mark.event_index
+        ahead = self._direction == "forward"
+        near = Mark(index - mark.is_event if ahead else index + 1)
+        return near if self._stretch.holds(near) else self.reached
 
     def _passed(self, candidates: Candidates, batch: Sequence[Candidate], page: Page) -> None:
         if page.rest is not None:

@@ -76,14 +76,14 @@ class Runs:
     def _run(
         self, space: str, request: SessionContinueRequest, way: _Way, progress: Progress
     ) -> Run:
-        started, ends = way.start.event_index, way.goal.event_index
-
         def readings() -> AbstractAsyncContextManager[Reading]:
             return self._dispatch.reading(space)
 
         def report(mark: Mark) -> None:
+            started, ends = way.start.event_index, way.goal.event_index
             progress.report(abs(mark.event_index - started), abs(ends - started), "searching")
 
+        report(mark_of(way.start))
         return Run(
             readings,
             self._dispatch.expressions,
