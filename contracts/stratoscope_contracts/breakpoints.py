@@ -214,7 +214,8 @@ class Breakpoint(ValueModel):
 class Hit(ValueModel):
     """A breakpoint was hit; `hit_id` follows from the breakpoint and the place.
 
-    `event` is null where a snapshot made the condition true.
+    `event` is null where a snapshot made the condition true. `message` is what a breakpoint that
+    logs says.
     """
 
     hit_id: Id
@@ -225,6 +226,7 @@ class Hit(ValueModel):
     event: Event | None = None
     reason: str
     action: Action
+    message: str | None = None
 
 
 class BreakpointCreateRequest(Request):

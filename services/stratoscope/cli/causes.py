@@ -104,7 +104,8 @@ def relation(
         return found, way.events
 
     found, way = asking.ask(question)
-    document: dict[str, object] = {"relation": found.relation, "events": way}
+    events = None if way is None else [event.model_dump(mode="json") for event in way]
+    document: dict[str, object] = {"relation": found.relation, "events": events}
     asking.show(document, lambda: reasons.relation(found.relation, a, b, way))
 
 

@@ -55,7 +55,7 @@ def moment(text: str) -> At:
     if _INDEX.fullmatch(text):
         return _index(text)
     if _DATE.match(text):
-        return AtTime(time=_time(text))
+        return AtTime(time=time_of(text))
     name, colon, rest = text.partition(":")
     if colon:
         return _named(name, rest, text)
@@ -112,7 +112,7 @@ def _named(name: str, rest: str, text: str) -> At:
             return AtStreamSeq(stream_seq=_sequence(rest))
         case "recorded" | "occurred":
             clock: Clock = "recorded" if name == "recorded" else "occurred"
-            return AtTime(time=_time(rest), clock=clock)
+            return AtTime(time=time_of(rest), clock=clock)
         case _:
             raise UsageFault(f"{text!r} is no moment", f"a moment is {FORMS}")
 
@@ -139,7 +139,8 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def _time(text: str) -> datetime:
+def time_of(text: str) -> datetime:
+    """Read a time with its offset; UsageFault where it is none."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
