@@ -17,7 +17,8 @@ from stratoscope.navigator import spelling
 from stratoscope.navigator.live.hitting import spelled_hit
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.running.groups import Found, Sought
-from stratoscope.navigator.running.seeking import CutShort, Run
+from stratoscope.navigator.running.seeking import Run
+from stratoscope.navigator.running.walking import CutShort
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.seeks import Seeks
