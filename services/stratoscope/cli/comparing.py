@@ -120,7 +120,7 @@ def diff(
         _diverge(asking, agent, before, chosen, format)
         return
     if after is None:
-        raise UsageFault("the second moment is missing", "diff AGENT FROM TO, as in 12 latest")
+        raise UsageFault("Missing argument 'TO'", "diff AGENT FROM TO, as in 12 latest")
     places = _Places(agent, moment(before), moment(after), to_agent)
     if format is not None:
         _write(asking.ask(_rendering(places, chosen, format)), format)
