@@ -11,12 +11,19 @@ from stratoscope.store.sql import queries
 from support import stack
 from support.recorded import Recorded, event, recorded_in, snapshot
 
-RECORDS = {"event", "state_version", "edge", "field_change"}
+RECORDS = {"event", "state_version", "edge", "field_change", "event_block"}
 AGENTS = 20
 EVENTS = 1_000
 PATCH = [{"op": "add", "path": "/n", "value": 1}]
 
 ALL = "{{0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15}}"
+
+# As many as agents with a million events each have.
+BLOCKS = f"""
+    insert into event_block (agent_id, block, is_closed, low, high, marks)
+    select agent_id, block, true, 1, 4, 30
+    from generate_series(1, {AGENTS}) as agent_id, generate_series(0, 999) as block
+"""
 
 # Arguments by query; {agent}, {event} and {snapshot} are filled with what was recorded.
 ARGUMENTS: dict[str, tuple[str | None, ...]] = {
@@ -59,6 +66,34 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "retention.due": (ALL, "9000", "9000", "2026-11-23 08:10:00Z"),
     "bases.due": (ALL, "2026-11-23 08:10:00Z", "5", "STRATO_RECORD"),
     "causes.ancestors": ("default", "{event}", "1000"),
+    "jumps.of_types_forward": ("{agent}", "{{memory_update}}", "100", "900", "16"),
+    "jumps.of_types_backward": ("{agent}", "{{memory_update}}", "100", "900", "16"),
+    "jumps.of_depth": ("{agent}", "{{0,1}}", "100", "900", "7"),
+    "jumps.path_numbers": ("{agent}", "{{n,inventory}}", "{{}}"),
+    "jumps.touching_forward": ("{agent}", "{{0,1}}", "10", "200", "64"),
+    "jumps.touching_backward": ("{agent}", "{{0,1}}", "10", "200", "64"),
+    "jumps.touched": ("{agent}", "{{0,1}}", "10", "20"),
+    "jumps.versions_forward": ("{agent}", "10", "200", "64"),
+    "jumps.versions_backward": ("{agent}", "10", "200", "64"),
+    "jumps.last_versions": ("{agent}", "{{5,700}}", "300"),
+    "jumps.version_stretch": ("{agent}", "10", "40"),
+    "jumps.version_list": ("{agent}", "{{10,40}}"),
+    "jumps.event_stretch": ("{agent}", "100", "115", "-1", "true", "false", "2000000"),
+    "jumps.event_list": ("{agent}", "{{5,500}}", "1", "true", "true", "2000000"),
+    "jumps.event_documents": (
+        *("{agent}", "{{5,500}}", "1", "{{7,9}}"),
+        *("true", "true", "true", "true", "2000000"),
+    ),
+    "jumps.event_documents_between": (
+        *("{agent}", "100", "1", "{{}}"),
+        *("true", "false", "true", "false", "2000000", "200"),
+    ),
+    "jumps.event_clocks": ("{agent}", "{{5,500}}"),
+    "jumps.place_of_event": ("{agent}", "500"),
+    "jumps.place_of_version": ("{agent}", "30"),
+    "blocks.close": ("{{{agent},{agent}}}", "{{0,1}}"),
+    "blocks.candidates_forward": ("{agent}", "0", "999", "7", "16"),
+    "blocks.candidates_backward": ("{agent}", "0", "999", "7", "16"),
 }
 
 
@@ -68,6 +103,7 @@ async def full(shared_postgres: stack.PostgresServer) -> AsyncIterator[Recorded]
         async with recorded_in(dsn, size=2) as recorded:
             for n in range(AGENTS):
                 await recorded.add(f"agent-{n}", *_records(n))
+            await recorded.pool.execute(BLOCKS)
             await recorded.pool.execute("vacuum analyze")
             yield recorded
 
@@ -95,7 +131,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_every_query_is_held_to_this():
     asked = {
         f"{file}.{name}"
-        for file in ("looking", "causes", "seeks", "fields", "runs")
+        for file in ("looking", "causes", "seeks", "fields", "runs", "jumps", "blocks")
         for name in queries(file)
     }
     assert asked <= ARGUMENTS.keys()
