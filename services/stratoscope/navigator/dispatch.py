@@ -120,8 +120,6 @@ def request_of(verb: str, body: bytes) -> Request:
         nearest = get_close_matches(verb, VERBS, n=1, cutoff=0.0)[0]
         told = f"there is no such verb; the nearest is {nearest}"
         raise BadRequest.of_whole(told, nearest=nearest)
-    if verb not in SERVED:
-        raise BadRequest.of_whole(f"this navigator does not serve {verb} yet", verb=verb)
     try:
         return known.request.model_validate_json(body.strip() or b"{}")
     except ValidationError as error:

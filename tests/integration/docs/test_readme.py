@@ -15,7 +15,6 @@ import nats
 import pytest
 
 from stratoscope.cli.faults import Exit
-from stratoscope.navigator.dispatch import SERVED
 from support.commands import PROGRAM, Commands
 from support.eventually import eventually
 from support.pages import ROOT, blocks, masked, page
@@ -181,13 +180,6 @@ def test_the_map_names_every_package_and_nothing_that_is_not_there() -> None:
     assert missing == []
     rooms = (ROOT / "services" / "stratoscope").glob("*/__init__.py")
     assert {f"services/stratoscope/{room.parent.name}/" for room in rooms} <= named
-
-
-def test_the_verbs_that_are_served_are_those_it_names() -> None:
-    said = page(README).partition("## What is not there yet")[2]
-    limits = said.partition("\n- There is no backup")[0]
-    named = set(re.findall(r"`([a-z]+(?:\.[a-z_]+)*)`", limits.partition("The\n")[0]))
-    assert named == SERVED
 
 
 def test_the_exit_codes_are_those_it_names() -> None:
