@@ -81,7 +81,8 @@ def test_every_command_is_described_with_its_options() -> None:
     for name, command in COMMANDS.items():
         taken = {
             option
-            for parameter in command.params
+            for one in (command, *getattr(command, "commands", {}).values())
+            for parameter in one.params
             if parameter.param_type_name == "option"
             for option in parameter.opts
         }
