@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid5
 
+from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.publishing import Outgoing, Publisher
 from stratoscope.domain.exchange.landing import Landed, Landing
 from stratoscope.domain.timeline import BEFORE_FIRST, Place
@@ -57,9 +58,15 @@ class Recording:
         self, found: AsyncIterator[Ready], published: Published, report: Callable[[int], None]
     ) -> None:
         """Publish all batches. Raises ImportFailed where the log does not take them."""
-        async for batch in found:
-            published.landed(batch, await self._publish(batch.packed))
-            report(published.records)
+        # The next one is made while one is on its way.
+        coming = asyncio.ensure_future(anext(found, None))
+        try:
+            while (batch := await coming) is not None:
+                coming = asyncio.ensure_future(anext(found, None))
+                published.landed(batch, await self._publish(batch.packed))
+                report(published.records)
+        finally:
+            await end_tasks([coming])
 
     async def _publish(self, body: Packed) -> int:
         self._sent += 1
