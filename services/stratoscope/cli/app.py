@@ -1,7 +1,7 @@
 """The command's entry: arguments in, exit code out, and never a stack trace.
 
-typer and rich come with the extra `[cli]`. This module is importable without them, so that who
-has only the recorder is told what to install.
+typer, rich and prompt_toolkit come with the extra `[cli]`. This module is importable without them,
+so that who has only the recorder is told what to install.
 """
 
 import logging
@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("typer", "rich"):
+        if (error.name or "").split(".")[0] not in ("typer", "rich", "prompt_toolkit"):
             raise
         print(_NEEDED, file=sys.stderr)
         return 1

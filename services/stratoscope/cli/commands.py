@@ -24,6 +24,7 @@ from stratoscope.cli import (
     sessions,
     tailing,
 )
+from stratoscope.cli.debug import opening
 from stratoscope.cli.faults import Exit, Fault, UsageFault, exit_code
 from stratoscope.cli.moments import FORMS
 from stratoscope.cli.screen import tell_error, tell_fault
@@ -57,6 +58,7 @@ _GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         cutting.cut,
         replaying.replay,
         moving.step,
+        opening.debug,
         sessions.sessions,
         sessions.session,
         sessions.close,

@@ -74,7 +74,7 @@ def history(
         return await as_one(nav.pages("state.history", body, at_most=at_most), "changes")
 
     reply = asking.ask(question)
-    asking.show(reply, partial(_history, reply, path))
+    asking.show(reply, partial(changes, reply, path))
 
 
 def blame(
@@ -96,15 +96,15 @@ def blame(
     async def question(nav: Navigator) -> list[StateLastWriteReply]:
         return [reply async for reply in _writes(nav, body, count)]
 
-    writes = asking.ask(question)
+    found = asking.ask(question)
     document: dict[str, object] = {
         "writes": [
             write.model_dump(mode="json", by_alias=True)
-            for write in writes
+            for write in found
             if write.change is not None
         ]
     }
-    asking.show(document, partial(_blame, writes, path))
+    asking.show(document, partial(writes, found, path))
 
 
 async def _writes(
@@ -120,7 +120,8 @@ async def _writes(
         body = body.model_copy(update={"before": before})
 
 
-def _history(reply: StateHistoryReply, path: str) -> RenderableType:
+def changes(reply: StateHistoryReply, path: str) -> RenderableType:
+    """The changes of a field, oldest first."""
     if not reply.changes:
         return Group(_nobody(path), *begins(reply.horizon))
     lines = [_write(one.change, one.position, one.event_span) for one in reply.changes]
@@ -128,15 +129,16 @@ def _history(reply: StateHistoryReply, path: str) -> RenderableType:
     return Group(*begins(reply.horizon), *lines, *more)
 
 
-def _blame(writes: Sequence[StateLastWriteReply], path: str) -> RenderableType:
+def writes(found: Sequence[StateLastWriteReply], path: str) -> RenderableType:
+    """The writes of a field, newest first."""
     known = [
         _write(write.change, write.position, write.event_span or 0)
-        for write in writes
+        for write in found
         if write.change is not None and write.position is not None
     ]
     # Where the search came to its end, that may be where retention has dropped what was before.
     ended = [
-        line for write in writes[-1:] if write.previous is None for line in begins(write.horizon)
+        line for write in found[-1:] if write.previous is None for line in begins(write.horizon)
     ]
     return Group(*(known or [_nobody(path)]), *ended)
 

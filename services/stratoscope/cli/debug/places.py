@@ -1,0 +1,24 @@
+"""Where a debugger stands."""
+
+from dataclasses import dataclass
+
+from stratoscope_contracts.views import At, AtEventIndex, Event, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position, how a request names it, and the event before it."""
+
+    position: Position
+    at: At
+    event: Event | None = None
+
+    @property
+    def index(self) -> int:
+        """The event that it is after."""
+        return self.position.event_index
+
+
+def beginning(agent: str) -> Place:
+    """Before everything."""
+    return Place(Position(agent=agent, event_index=-1), AtEventIndex(event_index=-1))
