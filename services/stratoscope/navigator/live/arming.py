@@ -111,9 +111,12 @@ class Arming:
 
 def armed_of(row: BreakpointRow) -> Armed:
     """A stored breakpoint, ready to be judged. Raises ValidationError and ConditionRefused."""
+    watched = watch(_CONDITION.validate_json(row.condition))
+    # Looked at now, so that it is known by the time that a record comes.
+    _ = watched.judged, watched.paths, watched.expressions
     return Armed(
         id=row.id,
-        watch=watch(_CONDITION.validate_json(row.condition)),
+        watch=watched,
         armed_seq=row.armed_seq,
         trigger=row.trigger,
         rule=None if row.hit is None else _RULE.validate_json(row.hit),

@@ -7,19 +7,16 @@ from uuid import UUID
 import orjson
 
 from stratoscope.domain.conditions.policies import counts
-from stratoscope.domain.seek import Stand
-from stratoscope.domain.watching.armed import Record, hit_id
+from stratoscope.domain.watching.armed import hit_id
 from stratoscope.domain.watching.templates import Template, rendered
 from stratoscope.navigator import spelling
 from stratoscope.navigator.live.arming import Arming
 from stratoscope.navigator.live.judging import Match
 from stratoscope.navigator.live.states import States
-from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.hits import Counted, HitRow, Hits, Tally
 from stratoscope.store.states import Standing
-from stratoscope.store.states import States as StoredStates
 from stratoscope_contracts.subjects import partition_of
 
 TOO_LARGE = "the event is too large to be told of here"
@@ -75,23 +72,14 @@ def _key(match: Match) -> Counted:
     return match.armed.id, match.line.told.agent
 
 
-async def hits_of(
-    pool: Serving, arming: Arming, states: States, matches: Sequence[Match]
+def hits_of(
+    arming: Arming, states: States, matches: Sequence[Match], standings: Sequence[Standing]
 ) -> list[HitRow]:
     """The rows of hits, each with the message that is published of it."""
-    if not matches:
-        return []
-    places = [(one.line.told.agent_id, _stand(one.line.record)) for one in matches]
-    async with pool.acquire() as session:
-        standings = await StoredStates(session).standings_of(places)
     return [
         _hit(arming, states, match, standing)
         for match, standing in zip(matches, standings, strict=True)
     ]
-
-
-def _stand(record: Record) -> Stand:
-    return Stand(record.event_index, record.version)
 
 
 def _hit(arming: Arming, states: States, match: Match, standing: Standing) -> HitRow:

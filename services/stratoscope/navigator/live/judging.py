@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -229,14 +229,14 @@ def _seen(record: Record, agent_id: int, look: Callable[[Version], Callable[[], 
     before = None
     if record.clock_before is not None:
         before = Before(record.clock_before, look((agent_id, record.version_before)))
-    seen = Seen(
-        place=record.place,
-        event_index=record.event_index,
-        clock=record.clock,
-        sets_state=record.sets_state,
-        state=look((agent_id, record.version)),
-        before=before,
+    return Seen(
+        record.place,
+        record.event_index,
+        record.clock,
+        record.is_event,
+        record.type,
+        record.depth,
+        record.sets_state,
+        look((agent_id, record.version)),
+        before,
     )
-    if not record.is_event:
-        return seen
-    return replace(seen, is_event=True, type=record.type, depth=record.depth)

@@ -22,6 +22,7 @@ from stratoscope.navigator.live.hitting import Counting, Found, hits_of
 from stratoscope.navigator.live.judging import Judge, Match, Stopped
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.live.outbox import Outbox
+from stratoscope.navigator.live.positions import Positions
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.serving import Serving
 from stratoscope.store.breakpoints import BreakpointRow
@@ -67,6 +68,7 @@ class Lane:
         self._complete: dict[int, int] = {}
         self._kept: dict[int, tuple[int, int]] = {}
         self._counting = Counting()
+        self._positions = Positions()
         self._waiters: dict[asyncio.Future[None], int] = {}
 
     async def hold(self, watch: Watch) -> None:
@@ -194,6 +196,7 @@ class Lane:
         reached = [self._reached(number, committed.through) for number in passed]
         if matches:
             await self._keep(self.arming, matches, reached)
+        self._positions.passed(committed)
         self.seen.update({one.partition: one.stream_seq for one in reached})
         self._wake(*passed)
         await self._strike(stopped)
@@ -231,7 +234,9 @@ class Lane:
         await self._counting.load(Hits(parts.session), matches)
         found = Found()
         hits = self._counting.counted(matches, found.counts)
-        found.hits = await hits_of(parts.pool, arming, parts.states, hits)
+        lines = [one.line for one in hits]
+        standings = await self._positions.standings(parts.session, lines)
+        found.hits = hits_of(arming, parts.states, hits, standings)
         now = datetime.now(UTC)
         new = await self._commit(found, reached, now)
         self._remember(reached)

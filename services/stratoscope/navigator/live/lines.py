@@ -39,7 +39,7 @@ class Line:
             clock=self.record.clock,
             recorded_at=self.record.recorded_at,
             occurred_at=occurred_at,
-            id=_uuid(row[9]),
+            id=uuid_of(row[9]),
             type=self.types[row[6]],
             agent=self.told.agent,
             depth=self.record.depth,
@@ -131,5 +131,6 @@ def _changed(version: Row) -> tuple[tuple[str | int, ...], ...] | None:
     return None if paths is None else tuple(map(tuple, paths))
 
 
-def _uuid(value: Any) -> UUID:
+def uuid_of(value: Any) -> UUID:
+    """An id as it was read or told."""
     return value if isinstance(value, UUID) else UUID(value)

@@ -29,11 +29,14 @@ Question = tuple[str, int | None, Version | None]
 class Questions:
     """What is to be asked in a batch, each once."""
 
-    asked: dict[Expression, dict[Question, Document]] = field(default_factory=dict)
+    asked: dict[str, tuple[Expression, dict[Question, Document]]] = field(default_factory=dict)
 
     def ask(self, expression: Expression, question: Question, document: Document) -> None:
         """Ask one more."""
-        self.asked.setdefault(expression, {})[question] = document
+        # By source: hashing a whole expression takes longer than judging a record.
+        if expression.source not in self.asked:
+            self.asked[expression.source] = (expression, {})
+        self.asked[expression.source][1][question] = document
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ async def answered(expressions: Expressions, questions: Questions) -> Answers:
     """Ask all of them."""
     answers = Answers()
     await asyncio.gather(
-        *(_ask(expressions, one, of, answers) for one, of in questions.asked.items())
+        *(_ask(expressions, one, of, answers) for one, of in questions.asked.values())
     )
     return answers
 
