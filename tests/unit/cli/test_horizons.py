@@ -65,11 +65,11 @@ def test_a_field_s_history_and_its_writes_end_where_the_beginning_was_dropped() 
     change = Change(path="n", op="added", new=1)
     one = StateWrite(change=change, position=place(901), event_id=None, event_span=1)
     history = StateHistoryReply(changes=[one], horizon=HORIZON)
-    assert printed(fields._history(history, "n"))[0] == BEGINS
+    assert printed(fields.changes(history, "n"))[0] == BEGINS
     none = StateHistoryReply(changes=[], horizon=HORIZON)
-    assert printed(fields._history(none, "n")) == ["nobody wrote n there", BEGINS]
+    assert printed(fields.changes(none, "n")) == ["nobody wrote n there", BEGINS]
     first = write(change=change, position=place(901))
-    assert printed(fields._blame([first], "n"))[-1] == BEGINS
+    assert printed(fields.writes([first], "n"))[-1] == BEGINS
     later = first.model_copy(update={"previous": place(900)})
-    assert BEGINS not in printed(fields._blame([later], "n"))
-    assert printed(fields._blame([write()], "n"))[-1] == BEGINS
+    assert BEGINS not in printed(fields.writes([later], "n"))
+    assert printed(fields.writes([write()], "n"))[-1] == BEGINS

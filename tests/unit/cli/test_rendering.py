@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console, RenderableType
 
 from stratoscope.cli import diffs, rendering
-from stratoscope_contracts.causes import CausalityChainReply
 from stratoscope_contracts.comparing import CompareReply, CompareSummary
 from stratoscope_contracts.looking import (
     AgentsListReply,
@@ -113,29 +112,6 @@ def test_a_state_says_where_it_stands_and_what_is_wrong_with_it() -> None:
 def test_before_the_first_event_is_said_in_words() -> None:
     start = Position(agent="explorer-7", event_index=-1)
     assert printed(rendering.position(start)) == ["explorer-7  before the first event"]
-
-
-def test_a_chain_runs_from_the_root_to_the_event_told_in_full() -> None:
-    reply = CausalityChainReply(
-        events=[event(0), event(4), event(9, "error_occurred", data={"message": "too late"})]
-    )
-    assert printed(rendering.chain(reply)) == [
-        "explorer-7",
-        "    event        waited  type            what",
-        "┌─     #0  08:00:00.000  decision_made",
-        "├─     #4       +1.00 s  decision_made",
-        "└▶     #9       +1.25 s  error_occurred  too late",
-        "",
-        f"#9  error_occurred  {UUID(int=9)}",
-        "  message    too late",
-    ]
-
-
-def test_a_chain_through_several_agents_names_each() -> None:
-    reply = CausalityChainReply(events=[event(0, agent="scout"), event(1)])
-    lines = printed(rendering.chain(reply))
-    assert lines[1].startswith("┌─  scout")
-    assert lines[2].startswith("└▶  explorer-7")
 
 
 def test_stats_are_in_words_and_units() -> None:
