@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 import orjson
@@ -43,10 +44,10 @@ async def past_hits(
     reading: Reading, row: BreakpointRow, sought: Sought, count: int
 ) -> list[orjson.Fragment]:
     """The last hits up to the message from which it is armed, newest first. Raises OverBudget."""
-    run_seconds = BUDGET_SECONDS
+    deadline = monotonic() + BUDGET_SECONDS
     found: list[_PastHit] = []
     async for timeline in _timelines(reading, row):
-        found += await _of_agent(reading, row, sought, timeline, count, run_seconds)
+        found += await _of_agent(reading, row, sought, timeline, count, deadline - monotonic())
         found.sort(key=lambda one: one.place, reverse=True)
         del found[count:]
     return [orjson.Fragment(one.body) for one in found]
@@ -76,6 +77,8 @@ async def _of_agent(
     stretch = await _up_to(reading, timeline, row.armed_seq)
     if stretch is None:
         return []
+    if seconds <= 0:
+        raise _over_budget(timeline, None)
 
     @asynccontextmanager
     async def readings() -> AsyncIterator[Reading]:
@@ -86,12 +89,16 @@ async def _of_agent(
         hits = await run.last_hits(sought, stretch, count)
     except CutShort as short:
         reached = None if short.reached is None else short.reached.event_index
-        raise OverBudget(
-            f"the past of {timeline.agent} could not be gone through within {seconds:g} s:"
-            " ask for fewer hits, or set it without a past",
-            {"agent": timeline.agent, "event_index": reached},
-        ) from short
+        raise _over_budget(timeline, reached) from short
     return await _told(reading, row, timeline, hits)
+
+
+def _over_budget(timeline: Timeline, reached: int | None) -> OverBudget:
+    return OverBudget(
+        f"the past could not be gone through within {BUDGET_SECONDS:g} s, it ended at"
+        f" {timeline.agent}: ask for fewer hits, or set it without a past",
+        {"agent": timeline.agent, "event_index": reached},
+    )
 
 
 async def _up_to(reading: Reading, timeline: Timeline, stream_seq: int) -> Stretch | None:
