@@ -4,7 +4,6 @@ from stratoscope.domain.conditions.marks import NOWHERE, Mark
 from stratoscope.domain.seek import Target, UpTo, after_index, outside
 from stratoscope.navigator.reading import Reading
 from stratoscope.store.jumps import Jumps
-from stratoscope.store.reaching import reach
 from stratoscope.store.states import Standing
 from stratoscope.store.timelines import Timeline
 
@@ -23,10 +22,4 @@ async def target_of(reading: Reading, timeline: Timeline, mark: Mark) -> Target:
     place = await Jumps(reading.session, timeline.agent_id).place(mark)
     if place is None:
         raise outside("index", mark.event_index, timeline.extent)
-    target = UpTo(place=place)
-    if timeline.horizon is not None:
-        # The first event that is kept may stand before the first state that is.
-        stand, _ = await reach(reading.session, timeline, target)
-        if not timeline.extent.keeps(stand):
-            return after_index(mark.event_index, timeline.extent)
-    return target
+    return UpTo(place=place)

@@ -138,7 +138,8 @@ class Looking:
                 records.append(Looked(one.mark, event.clock, event, documents.get(index)))
             elif one.mark in snapshots:
                 records.append(Looked(one.mark, snapshots[one.mark].clock))
-        records = [one for one in records if self._is_shown(one.mark)]
+        first = await self._first_shown(records)
+        records = [one for one in records if self._is_shown(one.mark, first)]
         return records, candidates[passed].mark if passed < len(candidates) else None
 
     async def _snapshots(self, candidates: Iterable[Candidate]) -> dict[Mark, Version]:
@@ -206,10 +207,19 @@ class Looking:
             is_patched = patch is not None and not patch.is_snapshot
             around.sides[Mark(index)] = (before + is_patched, before)
 
-    def _is_shown(self, mark: Mark) -> bool:
+    async def _first_shown(self, records: Iterable[Looked]) -> int:
+        """The first event that can be stood behind: at the horizon its state may be gone."""
+        first = self._timeline.first_position
+        if not self._timeline.first_version or all(one.mark != Mark(first) for one in records):
+            return first
+        around = _Around()
+        await self._around_events([first], around)
+        return first + (not self._is_read(around.sides[Mark(first)][0]))
+
+    def _is_shown(self, mark: Mark, first_event: int) -> bool:
         """Whether a record is at or behind the horizon, which may move while a run goes on."""
         if mark.is_event:
-            return mark.event_index >= self._timeline.first_position
+            return mark.event_index >= first_event
         return mark.version >= self._timeline.first_shown
 
     def _is_kept(self, one: Looked, around: _Around) -> bool:
