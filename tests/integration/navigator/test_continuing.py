@@ -2,7 +2,7 @@
 
 import pytest
 
-from stratoscope.navigator.progress import Progress, Stopped
+from stratoscope.navigator.progress import Progress
 from stratoscope.navigator.sessions.continuing import Runs
 from stratoscope_contracts.errors import (
     AgentNotFound,
@@ -189,12 +189,31 @@ async def test_a_session_that_was_moved_meanwhile_is_not_moved_again(operator):
     assert (await operator.where())["event_index"] == 5
 
 
-async def test_one_that_is_stopped_has_not_moved(operator):
+async def test_one_that_is_stopped_at_once_has_not_moved(operator):
     progress = Progress()
     progress.stop("enough")
-    with pytest.raises(Stopped):
+    with pytest.raises(OverBudget) as stopped:
         await operator.go(until=ERROR, progress=progress)
+    assert stopped.value.details["stopped"] is True
     assert (await operator.where())["event_index"] == -1
+
+
+async def test_one_that_is_stopped_stands_where_it_got_to(operator, recorded):
+    for n in range(10, 30):
+        await recorded.add("fighter", event(at=n, data={"n": n}))
+
+    class Impatient(Progress):
+        def report(self, done, total=None, stage=None):
+            if done:
+                self.stop("enough")
+            super().report(done, total, stage)
+
+    until = {"kind": "not", "condition": {"kind": "on_causality_depth", "depth": 1}}
+    with pytest.raises(OverBudget, match=r"enough: .* at event 15") as stopped:
+        await operator.go(until=until, progress=Impatient())
+    assert stopped.value.details["stopped"] is True
+    assert stopped.value.details["position"] == await operator.where()
+    assert await operator.stops(until=until) == (29, "end")
 
 
 async def test_it_tells_how_far_it_is(operator):

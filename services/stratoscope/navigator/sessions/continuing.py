@@ -18,7 +18,7 @@ from stratoscope.domain.seek import after_index, end
 from stratoscope.navigator import spelling
 from stratoscope.navigator.conditions import watched
 from stratoscope.navigator.dispatch import Dispatch
-from stratoscope.navigator.progress import Progress
+from stratoscope.navigator.progress import Progress, Stopped
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.running import landing
 from stratoscope.navigator.running.groups import Found, Sought
@@ -62,13 +62,16 @@ class Runs:
     async def __call__(
         self, space: str, request: SessionContinueRequest, progress: Progress
     ) -> Json:
-        """The reply, once the session stands there. OverBudget where it got part of the way."""
+        """The reply, once the session stands there.
+
+        OverBudget where it got part of the way, be it that its requester stopped it.
+        """
         async with self._dispatch.reading(space) as reading:
             way = await _way(reading, request)
         try:
             hit = await self._run(space, request, way, progress).first(way.sought, way.stretch)
         except CutShort as short:
-            raise await self._cut_short(space, request, way, short) from short
+            raise await self._cut_short(space, request, way, short, progress.why) from short
         mark = mark_of(way.goal) if hit is None else hit.mark
         reply = await self._stand(space, request, way, mark)
         return reply | {"stopped_by": _stopped_by(request, way, hit)}
@@ -81,7 +84,10 @@ class Runs:
 
         def report(mark: Mark) -> None:
             started, ends = way.start.event_index, way.goal.event_index
-            progress.report(abs(mark.event_index - started), abs(ends - started), "searching")
+            try:
+                progress.report(abs(mark.event_index - started), abs(ends - started), "searching")
+            except Stopped as stopped:
+                raise CutShort(mark) from stopped
 
         report(mark_of(way.start))
         return Run(
@@ -109,7 +115,12 @@ class Runs:
             return await moved(reading, unmoved, going)
 
     async def _cut_short(
-        self, space: str, request: SessionContinueRequest, way: _Way, short: CutShort
+        self,
+        space: str,
+        request: SessionContinueRequest,
+        way: _Way,
+        short: CutShort,
+        stopped: str,
     ) -> OverBudget:
         """Stand where the run got to, and say so."""
         reply = await self._stand(space, request, way, short.reached or mark_of(way.start))
@@ -123,6 +134,13 @@ class Runs:
             return OverBudget(
                 f"the condition can't be judged at event {short.stopped_at.event_index}: it takes"
                 " too long there, or a macro runs over more than 1,000 elements; go past it first",
+                details,
+            )
+        if stopped:
+            details["stopped"] = True
+            return OverBudget(
+                f"{stopped}: the session stands where the run got to, at event"
+                f" {details['event_index']}",
                 details,
             )
         return OverBudget(
