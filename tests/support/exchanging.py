@@ -73,7 +73,7 @@ async def imported(reading: Reading, recorded: Recorded, data: bytes, agent: str
     told = survey_in(spelled_survey(survey))
     await check_kept(reading, told)
     published = Published(Landing(told.places()))
-    for batch in batches(BytesIO(data), BOUNDS, survey.ids, import_id):
+    for batch in batches(BytesIO(data), BOUNDS, survey.ids, import_id, MAX_MESSAGE_BYTES):
         ready = unframed(framed(batch, MAX_MESSAGE_BYTES))
         seq = await deliver(recorded, agent, ready.packed.body, ready.packed.headers)
         published.landed(ready, seq)

@@ -26,6 +26,7 @@ from stratoscope.broker.objects import CHUNK_BYTES, ObjectDamaged, ObjectGone, f
 from stratoscope.broker.publishing import Outgoing, Publisher
 from stratoscope_contracts.envelopes import Spill
 
+_LONGEST_NAME: Final = 1024
 _ROLLUP: Final = {"Nats-Rollup": "sub"}
 
 
@@ -105,6 +106,8 @@ async def uploading(
 
 async def object_info(jetstream: JetStreamContext, bucket: str, name: str) -> ObjectInfo:
     """What is known of an object. Raises ObjectGone, also for a link to another."""
+    if len(name) > _LONGEST_NAME:
+        raise ObjectGone(f"no object in {bucket} has a name of {len(name)} characters")
     try:
         info = await (await jetstream.object_store(bucket)).get_info(name)
     except NotFoundError as error:

@@ -28,7 +28,7 @@ from stratoscope.cli.faults import Fault, UsageFault
 from stratoscope.cli.rendering import DIM
 from stratoscope.cli.screen import show, stderr
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
-from stratoscope_contracts.errors import SessionNotFound
+from stratoscope_contracts.errors import SessionNotFound, StratoError
 from stratoscope_contracts.looking import EventsListRequest
 from stratoscope_contracts.sessions import (
     Session,
@@ -188,10 +188,12 @@ async def _session_of(nav: Navigator, what: str) -> AsyncIterator[Session]:
     try:
         yield session
     finally:
-        own = SessionRequest(id=session.id)
-        await nav.request("session.start", own)
-        await nav.request("session.complete", own)
-        await nav.request("session.remove", own)
+        # One that stays behind ends by itself, and is no reason to fail.
+        with suppress(StratoError):
+            own = SessionRequest(id=session.id)
+            await nav.request("session.start", own)
+            await nav.request("session.complete", own)
+            await nav.request("session.remove", own)
 
 
 async def _named(nav: Navigator, what: str) -> Session | None:

@@ -5,7 +5,6 @@ that header before the reply. One that cancels it, or does not listen any more, 
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from nats.errors import Error as NatsError
 from stratoscope.broker.ending import end_tasks
 from stratoscope.navigator import spelling
 from stratoscope.navigator.answering import Outgoing, as_told, verb_in
+from stratoscope.navigator.cancelling import Cancelled, Key, key_of
 from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.outlet import Outlet, ReaderGone, outlet
@@ -26,8 +26,8 @@ from stratoscope.navigator.progress import Progress, Stopped
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.spill import Spills
 from stratoscope_contracts.errors import BadRequest, OverBudget, StratoError
-from stratoscope_contracts.subjects import CANCELS, Cancel, Nav, SubjectError, parse
-from stratoscope_contracts.words import HEADER_PROGRESS, HEADER_REQUEST
+from stratoscope_contracts.subjects import CANCELS, Nav, parse
+from stratoscope_contracts.words import HEADER_PROGRESS
 
 # What answers a long verb: space, request of the verb's model, where to report. It may let Stopped
 # pass, or say in a reply or an error of its own how far it got.
@@ -36,13 +36,11 @@ Lasting = Callable[[str, Any, Progress], Awaitable[Json]]
 MAX_AT_A_TIME: Final = 64
 _TELL_SECONDS: Final = 0.2
 _AT_LEAST_EVERY: Final = 1.0
-_REMEMBERED: Final = 1024
 _FINISH_SECONDS: Final = 3.0
 _CANCELLED: Final = "stopped by its requester"
 _GONE: Final = "nobody waits for the answer any more"
 _ENDING: Final = "this navigator ends: ask again"
 _TOLD: Final = {HEADER_PROGRESS: "1"}
-Key = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -60,7 +58,7 @@ class _Run:
     @property
     def key(self) -> Key:
         """Whom a cancellation names."""
-        return self.asked.subject.split(".")[1], self.headers.get(HEADER_REQUEST, "")
+        return key_of(self.asked)
 
 
 class LongRequests:
@@ -82,8 +80,7 @@ class LongRequests:
         self._metrics = metrics
         self._limit = limit
         self._running: dict[asyncio.Task[None], _Run] = {}
-        # A request may be overtaken by its own cancellation.
-        self._cancelled: OrderedDict[Key, None] = OrderedDict()
+        self._cancelled = Cancelled()
 
     def takes(self, subject: str) -> bool:
         """Whether a request belongs here."""
@@ -99,18 +96,10 @@ class LongRequests:
 
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
-        try:
-            named = parse(message.subject)
-        except SubjectError:
-            return
-        if isinstance(named, Cancel):
-            key = (named.space, named.request)
-            self._cancelled[key] = None
-            if len(self._cancelled) > _REMEMBERED:
-                self._cancelled.popitem(last=False)
-            for run in self._running.values():
-                if run.key == key:
-                    run.progress.stop(_CANCELLED)
+        key = self._cancelled.hear(message)
+        for run in self._running.values():
+            if run.key == key:
+                run.progress.stop(_CANCELLED)
 
     async def close(self) -> None:
         """End all of them, each with a word to its requester."""

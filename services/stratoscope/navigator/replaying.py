@@ -5,7 +5,6 @@ given up when its requester says so, when nobody listens any more, or when this 
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from nats.errors import Error as NatsError
 from stratoscope.domain.pace import gap
 from stratoscope.navigator import spelling
 from stratoscope.navigator.answering import Outgoing, as_told
+from stratoscope.navigator.cancelling import Cancelled, key_of
 from stratoscope.navigator.dispatch import REPLAY, Dispatch
 from stratoscope.navigator.filtering import Stretch
 from stratoscope.navigator.metrics import Metrics
@@ -27,22 +27,19 @@ from stratoscope.navigator.spill import Spills
 from stratoscope.store.timelines import EventRow
 from stratoscope_contracts.errors import BadRequest, ReplayFailed, StratoError
 from stratoscope_contracts.looking import ReplayRequest
-from stratoscope_contracts.subjects import CANCELS, Cancel, Nav, SubjectError, parse
+from stratoscope_contracts.subjects import CANCELS, Nav, parse
 from stratoscope_contracts.words import (
     FLOW_ANSWERED,
     HEADER_FLOW,
     HEADER_REPLAY_END,
-    HEADER_REQUEST,
 )
 
 MAX_AT_A_TIME: Final = 64
 _PAGE: Final = 256
 # Behind by less than this, a replay catches up; behind by more, it goes on from where it is.
 _CATCH_UP_SECONDS: Final = 1.0
-_REMEMBERED: Final = 1024
 _FINISH_SECONDS: Final = 3.0
 _STOPPING: Final = "this navigator ends: ask again from the last event that came"
-Key = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -78,8 +75,7 @@ class Replays:
         self._metrics = metrics
         self._limit = limit
         self._running: dict[asyncio.Task[None], _Play] = {}
-        # A request may be overtaken by its own cancellation.
-        self._cancelled: OrderedDict[Key, None] = OrderedDict()
+        self._cancelled = Cancelled()
 
     def begin(self, asked: Msg) -> None:
         """Start what a request asks for; without a reply subject there is nobody to play to."""
@@ -91,18 +87,10 @@ class Replays:
 
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
-        try:
-            named = parse(message.subject)
-        except SubjectError:
-            return
-        if isinstance(named, Cancel):
-            key = (named.space, named.request)
-            self._cancelled[key] = None
-            if len(self._cancelled) > _REMEMBERED:
-                self._cancelled.popitem(last=False)
-            for play in self._running.values():
-                if _key(play.asked) == key:
-                    play.stop()
+        key = self._cancelled.hear(message)
+        for play in self._running.values():
+            if key_of(play.asked) == key:
+                play.stop()
 
     async def close(self) -> None:
         """End all of them, each with a word to its reader."""
@@ -147,7 +135,7 @@ class Replays:
             raise BadRequest.of_whole("not a request to the navigator")
         if len(self._running) > MAX_AT_A_TIME:
             raise ReplayFailed(f"{MAX_AT_A_TIME} replays run here already: try again later")
-        if _key(play.asked) in self._cancelled:
+        if key_of(play.asked) in self._cancelled:
             return
         request = await self._dispatch.ready(named.space, REPLAY, play.asked.data)
         assert isinstance(request, ReplayRequest)
@@ -222,7 +210,3 @@ async def _until(due: float, stopped: asyncio.Event) -> None:
                 await stopped.wait()
         except TimeoutError:
             return
-
-
-def _key(asked: Msg) -> Key:
-    return (asked.subject.split(".")[1], (asked.headers or {}).get(HEADER_REQUEST, ""))

@@ -144,6 +144,11 @@ class Imports:
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
+    async def count(self, space: str, source_agent: str) -> int:
+        """How many imports of an agent have begun."""
+        found: int = await self._session.fetchval(_SQL["count"], space, source_agent)
+        return found
+
     async def is_taken(self, space: str, agent: str) -> bool:
         """Whether an agent of this name is there, or was to be."""
         found: bool = await self._session.fetchval(_SQL["is_taken"], space, agent)

@@ -159,7 +159,7 @@ async def test_a_file_that_unpacks_to_more_than_may_be_is_refused(sharing):
 
 
 async def test_an_import_that_is_stopped_or_dies_is_never_listed(sharing):
-    await sharing.record("runner", 12_000)
+    await sharing.record("runner", 8_000)
     name = (await sharing.export(await sharing.session_on("runner"))).object
     stop = asyncio.Event()
     listener = asyncio.create_task(_when(sharing, "recording", stop.set))
@@ -196,7 +196,7 @@ async def test_an_export_that_is_stopped_leaves_nothing_behind(sharing):
     with pytest.raises(OverBudget) as stopped:
         await sharing.nav.request_long("session.export", body, tell, stop)
     assert stopped.value.details["stopped"] is True
-    assert 0 < stopped.value.details["done"] < 12_012
+    assert 0 < stopped.value.details["done"] < 8_008
     assert (await store.status()).size == before
     # Or before it has begun.
     client = sharing.client

@@ -19,7 +19,7 @@ from support.recorded import after, an_id, event, snapshot
 
 Json = dict[str, Any]
 TYPES = ["state_change", "error_occurred", "my.own"]
-HISTORIES = 15
+HISTORIES = 10
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from stratoscope.domain.exchange.mapping import mapped
 from stratoscope.domain.timeline import Place
 from stratoscope.navigator.exchange.formats import read
 from stratoscope.navigator.exchange.formats.entries import Bounds
-from stratoscope.navigator.exchange.packing import MAX_BYTES, MAX_RECORDS, Packed, packed
+from stratoscope.navigator.exchange.packing import MAX_RECORDS, Packed, batch_bytes, packed
 
 _HEAD_BYTES = 4
 
@@ -27,12 +27,12 @@ class Batch:
     size: int = 0
     without_origin: int = 0
 
-    def takes(self, traceparent: str | None, size: int) -> bool:
+    def takes(self, traceparent: str | None, size: int, limit: int) -> bool:
         """Whether one more record can go along: a trace is a message's, not a record's."""
         return not self.records or (
             traceparent == self.traceparent
             and len(self.records) < MAX_RECORDS
-            and self.size + size <= MAX_BYTES
+            and self.size + size + 1 <= limit
         )
 
 
@@ -46,9 +46,14 @@ class Ready:
 
 
 def batches(
-    file: IO[bytes], bounds: Bounds, exported: Container[UUID], import_id: UUID
+    file: IO[bytes],
+    bounds: Bounds,
+    exported: Container[UUID],
+    import_id: UUID,
+    message_limit: int,
 ) -> Iterator[Batch]:
     """The records of an export that was found whole, mapped to new ones."""
+    limit = batch_bytes(message_limit)
     batch = Batch()
     for member, raw in read(file, bounds):
         if member != "records":
@@ -57,13 +62,13 @@ def batches(
         new = mapped(import_id, record, exported)
         spelled = orjson.dumps(new.record)
         traceparent = record.get("traceparent")
-        if not batch.takes(traceparent, len(spelled)):
+        if not batch.takes(traceparent, len(spelled), limit):
             yield batch
             batch = Batch()
         batch.traceparent = traceparent
         batch.records.append(spelled)
         batch.places.append((*_place(record), record["kind"] == "event"))
-        batch.size += len(spelled)
+        batch.size += len(spelled) + 1
         batch.without_origin += not new.has_origin
     if batch.records:
         yield batch

@@ -131,7 +131,8 @@ class Imports:
     ) -> ImportRow:
         """Reserve a name. Raises ImportFailed where the one that is asked for is taken."""
         async with self._desk.reading(space) as reading:
-            kept, number = Kept(reading.session), 0
+            kept = Kept(reading.session)
+            number = await kept.count(space, fetched.survey.head.agent)
             while True:
                 number += 1
                 agent = request.as_agent or _numbered(fetched.survey.head.agent, number)

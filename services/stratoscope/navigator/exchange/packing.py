@@ -17,7 +17,7 @@ MAX_RECORDS: Final = 1000
 MAX_BYTES: Final = 1024 * KIB
 _WORTHWHILE: Final = 4 * KIB
 _QUICK, _HARD = 3, 19
-# What headers and the subject take at most.
+# What headers, and what an import adds to a record, take at most.
 _MARGIN: Final = 4 * KIB
 _OPEN, _CLOSE = b'{"records":[', b"]}"
 
@@ -34,18 +34,29 @@ def packed(records: list[bytes], traceparent: str | None, message_limit: int) ->
     """Records as a batch that fits into a message, if there is a way to."""
     body = _OPEN + b",".join(records) + _CLOSE
     headers = {} if traceparent is None else {HEADER_TRACEPARENT: traceparent}
-    if len(body) <= _WORTHWHILE:
+    smaller = _compressed(body, message_limit) if len(body) > _WORTHWHILE else body
+    if len(smaller) >= len(body):
         return Packed(body, headers)
-    return Packed(_compressed(body, message_limit), headers | {HEADER_ENCODING: ENCODING_ZSTD})
+    return Packed(smaller, headers | {HEADER_ENCODING: ENCODING_ZSTD})
+
+
+def batch_bytes(message_limit: int) -> int:
+    """How large a batch of several records may grow: it has to fit as it is."""
+    return min(MAX_BYTES, message_limit - _MARGIN)
+
+
+def surely_fits(size: int, message_limit: int) -> bool:
+    """Whether a record of this size can be sent, whatever is in it."""
+    return size <= batch_bytes(message_limit) // 2
 
 
 def fits(record: bytes, message_limit: int) -> bool:
     """Whether a record can be sent at all."""
-    size = len(record) + len(_OPEN) + len(_CLOSE)
-    if size > MAX_UNPACKED_BYTES:
+    body = _OPEN + record + _CLOSE
+    if len(body) > MAX_UNPACKED_BYTES:
         return False
     limit = message_limit - _MARGIN
-    return size <= limit or len(_compressed(_OPEN + record + _CLOSE, message_limit)) <= limit
+    return len(body) <= limit or len(_compressed(body, message_limit)) <= limit
 
 
 def _compressed(body: bytes, message_limit: int) -> bytes:

@@ -11,7 +11,7 @@ from stratoscope.domain.exchange.checking import Check, Survey
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.navigator.exchange.formats import read
 from stratoscope.navigator.exchange.formats.entries import Bounds, Entry
-from stratoscope.navigator.exchange.packing import fits
+from stratoscope.navigator.exchange.packing import fits, surely_fits
 from stratoscope_contracts.breakpoints import Breakpoint
 from stratoscope_contracts.exchange import (
     ExportEnd,
@@ -21,11 +21,8 @@ from stratoscope_contracts.exchange import (
     ExportSession,
     ExportValue,
 )
-from stratoscope_contracts.words import MIB
 
 _OFTEN: Final = 1000
-# No record below this is too large for a message, whatever the broker takes.
-_SURELY_FITS: Final = MIB // 2
 _KEPT: Final[dict[str, type[BaseModel]]] = {
     "heads": ExportHead,
     "sessions": ExportSession,
@@ -79,6 +76,6 @@ def _take(check: Check, entry: Entry, message_limit: int) -> None:
     except PayloadRejected as rejected:
         raise Damaged(str(rejected), where) from rejected
     check.take(member, value, len(raw))
-    is_large = member == "records" and len(raw) > _SURELY_FITS
+    is_large = member == "records" and not surely_fits(len(raw), message_limit)
     if is_large and not fits(orjson.dumps(value), message_limit):
         raise Damaged("a record that is too large for a message", where)

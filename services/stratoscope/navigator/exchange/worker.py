@@ -66,7 +66,8 @@ class Reader:
 
     def _records(self, import_id: UUID) -> Iterator[bytes]:
         assert self._file is not None
-        for batch in batches(self._file, self._bounds, self._survey.ids, import_id):
+        ids = self._survey.ids
+        for batch in batches(self._file, self._bounds, ids, import_id, self._limit):
             yield BATCH + framed(batch, self._limit)
         yield END
 

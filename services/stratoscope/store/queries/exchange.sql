@@ -57,6 +57,9 @@ select exists (select from agent where space = $1 and name = $2)
     or exists (select from dead_letter where space = $1 and agent = $2)
     or exists (select from imported_agent where space = $1 and agent = $2)
 
+-- name: count
+select count(*) from imported_agent where space = $1 and source_agent = $2
+
 -- name: begin
 insert into imported_agent (id, space, agent, source_agent, object, digest, started_at)
 values ($1, $2, $3, $4, $5, $6, $7)

@@ -59,7 +59,7 @@ _members = st.builds(
 
 @pytest.mark.parametrize("form", FORMS)
 @given(members=_members, piece=st.integers(1, 4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_what_is_written_is_read(form: ExportFormat, members: Members, piece: int):
     writing = writer(form, START)
     given = entries(members)
@@ -68,7 +68,7 @@ def test_what_is_written_is_read(form: ExportFormat, members: Members, piece: in
 
 
 @given(_members, st.sampled_from([None, 0, 3]), st.sampled_from(["", "\n", " \t\r\n"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_document_may_be_laid_out_in_any_way(members: Members, indent: int | None, space: str):
     whole: dict[str, Any] = {}
     for member, value in members:

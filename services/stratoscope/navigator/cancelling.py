@@ -1,0 +1,42 @@
+"""Which long requests their requesters have given up."""
+
+from collections import OrderedDict
+from typing import Final
+
+from nats.aio.msg import Msg
+
+from stratoscope_contracts.subjects import Cancel, SubjectError, parse
+from stratoscope_contracts.words import HEADER_REQUEST
+
+_REMEMBERED: Final = 1024
+# A space, and the id that a requester gave its request there.
+Key = tuple[str, str]
+
+
+class Cancelled:
+    """What was given up lately: a request may be overtaken by its own cancellation."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[Key, None] = OrderedDict()
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._keys
+
+    def hear(self, message: Msg) -> Key | None:
+        """What a message on a cancel subject gives up; None where it is none."""
+        try:
+            named = parse(message.subject)
+        except SubjectError:
+            return None
+        if not isinstance(named, Cancel):
+            return None
+        key = (named.space, named.request)
+        self._keys[key] = None
+        if len(self._keys) > _REMEMBERED:
+            self._keys.popitem(last=False)
+        return key
+
+
+def key_of(asked: Msg) -> Key:
+    """Whom a cancellation of a request names."""
+    return asked.subject.split(".")[1], (asked.headers or {}).get(HEADER_REQUEST, "")
