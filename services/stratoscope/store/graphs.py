@@ -12,6 +12,8 @@ from stratoscope.store.causes import Neighbourhood, Read, neighbourhood
 from stratoscope.store.sql import queries
 
 _SQL = queries("graphs")
+# So many causes that were open when their effect came are looked at, the oldest first.
+_OPEN_CAUSES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ class Graphs:
         return [id for id in ids if id not in recorded]
 
     async def oldest_led_back(self, space: str) -> Place | None:
-        """The first place that a late cause leads to; None where there is no late cause."""
-        row = await self._session.fetchrow(_SQL["oldest_led_back"], space)
+        """The first place that a late cause may lead back to; None where there is no such cause."""
+        row = await self._session.fetchrow(_SQL["oldest_led_back"], space, _OPEN_CAUSES)
         return None if row is None else (row["stream_seq"], row["ordinal"])
 
     async def newest_of(self, stretch: Stretch, limit: int) -> Placed | None:

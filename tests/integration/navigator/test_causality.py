@@ -5,6 +5,7 @@ import random
 import pytest
 
 from stratoscope.navigator.causality import walking
+from stratoscope.store import graphs
 from stratoscope_contracts.errors import BadRequest, EventNotFound, OverBudget
 from support.recorded import an_id, event
 
@@ -252,7 +253,9 @@ async def test_a_late_cause_orders_what_stands_the_other_way_round(ask, recorded
     assert await relation(early, cause) == "after"
 
 
-async def test_relations_agree_with_a_naive_closure(ask, recorded):
+@pytest.mark.parametrize("looked_at", [1, 1_000])
+async def test_relations_agree_with_a_naive_closure(ask, recorded, monkeypatch, looked_at):
+    monkeypatch.setattr(graphs, "_OPEN_CAUSES", looked_at)
     drawn = random.Random(7)
     log = []
     for _ in range(40):

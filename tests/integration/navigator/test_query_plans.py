@@ -65,7 +65,16 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     # These go through all agents, and from each straight to its records.
     "retention.due": (ALL, "9000", "9000", "2026-11-23 08:10:00Z"),
     "bases.due": (ALL, "2026-11-23 08:10:00Z", "5", "STRATO_RECORD"),
-    "causes.ancestors": ("default", "{event}", "1000"),
+    "causes.located": ("default", "{{{event}}}"),
+    "causes.blocks": ("{{{agent}}}", "{{100}}", "{{200}}", "{{{event}}}"),
+    "causes.whole_blocks": ("{{{agent}}}", "{{100}}", "{{200}}", "{{{event}}}"),
+    "graphs.placed": ("default", "{event}"),
+    "graphs.effects_within": ("default", "{event}", "1000"),
+    "graphs.effects_page": ("default", "{event}", "0", "-1", "100"),
+    "graphs.recorded": ("default", "{{{event}}}"),
+    "graphs.stretch_start": ("{agent}", "100", "900", "50"),
+    "graphs.oldest_led_back": ("default", "1000"),
+    "graphs.foreign_causes": ("default", "{agent}", "100", "150", "0", "0"),
     "jumps.of_types_forward": ("{agent}", "{{memory_update}}", "100", "900", "16"),
     "jumps.of_types_backward": ("{agent}", "{{memory_update}}", "100", "900", "16"),
     "jumps.of_depth": ("{agent}", "{{0,1}}", "100", "900", "7"),
@@ -136,7 +145,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_every_query_is_held_to_this():
     asked = {
         f"{file}.{name}"
-        for file in ("looking", "causes", "seeks", "fields", "runs", "jumps", "blocks")
+        for file in ("looking", "causes", "seeks", "fields", "runs", "jumps", "blocks", "graphs")
         for name in queries(file)
     }
     assert asked <= ARGUMENTS.keys()

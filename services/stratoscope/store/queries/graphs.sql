@@ -63,21 +63,27 @@ order by event_index
 limit 1
 
 -- name: oldest_led_back
--- The first place in the log, behind which a cause stands that leads back to it. Causes that were
--- open when their effect came are all there is to look at.
-select open.stream_seq, open.ordinal
-from open_cause as open
-join agent using (agent_id)
-join event using (agent_id, event_index)
-where agent.space = $1 and exists (
-    select
-    from unnest(event.causes) as named(id)
-    join event as cause on cause.id = named.id
-    join agent as owner on owner.agent_id = cause.agent_id and owner.space = $1
-    where (cause.stream_seq, cause.ordinal) >= (open.stream_seq, open.ordinal)
+-- The first place in the log behind which a cause may stand that leads back to it. Only causes that
+-- were open when their effect came are looked at, the first ones; whatever stands behind the last
+-- of those may be one.
+with open as materialized (
+    select * from open_cause order by stream_seq, ordinal limit $2
+), led_back as (
+    select open.stream_seq, open.ordinal
+    from open
+    join agent using (agent_id)
+    join event using (agent_id, event_index)
+    where agent.space = $1 and exists (
+        select
+        from unnest(event.causes) as named(id)
+        join event as cause on cause.id = named.id
+        join agent as owner on owner.agent_id = cause.agent_id and owner.space = $1
+        where (cause.stream_seq, cause.ordinal) >= (open.stream_seq, open.ordinal)
+    )
+    union all
+    select max(stream_seq), 0 from open having count(*) = $2
 )
-order by open.stream_seq, open.ordinal
-limit 1
+select stream_seq, ordinal from led_back order by stream_seq, ordinal limit 1
 
 -- name: foreign_causes
 -- The causes of a stretch of events in other agents, from a place on: of each agent the last.
