@@ -25,6 +25,8 @@ from stratoscope_contracts.words import HEADER_IMPORT
 
 # They say it every second.
 _FORGOTTEN_AFTER: Final = 5.0
+# Where nothing is of interest it is said that there was nothing, this often.
+_SILENCE: Final = 0.2
 _EVENT_AGENT: Final = EVENT_COLUMNS.index("agent_id")
 _VERSION_AGENT: Final = VERSION_COLUMNS.index("agent_id")
 # Of what the server takes: a message that is larger is read from the database as quickly.
@@ -83,6 +85,7 @@ class Feeding:
         self._grown = interest.grown
         # Behind what the next message begins, by partition; nothing is known before the first.
         self._told: dict[int, int] = {}
+        self._silent_until = 0.0
 
     async def committed(
         self,
@@ -97,10 +100,12 @@ class Feeding:
             self._told.clear()
             return
         wanted = self._wanted(batch)
-        if not wanted and not batch.rejections:
+        now = monotonic()
+        if not wanted and not batch.rejections and now < self._silent_until:
             for held in before:
                 self._told.setdefault(held.partition, held.stream_seq)
             return
+        self._silent_until = now + _SILENCE
         after = {held.partition: self._told.get(held.partition, held.stream_seq) for held in before}
         imported = [one.stream_seq for one in delivered if HEADER_IMPORT in (one.headers or ())]
         message = feed.Committed(

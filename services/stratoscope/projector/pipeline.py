@@ -148,8 +148,11 @@ class Pipeline:
         behind = any(held.stream_seq < last for held in self._leases.held)
         if behind and await self._source.drained():
             progress = Progress(last)
-            await self._writer.commit(Batch(), (), self._leases.held, progress)
+            before = self._leases.held
+            await self._writer.commit(Batch(), (), before, progress)
             self._moved(progress)
+            if self._feed is not None:
+                await self._feed.committed((), Batch(), {}, before, last)
             await self._told(None, progress, self._leases.held)
 
     def _moved(self, progress: Progress) -> None:

@@ -10,7 +10,7 @@ from stratoscope.store.filling import Filling, Part, Rows, Wanted
 
 # Messages of the log at a time, and rows: a message may have been a batch of ten thousand.
 _MESSAGES: Final = 4_000
-_ROWS: Final = 20_000
+_ROWS: Final = 5_000
 
 
 async def filled(

@@ -1,5 +1,6 @@
 """From conditions that are met to hits: which of them count, and what is told of each."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -19,7 +20,8 @@ from stratoscope.store.hits import Counted, HitRow, Hits, Tally
 from stratoscope.store.states import Standing
 from stratoscope_contracts.subjects import partition_of
 
-TOO_LARGE = "the event is too large to be told of here"
+# Spelling so many takes some milliseconds.
+_AT_A_STRETCH = 100
 
 
 @dataclass(slots=True)
@@ -72,14 +74,16 @@ def _key(match: Match) -> Counted:
     return match.armed.id, match.line.told.agent
 
 
-def hits_of(
+async def hits_of(
     arming: Arming, states: States, matches: Sequence[Match], standings: Sequence[Standing]
 ) -> list[HitRow]:
     """The rows of hits, each with the message that is published of it."""
-    return [
-        _hit(arming, states, match, standing)
-        for match, standing in zip(matches, standings, strict=True)
-    ]
+    found: list[HitRow] = []
+    for match, standing in zip(matches, standings, strict=True):
+        found.append(_hit(arming, states, match, standing))
+        if not len(found) % _AT_A_STRETCH:
+            await asyncio.sleep(0)
+    return found
 
 
 def _hit(arming: Arming, states: States, match: Match, standing: Standing) -> HitRow:

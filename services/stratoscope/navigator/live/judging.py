@@ -26,7 +26,7 @@ from stratoscope_contracts.subjects import partition_of
 
 _LOOK_AGAIN_SECONDS: Final = 0.02
 _STATES: Final = frozenset({"state", "changes"})
-# Judging so many at a stretch takes some milliseconds.
+# Judging so many records at a stretch takes some milliseconds; between them others have a turn.
 _AT_A_STRETCH: Final = 500
 
 
@@ -81,14 +81,20 @@ class Judge:
     ) -> tuple[list[Match], list[Stopped]]:
         """What is met behind the message passed in each partition, and what had to be stopped."""
         lines = await self._lines(arming, committed, passed)
-        pairs = [*self._pairs(arming, lines)]
-        if not pairs:
-            return [], []
-        pairs = await self._with_states(arming, pairs)
-        questions = self._questions(pairs)
-        answers = await answered(self._expressions, questions) if questions.asked else Answers()
-        self.evaluations += len(pairs)
-        return await self._judged(pairs, answers), _stopped(pairs, answers)
+        matches: list[Match] = []
+        stopped: dict[UUID, Stopped] = {}
+        for start in range(0, len(lines), _AT_A_STRETCH):
+            pairs = [*self._pairs(arming, lines[start : start + _AT_A_STRETCH])]
+            if not pairs:
+                continue
+            pairs = await self._with_states(arming, pairs)
+            questions = self._questions(pairs)
+            answers = await answered(self._expressions, questions) if questions.asked else Answers()
+            self.evaluations += len(pairs)
+            matches += await self._judged(pairs, answers)
+            stopped = _stopped(pairs, answers) | stopped
+            await asyncio.sleep(0)
+        return matches, list(stopped.values())
 
     async def _lines(
         self, arming: Arming, committed: Committed, passed: Mapping[int, int]
@@ -101,7 +107,9 @@ class Judge:
             if after is None or not arming.concerns(told.space, told.agent):
                 continue
             asks_depth = arming.asks_depth(told.space, told.agent)
-            for line in lines_of(committed, told):
+            for number, line in enumerate(lines_of(committed, told), 1):
+                if not number % _AT_A_STRETCH:
+                    await asyncio.sleep(0)
                 record = line.record
                 if record.place.stream_seq <= after or record.place.stream_seq in imported:
                     continue
@@ -178,15 +186,10 @@ class Judge:
         questions.ask(expression, question, Document(event, state))
 
     async def _judged(self, pairs: Sequence[Pair], answers: Answers) -> list[Match]:
-        found: list[Match] = []
-        sizes = (self._states.size(pair.version) for pair in pairs)
-        if any(size > LARGE for size in sizes):
+        if any(self._states.size(pair.version) > LARGE for pair in pairs):
             # Comparing documents of megabytes takes long, and other requests are not to wait.
             return await asyncio.to_thread(_judge_all, pairs, answers)
-        for start in range(0, len(pairs), _AT_A_STRETCH):
-            found.extend(_judge_all(pairs[start : start + _AT_A_STRETCH], answers))
-            await asyncio.sleep(0)
-        return found
+        return _judge_all(pairs, answers)
 
 
 def _judge_all(pairs: Sequence[Pair], answers: Answers) -> list[Match]:
@@ -200,12 +203,12 @@ def _judge_all(pairs: Sequence[Pair], answers: Answers) -> list[Match]:
     return found
 
 
-def _stopped(pairs: Sequence[Pair], answers: Answers) -> list[Stopped]:
+def _stopped(pairs: Sequence[Pair], answers: Answers) -> dict[UUID, Stopped]:
     found: dict[UUID, Stopped] = {}
     for pair in pairs if answers.stopped else ():
         if any(one.source in answers.stopped for one in pair.armed.watch.expressions):
             found.setdefault(pair.armed.id, Stopped(pair.armed.id, pair.line))
-    return list(found.values())
+    return found
 
 
 def _truths(pair: Pair, answers: Answers, version: Version) -> Truths:

@@ -69,6 +69,7 @@ class Lane:
         self._kept: dict[int, tuple[int, int]] = {}
         self._counting = Counting()
         self._positions = Positions()
+        self._projected: dict[int, int] = {}
         self._waiters: dict[asyncio.Future[None], int] = {}
 
     async def hold(self, watch: Watch) -> None:
@@ -129,13 +130,17 @@ class Lane:
             self._parts.states.told(committed)
             await self._judge(committed, passed)
 
-    async def look(self) -> None:
-        """See whether anything was projected that was not told, and judge that."""
+    async def look(self, *, at_once: bool = False) -> None:
+        """See whether anything was projected that was not told, and judge that.
+
+        Unless it is to be at once, what was projected since the last look may still be told.
+        """
         if not self.seen:
             return
         async with self._parts.pool.acquire() as session:
             reached = await Filling(session).checkpoints(self.seen.keys())
-        for number, stream_seq in reached.items():
+        due, self._projected = reached if at_once else self._projected, reached
+        for number, stream_seq in due.items():
             if self.seen.get(number, stream_seq) < stream_seq:
                 await self._fill(number, stream_seq)
 
@@ -184,9 +189,10 @@ class Lane:
 
     async def _fill(self, partition: int, through: int) -> None:
         """Judge what the database has of a partition up to a message."""
-        self._parts.metrics.gap()
         after, wanted = self.seen[partition], self.arming.wanted(partition)
         async for committed in filled(self._parts.pool, partition, wanted, after, through):
+            if committed.agents:
+                self._parts.metrics.gap()
             await self._judge(committed, {partition: self.seen[partition]})
 
     async def _judge(self, committed: Committed, passed: Mapping[int, int]) -> None:
@@ -236,7 +242,7 @@ class Lane:
         hits = self._counting.counted(matches, found.counts)
         lines = [one.line for one in hits]
         standings = await self._positions.standings(parts.session, lines)
-        found.hits = hits_of(arming, parts.states, hits, standings)
+        found.hits = await hits_of(arming, parts.states, hits, standings)
         now = datetime.now(UTC)
         new = await self._commit(found, reached, now)
         self._remember(reached)

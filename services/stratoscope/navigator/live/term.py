@@ -37,6 +37,7 @@ _TICK: Final = 0.1
 _LOOK_EVERY: Final = 0.5
 _TELL_EVERY: Final = 1.0
 _SWEEP_EVERY: Final = 600.0
+_BATCHES_SECONDS: Final = 0.1
 # The same few look-ups by key all the time: planning them takes longer than making them, and a plan
 # made while a table was empty must not be one to read it all.
 _PLANS: Final = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off"
@@ -89,6 +90,8 @@ class Inbox:
 
     async def wait(self, seconds: float) -> None:
         """Return once there is something to do, or after a while."""
+        if self._batches:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._news.wait()
@@ -107,10 +110,11 @@ class Term:
     watches: Watches
     schema: str
     _due: dict[str, float] = field(default_factory=dict)
+    _nudged: bool = False
 
     async def run(self) -> None:
         """Hold partitions and watch them, until cancelled or until something goes wrong."""
-        lane, inbox = self.lane, self.inbox
+        inbox = self.inbox
         renewing = asyncio.create_task(self._renew(), name="watches")
         try:
             while True:
@@ -119,18 +123,32 @@ class Term:
                 await self._share()
                 if inbox.is_changed or self._is_due("poll", _LOOK_EVERY):
                     await self._rearm()
-                while not inbox.is_changed and (batch := inbox.next_batch()):
-                    await lane.take(batch)
-                if self._is_due("look", _LOOK_EVERY):
-                    await lane.look()
-                    await lane.keep_progress()
-                if self._is_due("tell", _TELL_EVERY):
-                    await self._tell()
-                if self._is_due("sweep", _SWEEP_EVERY):
-                    await sweep(self.session)
+                await self._take_batches()
+                await self._look()
                 await inbox.wait(_TICK)
         finally:
             await end_tasks([renewing])
+
+    async def _take_batches(self) -> None:
+        """Judge what was told, for a while: there is more to do than that."""
+        until = monotonic() + _BATCHES_SECONDS
+        inbox = self.inbox
+        while not inbox.is_changed and monotonic() < until and (batch := inbox.next_batch()):
+            await self.lane.take(batch)
+
+    async def _look(self) -> None:
+        """What has to be done now and then, whatever is told."""
+        lane = self.lane
+        if self._nudged:
+            self._nudged = False
+            await lane.look(at_once=True)
+        if self._is_due("look", _LOOK_EVERY):
+            await lane.look()
+            await lane.keep_progress()
+        if self._is_due("tell", _TELL_EVERY):
+            await self._tell()
+        if self._is_due("sweep", _SWEEP_EVERY):
+            await sweep(self.session)
 
     async def leave(self) -> None:
         """Give everything back, with what was seen kept."""
@@ -139,7 +157,7 @@ class Term:
 
     def look_at_once(self) -> None:
         """Somebody waits for a record that was projected and not seen yet."""
-        self._due.pop("look", None)
+        self._nudged = True
         self.inbox.nudge()
 
     def _is_due(self, what: str, every: float) -> bool:
