@@ -75,6 +75,7 @@ class Marks(NamedTuple):
     paths: int
     changes: int
     open_causes: int
+    duplicates: int
 
 
 class _Fold:
@@ -206,6 +207,7 @@ class _Fold:
     def _event(self, head: Head, message: Message, ordinal: int, event: EventIn) -> None:
         id_ = self._id(head, message, ordinal, event.id)
         if id_ is None:
+            self._batch.duplicates.append("event")
             return
         place = Place(message.stream_seq, ordinal)
         occurred = self._tick(head, event.occurred_at, message)
@@ -246,6 +248,7 @@ class _Fold:
     def _snapshot(self, head: Head, message: Message, ordinal: int, snapshot: SnapshotIn) -> None:
         id_ = self._id(head, message, ordinal, snapshot.id)
         if id_ is None:
+            self._batch.duplicates.append("snapshot")
             return
         occurred = self._tick(head, snapshot.occurred_at, message)
         head.snapshots += 1
@@ -341,7 +344,7 @@ def _may_be_refused(message: Message) -> bool:
 def _tables(batch: Batch) -> tuple[list[Any], ...]:
     return (
         *(batch.events, batch.versions, batch.edges),
-        *(batch.paths, batch.changes, batch.open_causes),
+        *(batch.paths, batch.changes, batch.open_causes, batch.duplicates),
     )
 
 

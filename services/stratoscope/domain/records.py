@@ -199,6 +199,8 @@ class Batch:
     paths: list[tuple[int, int, str]] = field(default_factory=list)
     changes: list[tuple[int, int, int]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    # The kinds of records that were left out, being recorded already: `event` or `snapshot`.
+    duplicates: list[str] = field(default_factory=list)
     # For those who watch: each timeline's clock before the batch, and what a version changed by
     # agent and version; both may name what was then refused.
     clocks: dict[Timeline, datetime | None] = field(default_factory=dict, compare=False)

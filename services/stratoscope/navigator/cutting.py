@@ -150,6 +150,9 @@ async def _states(
     """The canonical JSON at a path of each state, None where nothing stands there."""
     wanted = [(stood.timeline.agent_id, stood.standing) for stood in page]
     chains = await Seeks(reading.session).chains(wanted)
+    for chain in chains:
+        if chain:
+            reading.rebuilt(len(chain.blobs))
     work = sum(chain.work for chain in chains if chain)
     return await work_on(work, _rebuilt, chains, path)
 

@@ -16,7 +16,7 @@ from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.progress import LASTING
-from stratoscope.navigator.reading import Known, Reading, known_at_once
+from stratoscope.navigator.reading import Known, Reading, Rebuilt, count_nothing, known_at_once
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
 from stratoscope.navigator.table import ANSWERS
@@ -57,6 +57,7 @@ class Dispatch:
     comparisons: Comparisons = field(default_factory=Comparisons)
     tell: Tell = tell_nobody
     known: Known = known_at_once
+    rebuilt: Rebuilt = count_nothing
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
         """The body of the reply."""
@@ -87,6 +88,7 @@ class Dispatch:
                 comparisons=self.comparisons,
                 known=self.known,
                 waiting=self.waiting,
+                rebuilt=self.rebuilt,
             )
 
     async def _answer(self, space: str, verb: str, request: Request) -> Json:

@@ -1,17 +1,28 @@
 """What a navigator counts: for Prometheus, and for whoever asks it as a NATS service."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+)
 
 from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope.navigator.live.metrics import LiveMetrics
+from stratoscope_contracts.sessions import SessionState
 from stratoscope_contracts.version import __version__
 
 # The label of every verb that the contract does not know, so that strangers make no series.
 UNKNOWN = "unknown"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+# A state takes nine at most: see `domain.delta`.
+_BLOBS = range(1, 10)
 
 
 @dataclass(slots=True)
@@ -43,6 +54,19 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._rebuilt = Histogram(
+            "strato_navigator_rebuilt_state_blobs",
+            "Blobs that a state was rebuilt from.",
+            buckets=_BLOBS,
+            registry=self.registry,
+        )
+        self._sessions = Gauge(
+            "strato_navigator_sessions",
+            "Sessions of operators.",
+            ["state"],
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
         self.holds = HoldMetrics(self.registry)
         self.live = LiveMetrics(self.registry)
         Info("strato_navigator_build", "This build.", registry=self.registry).info(
@@ -61,3 +85,12 @@ class Metrics:
         if code is not None:
             tally.errors += 1
             tally.last_error = f"{code}: {message}"
+
+    def rebuilt(self, blobs: int) -> None:
+        """Count a state that was rebuilt from so many blobs."""
+        self._rebuilt.observe(blobs)
+
+    def sessions(self, counts: Mapping[str, int]) -> None:
+        """Say how many sessions there are in each state."""
+        for state in get_args(SessionState):
+            self._sessions.labels(state).set(counts.get(state, 0))

@@ -47,6 +47,14 @@ EMPTY_STATE = b"{}"
 Known = Callable[[Collection[int], int, float], Awaitable[None]]
 
 
+# Of a state that was rebuilt, how many blobs that took.
+Rebuilt = Callable[[int], None]
+
+
+def count_nothing(_blobs: int) -> None:
+    """Where nobody counts what is rebuilt."""
+
+
 async def known_at_once(_partitions: Collection[int], _revision: int, _within: float) -> None:
     """Where nobody watches for breakpoints, nobody has to know of them."""
 
@@ -68,6 +76,7 @@ class Reading:
     comparisons: Comparisons = field(default_factory=Comparisons)
     known: Known = known_at_once
     waiting: Waiting | None = None
+    rebuilt: Rebuilt = count_nothing
 
     @property
     def timelines(self) -> Timelines:
@@ -155,6 +164,7 @@ class Reading:
         if standing.slot is None:
             return EMPTY_STATE
         chain = await self.states.chain(agent_id, standing.version, standing.slot)
+        self.rebuilt(len(chain.blobs))
         return await work_on(chain.work, chain.unfold)
 
     async def _seek(self, timeline: Timeline, up_to: UpTo) -> Stand:

@@ -4,11 +4,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from stratoscope.broker.puller import Delivered
-from stratoscope.domain.records import Batch
+from stratoscope.domain.records import VERSION_COLUMNS, Batch
+from stratoscope.projector.standing import StandMetrics
 from stratoscope.store.leases import Held
+from stratoscope_contracts.version import __version__
+
+_SIZE = VERSION_COLUMNS.index("size")
+_BLOB = VERSION_COLUMNS.index("blob")
+_SNAPSHOT_ID = VERSION_COLUMNS.index("snapshot_id")
 
 _SIZES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -29,7 +35,18 @@ class Metrics:
             registry=registry,
         )
         self._records = Counter(
-            "strato_projector_records", "Records projected.", ["kind"], registry=registry
+            "strato_projector_records",
+            "Records that messages held.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self._raw = Counter(
+            "strato_projector_state_raw_bytes", "Bytes of states, spelled out.", registry=registry
+        )
+        self._stored = Counter(
+            "strato_projector_state_stored_bytes",
+            "Bytes that the same states take in the database.",
+            registry=registry,
         )
         self._dead = Counter(
             "strato_projector_dead_letters", "Messages refused.", ["reason"], registry=registry
@@ -67,7 +84,6 @@ class Metrics:
             "1 where the log is not the one projected.",
             registry=registry,
         )
-
         self._dropped = Counter(
             "strato_projector_retention_dropped",
             "Rows that retention deleted.",
@@ -84,6 +100,12 @@ class Metrics:
             "Agents that open sessions keep over their limits.",
             registry=registry,
         )
+        self._shown: set[int] = set()
+        self.standing = StandMetrics(registry)
+        ProcessCollector(registry=registry)
+        Info("strato_projector_build", "This build.", registry=registry).info(
+            {"version": __version__}
+        )
 
     def taken(self, delivered: Sequence[Delivered]) -> None:
         """Count messages that came in."""
@@ -93,16 +115,36 @@ class Metrics:
 
     def committed(self, delivered: Sequence[Delivered], batch: Batch) -> None:
         """Count what a batch became."""
-        self._records.labels("event").inc(len(batch.events))
-        self._records.labels("state_version").inc(len(batch.versions))
+        self._took(batch)
+        for kind in batch.duplicates:
+            self._records.labels(kind, "duplicate").inc()
         for rejection in batch.rejections:
             self._dead.labels(rejection.reason).inc()
 
+    def _took(self, batch: Batch) -> None:
+        # A step a batch, and one a state: nothing here is done for each event.
+        versions = batch.versions
+        snapshots = sum(row[_SNAPSHOT_ID] is not None for row in versions)
+        self._records.labels("event", "taken").inc(len(batch.events))
+        self._records.labels("snapshot", "taken").inc(snapshots)
+        self._records.labels("patch", "taken").inc(len(versions) - snapshots)
+        self._raw.inc(sum(row[_SIZE] for row in versions))
+        self._stored.inc(sum(len(row[_BLOB]) for row in versions))
+
     def checkpoint(self, held: Sequence[Held]) -> None:
         """Show how far each partition is."""
-        self._held.set(len(held))
+        self.holds(len(held))
+        numbers = {one.partition for one in held}
+        for gone in self._shown - numbers:
+            # Whoever has it now shows it; what stayed here would look like a projection that hangs.
+            self._checkpoint.remove(gone)
+        self._shown = numbers
         for one in held:
             self._checkpoint.labels(one.partition).set(one.stream_seq)
+
+    def holds(self, partitions: int) -> None:
+        """Show how many partitions are leased."""
+        self._held.set(partitions)
 
     def restarted(self, reason: str) -> None:
         """Count a new start from the checkpoints."""

@@ -51,6 +51,12 @@ async def serving_schema(pool: asyncpg.Pool) -> str:
     return schema
 
 
+async def database_bytes(session: asyncpg.Connection) -> int:
+    """What the whole database takes, every projection included."""
+    size: int = await session.fetchval(_SQL["database_bytes"])
+    return size
+
+
 class Projections:
     """All projections of a database, by way of one session of its owner."""
 

@@ -191,6 +191,12 @@ class Sessions:
         row = await self._session.fetchrow(_SQL["count"], space, now)
         return row["total"], row["active"]
 
+    async def states(self, now: datetime) -> dict[str, int]:
+        """How many sessions of all spaces are in each state."""
+        return {
+            row["state"]: row["sessions"] for row in await self._session.fetch(_SQL["states"], now)
+        }
+
     async def tally(self, space: str, row: SessionRow) -> Tally:
         """What there is to count of a session."""
         return Tally(*await self._session.fetchrow(_SQL["tally"], space, row.agent, row.id))

@@ -153,7 +153,7 @@ async def test_health_readiness_and_metrics_are_served(publish, projectors, runn
     checks = {"broker": True, "running": True, "leases": True}
     assert (status, orjson.loads(body)) == (200, {"ready": True, "checks": checks})
     await eventually(lambda: counted(running, "strato_projector_messages_total", 2))
-    assert await counted(running, 'strato_projector_records_total{kind="event"}', 1)
+    assert await counted(running, 'strato_projector_records_total{kind="event",outcome="taken"}', 1)
     assert await counted(running, 'strato_projector_dead_letters_total{reason="not_json"}', 1)
     assert await counted(running, 'strato_projector_checkpoint_stream_seq{partition="7"}', 2)
     assert await counted(running, "strato_projector_partitions_held", 16)

@@ -198,7 +198,7 @@ def test_a_duplicate_is_counted_and_moves_nothing_else(run, heads):
         message(2, event(1), event(2), snapshot({}, 1)),
         known=Known(ids={(1, UUID(int=1)), (1, UUID(int=2))}),
     )
-    assert batch == Batch(batch.heads)
+    assert batch == Batch(batch.heads, duplicates=["event", "event", "snapshot"])
     head = heads[("default", "a")]
     assert (head.duplicates, head.next_event, head.next_version) == (3, 1, 1)
     assert head.clock == clock

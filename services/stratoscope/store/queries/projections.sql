@@ -64,3 +64,6 @@ select pg_try_advisory_lock($1)
 select coalesce(sum(next_event), 0)::bigint as events,
        coalesce(sum(next_version), 0)::bigint as versions
 from agent
+
+-- name: database_bytes
+select pg_database_size(current_database())

@@ -223,6 +223,15 @@ select count(*) as total,
 from session
 where space = $1
 
+-- name: states
+-- Those of all spaces by state; one that has outlived its time is in error.
+select case
+           when state in ('created', 'active', 'paused') and ends_at < $1 then 'error' else state
+       end as state,
+       count(*) as sessions
+from session
+group by 1
+
 -- name: tally
 -- What an agent has recorded and is still kept, and what is kept with a session.
 select coalesce(sum(next_event - greatest(first_position, 0)), 0)::bigint as events,

@@ -1,0 +1,150 @@
+"""How the projection stands to the log, as Prometheus is told: looked at, not counted.
+
+Each projector looks at all partitions, whoever holds them: one that nobody holds is behind, too,
+and a projector that has halted still says by how much.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+import structlog
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import StreamInfo
+from nats.js.errors import NotFoundError
+from prometheus_client import CollectorRegistry, Gauge
+
+from stratoscope.broker.ending import end_tasks
+from stratoscope.store.projections import Projections, database_bytes, serving_schema
+from stratoscope_contracts.words import STREAM_RECORD
+
+_EVERY: Final = 5.0
+_PASSING: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    NatsError,
+    OSError,
+    TimeoutError,
+)
+log = structlog.get_logger(__name__)
+
+
+class StandMetrics:
+    """Gauges of the log, the database, and how far the one is behind the other."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.lag_messages = Gauge(
+            "strato_projector_lag_messages",
+            "Messages of the log behind a partition's checkpoint.",
+            ["partition"],
+            registry=registry,
+        )
+        self.lag_seconds = Gauge(
+            "strato_projector_lag_seconds",
+            "Age of the first message behind a partition's checkpoint.",
+            ["partition"],
+            registry=registry,
+        )
+        self.log_end = Gauge(
+            "strato_projector_log_last_stream_seq", "The log's last message.", registry=registry
+        )
+        self.log_bytes = Gauge(
+            "strato_projector_log_bytes", "Bytes that the log takes.", registry=registry
+        )
+        self.log_limit = Gauge(
+            "strato_projector_log_limit_bytes",
+            "Bytes after which the log refuses records; +Inf where it has no limit.",
+            registry=registry,
+        )
+        self.database_bytes = Gauge(
+            "strato_projector_database_bytes", "Bytes that the database takes.", registry=registry
+        )
+        self.looked_at = Gauge(
+            "strato_projector_looked_timestamp_seconds",
+            "When log and database were last looked at.",
+            registry=registry,
+        )
+
+    def log(self, info: StreamInfo) -> None:
+        """Show the log."""
+        limit = info.config.max_bytes or -1
+        self.log_end.set(info.state.last_seq)
+        self.log_bytes.set(info.state.bytes)
+        self.log_limit.set(limit if limit > 0 else float("inf"))
+
+    def behind(
+        self, reached: Mapping[int, int], last: int, since: Mapping[int, datetime], now: datetime
+    ) -> None:
+        """Show each partition's lag; `since` has, by checkpoint, when what comes next was sent."""
+        for partition, stream_seq in reached.items():
+            waits = since.get(stream_seq, now)
+            self.lag_messages.labels(partition).set(max(0, last - stream_seq))
+            self.lag_seconds.labels(partition).set(max(0.0, (now - waits).total_seconds()))
+
+
+class Looking:
+    """Looks at log and database now and then."""
+
+    def __init__(
+        self,
+        jetstream: JetStreamContext,
+        pool: asyncpg.Pool,
+        metrics: StandMetrics,
+        holds: Callable[[], None],
+    ) -> None:
+        self._jetstream = jetstream
+        self._pool = pool
+        self._metrics = metrics
+        self._holds = holds
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            self._holds()
+            try:
+                await self.look(datetime.now(UTC))
+            except _PASSING as error:
+                log.warning("can't see how far the projection is", error=str(error))
+            await asyncio.sleep(_EVERY)
+
+    async def look(self, now: datetime) -> None:
+        """Look once."""
+        # The log first: what comes in between the two looks is no lag.
+        info = await self._jetstream.stream_info(STREAM_RECORD)
+        async with self._pool.acquire() as session:
+            reached = await Projections(session).checkpoints(await serving_schema(session))
+            self._metrics.database_bytes.set(await database_bytes(session))
+        last = info.state.last_seq
+        late = {stream_seq for stream_seq in reached.values() if stream_seq < last}
+        self._metrics.log(info)
+        self._metrics.behind(reached, last, await self._sent_after(late), now)
+        self._metrics.looked_at.set(now.timestamp())
+
+    async def _sent_after(self, checkpoints: Iterable[int]) -> dict[int, datetime]:
+        """When the first message behind each of these was sent, where there still is one."""
+        found = {}
+        for stream_seq in checkpoints:
+            try:
+                message = await self._jetstream.get_msg(
+                    STREAM_RECORD, seq=stream_seq + 1, subject=">", next=True
+                )
+            except NotFoundError:
+                continue
+            if message.time is not None:
+                found[stream_seq] = message.time
+        return found
+
+
+@asynccontextmanager
+async def looking(looks: Looking) -> AsyncIterator[None]:
+    """Look for as long as the block lasts."""
+    task = asyncio.create_task(looks.run(), name="standing")
+    try:
+        yield
+    finally:
+        await end_tasks([task])
