@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import gc
 import secrets
 import signal
 import sys
@@ -67,7 +66,10 @@ async def run(settings: NavigatorSettings) -> int:
     async with contextlib.AsyncExitStack() as stack:
         # A closed connection can't come back: the process ends, and its supervisor starts another.
         connection = await connect(
-            settings.nats_url, name="stratoscope-navigator", on_closed=stopping.set
+            settings.nats_url,
+            name="stratoscope-navigator",
+            on_closed=stopping.set,
+            login=settings.login,
         )
         stack.push_async_callback(connection.close)
         sessions = await stack.enter_async_context(
@@ -80,7 +82,6 @@ async def run(settings: NavigatorSettings) -> int:
         app = service_app(_readiness(connection, sessions), metrics.registry)
         port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
         log.info("answering", http=f"http://{settings.http_host}:{port}")
-        calm_the_collector()
         await stopping.wait()
         waiting.give_up()
         return 1 if connection.closed.is_set() else 0
@@ -208,17 +209,9 @@ async def _answers(sessions: Serving) -> bool:
 
 
 def calm_the_collector() -> None:
-    """Set Python's collector to how breakpoints use memory."""
-    # Ten thousand of them are a million objects that live for long: looking through them again and
-    # again would cost a third of what can be watched.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-
-
-def calm_the_collector() -> None:
-    """Set Python's collector to how replies use memory."""
-    # A reply may be tens of thousands of live objects without cycles: looking through them again
-    # and again while it is made takes a fifth of its time. What is loaded stays anyway.
+    """Set Python's collector to how breakpoints and replies use memory."""
+    # Ten thousand breakpoints are a million objects that live for long: looking through them again
+    # and again would cost a third of what can be watched, and a fifth of a large reply's time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 

@@ -70,23 +70,25 @@ class Descent(Generic[R]):
     def go_on(self, rows: Collection[R], located: Mapping[UUID, Spot]) -> None:
         """Descend as far as what was read reaches."""
         self.blocks.keep(rows, located)
-        passed = len(self.chain)
-        while self._next and not self.blocks.missing(self._next):
-            row = self._chosen()
-            if row is None or row.depth is None:
+        read, chain, passed = self.blocks.read, self.chain, len(self.chain)
+        while self._next:
+            # Most events have one cause: what is asked of several is not asked of it.
+            row = read.get(self._next[0]) if len(self._next) == 1 else None
+            if row is None and self.blocks.missing(self._next):
+                break
+            row = row or self._lowest_fitting()
+            if row is None or not self._fits(row):
                 self.is_lost, self._next = True, ()
-            else:
-                self.chain.append(row)
-                self._next = (row.causes or ()) if row.depth > 1 else ()
-        self.blocks.use(self.chain[passed:])
+                break
+            chain.append(row)
+            self._next = () if row.depth == 1 else row.causes or ()
+        self.blocks.use(chain[passed:])
 
-    def _chosen(self) -> R | None:
-        """The next event of the chain: of the causes that are a step less deep the lowest."""
-        read = self.blocks.read
-        if not self.chain:
-            return read.get(self._next[0])
-        less = (self.chain[-1].depth or 0) - 1
-        fitting = [row for id in self._next if (row := read.get(id)) and row.depth == less]
-        if len(fitting) > 1:
-            return min(fitting, key=lambda row: (row.stream_seq, row.ordinal))
-        return fitting[0] if fitting else None
+    def _fits(self, row: R) -> bool:
+        """Whether an event is a step less deep than the one before it."""
+        return row.depth is not None and (not self.chain or row.depth + 1 == self.chain[-1].depth)
+
+    def _lowest_fitting(self) -> R | None:
+        known = (self.blocks.read.get(id) for id in self._next)
+        fitting = [row for row in known if row is not None and self._fits(row)]
+        return min(fitting, key=lambda row: (row.stream_seq, row.ordinal), default=None)
