@@ -1,6 +1,7 @@
 """Breakpoints watched live: the verdict is that of the past, and a hit stands once."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -12,13 +13,16 @@ import orjson
 import pytest
 
 from stratoscope.broker.ending import end_tasks
+from support.eventually import eventually
 from support.watched import a_breakpoint, a_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Json = dict[str, Any]
 ERRORS = {"kind": "on_event_type", "type": "error_occurred"}
-BREAKPOINTS, MESSAGES, RECORDS = 80, 60, 12
+# About five records a message; 2,000 messages are the history that the contract is held to.
+BREAKPOINTS, RECORDS = 80, 12
+MESSAGES = int(os.environ.get("STRATO_TEST_LIVE_MESSAGES", "100"))
 
 
 def spelled(hit: Json) -> Json:
@@ -288,3 +292,34 @@ async def test_which_hold_at_a_position(stand, hits):
     assert await holding(event_index=2) == [3, 4]
     assert await holding(event_index=-1) == []
     await clear(stand)
+
+
+async def test_what_was_kept_and_not_published_is_published_by_who_comes_next(stand, hits):
+    """One of them is in the stream already, for longer than the broker may remember."""
+    agent = f"left-{uuid4()}"
+    ids = [str(uuid4()) for _ in range(2)]
+    await stand.kill_navigator()
+    for number, hit_id in enumerate(ids):
+        await stand.execute(
+            "insert into hit (stream_seq, ordinal, event_index, created_at, hit_id, breakpoint_id,"
+            " partition, space, agent, action, body)"
+            " values ($1, 0, 0, now() - interval '20 minutes', $2, $2, $3, 'default', $4, 'notify',"
+            " $5)",
+            number,
+            hit_id,
+            number,
+            agent,
+            orjson.dumps({"hit_id": hit_id, "agent": agent}).decode(),
+        )
+    subject = f"strato.default.hit.{agent}"
+    body = orjson.dumps({"hit_id": ids[0], "agent": agent})
+    await hits.jetstream.publish(subject, body, headers={"Nats-Msg-Id": ids[0]})
+    await stand.start_navigator()
+
+    async def is_marked() -> bool:
+        marked = "update hit set action = action where agent = $1 and published_at is not null"
+        return await stand.execute(marked, agent) == "UPDATE 2"
+
+    await eventually(is_marked)
+    told = [hit["hit_id"] for hit in await hits.told() if hit["agent"] == agent]
+    assert sorted(told) == sorted(ids)

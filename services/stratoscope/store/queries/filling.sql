@@ -21,20 +21,30 @@ where agent.partition = $1
 order by agent.agent_id
 
 -- name: events
-select agent_id, event_index, stream_seq, clock, recorded_at, occurred_at, type_id, ordinal, depth,
-       id, data, metadata, causes, patch
+select wanted.agent_id, found.*
 from unnest($1::integer[], $2::bigint[], $3::bigint[]) as wanted(agent_id, after, last)
-join event using (agent_id)
-where event_index > after and event_index <= last
-order by agent_id, event_index
+cross join lateral (
+    select event_index, stream_seq, clock, recorded_at, occurred_at, type_id, ordinal, depth, id,
+           data, metadata, causes, patch
+    from event
+    where event.agent_id = wanted.agent_id and event_index > after and event_index <= last
+    order by event_index
+    limit greatest(last - after, 0)
+) as found
+order by wanted.agent_id, found.event_index
 
 -- name: versions
-select agent_id, version, event_index, stream_seq, ordinal, clock, recorded_at, occurred_at,
-       snapshot_id, slot, size
+select wanted.agent_id, found.*
 from unnest($1::integer[], $2::bigint[], $3::bigint[]) as wanted(agent_id, after, last)
-join state_version using (agent_id)
-where version > after and version <= last
-order by agent_id, version
+cross join lateral (
+    select version, event_index, stream_seq, ordinal, clock, recorded_at, occurred_at, snapshot_id,
+           slot, size
+    from state_version
+    where state_version.agent_id = wanted.agent_id and version > after and version <= last
+    order by version
+    limit greatest(last - after, 0)
+) as found
+order by wanted.agent_id, found.version
 
 -- name: clocks
 -- The clocks of timelines right behind an event and a version; null where there is neither.
