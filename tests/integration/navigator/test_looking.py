@@ -52,6 +52,9 @@ async def test_agents_are_listed_by_name_page_by_page(ask, recorded):
         "first_at": "2026-11-23T08:00:01.000000Z",
         "last_at": "2026-11-23T08:00:02.000000Z",
         "held": False,
+        "held_by": [],
+        "gated": False,
+        "waiting_since": None,
         "horizon": None,
     }
 
