@@ -30,6 +30,14 @@ def spelled(hit: Json) -> Json:
     return {name: hit[name] for name in hit if name not in ("hit_id", "breakpoint_id")}
 
 
+def place(hit: Json) -> tuple[int, int]:
+    return hit["position"]["stream_seq"], hit["position"]["ordinal"]
+
+
+def in_order(told: list[Json]) -> bool:
+    return told == sorted(told, key=place)
+
+
 @asynccontextmanager
 async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Have something done as long as the block lasts."""
@@ -66,6 +74,9 @@ async def test_live_hits_are_those_that_the_past_has(stand, hits):
     assert len({hit["hit_id"] for hit in told}) == len(told)
     for ask, breakpoint in zip(asked, made, strict=True):
         live = [spelled(hit) for hit in told if hit["breakpoint_id"] == breakpoint["id"]]
+        # An agent's hits are in its order; those of several come as they were found.
+        assert all(in_order([one for one in live if one["agent"] == agent]) for agent in agents)
+        live.sort(key=place)
         past = await stand.ask("breakpoint.create", **ask, past=1000)
         assert [spelled(hit) for hit in past["past_hits"]] == live[:-1001:-1], ask
         found = await stand.ask("breakpoint.get", id=breakpoint["id"])
