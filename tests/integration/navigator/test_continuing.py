@@ -88,6 +88,16 @@ async def test_it_stands_right_after_the_record_that_is_hit(operator, ask):
     assert (await operator.go(until=HURT))["position"] == reply["position"]
 
 
+async def test_a_pointer_finds_what_changes_in_a_list(operator, recorded):
+    for bag in ([1, 1], [1, 2], [3, 2]):
+        await recorded.add("fighter", snapshot({"health": 1, "bag": bag}), event())
+    for path in ("/bag/1", "bag[1]"):
+        await operator.goto(-1)
+        until = {"kind": "on_change", "path": path}
+        found = [await operator.stops(until=until) for _ in range(3)]
+        assert found == [(9, {"condition": True}), (10, {"condition": True}), (12, "end")], path
+
+
 async def test_where_there_is_nothing_more_to_come_it_stays(operator):
     await operator.goto(9)
     reply = await operator.go(until=ERROR)

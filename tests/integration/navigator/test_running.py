@@ -19,6 +19,16 @@ from support.recorded import event, snapshot
 FRESH = count()
 SLOWLY = Pace(candidates=2, growth=2, most=5, window=3, window_growth=2)
 
+NEVER = [
+    Sought(watch(read(condition)))
+    for number in range(33)
+    for condition in (
+        {"kind": "at_event_index", "index": 1000 + number},
+        {"kind": "on_change", "path": f"never.{number}"},
+        {"kind": "on_state", "path": "never", "op": "eq", "value": number},
+    )
+]
+
 records = st.lists(
     st.fixed_dictionaries(
         {
@@ -119,10 +129,11 @@ class Runner:
     wanted=st.lists(sought, min_size=1, max_size=4),
     pace=st.sampled_from([SLOWLY, Pace()]),
     indexed=st.booleans(),
+    crowded=st.booleans(),
     data=st.data(),
 )
 async def test_it_stops_where_a_scan_of_the_timeline_does(
-    ask, recorded, found, wanted, pace, indexed, data
+    ask, recorded, found, wanted, pace, indexed, crowded, data
 ):
     agent = f"runner-{next(FRESH)}"
     messages, line, marks = drawn(found)
@@ -134,6 +145,8 @@ async def test_it_stops_where_a_scan_of_the_timeline_does(
         recorded.field_index = True
     runner = Runner(ask, agent, pace)
     watched = [Sought(watch(read(one)), trigger, rule) for one, trigger, rule in wanted]
+    # Of so many, those that a record could hit are looked up.
+    watched += NEVER if crowded else []
     hits = [counted(rule, naive_hits(one, line, trigger)) for one, trigger, rule in wanted]
     for place in data.draw(st.sets(st.integers(-1, len(line) - 1), min_size=1, max_size=2)):
         start = marks[place] if place >= 0 else NOWHERE

@@ -159,6 +159,12 @@ def test_an_expression_is_a_source_of_its_own_wider_than_others():
     assert plan({"kind": "any_of", "conditions": [OF_A, low]}).everything
 
 
+def test_a_pointer_that_may_name_an_index_is_looked_up_above():
+    change = {"kind": "on_change", "path": "/bag/0/x"}
+    assert plan(change) == Sources(paths=frozenset([("bag",)]))
+    assert plan(change | {"path": "bag[0].x"}) == Sources(paths=frozenset([("bag", 0, "x")]))
+
+
 def test_marks_order_all_records():
     marks = [Mark(-1, 0), Mark(0), Mark(0, 1), Mark(0, 2), Mark(1), Mark(2)]
     assert sorted(reversed(marks)) == marks

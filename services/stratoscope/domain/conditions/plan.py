@@ -11,10 +11,10 @@ A condition on what lasts is hit where it becomes true, and can do so only at a 
 what it looks at, at the first record past a time that it names, or at the first record of all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
+from itertools import takewhile
 from typing import assert_never
 
 from stratoscope.domain.conditions.parts import (
@@ -35,7 +35,7 @@ from stratoscope.domain.conditions.parts import (
 from stratoscope.domain.conditions.watch import Watch
 from stratoscope.domain.expressions.narrowing import types_in
 from stratoscope.domain.expressions.rules import Expression
-from stratoscope.domain.paths import Segments
+from stratoscope.domain.paths import Segment, Segments, index_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +65,36 @@ def sources(watch: Watch) -> Sources:
     """Where a condition can be hit; by `level`, where its truth can change."""
     if watch.judged == "state":
         times = (leaf.time for leaf in leaves(watch.root) if isinstance(leaf, TimeReached))
-        return Sources(paths=frozenset(watch.paths), reached=frozenset(times), first=True)
+        return Sources(paths=in_index(watch.paths), reached=frozenset(times), first=True)
     return _support(watch.root, wanted=True)
 
 
 def together(several: Iterable[Sources]) -> Sources:
     """Where any of some conditions can be hit."""
-    return reduce(_either, several)
+    return _any([*several])
+
+
+def in_index(paths: Iterable[Segments]) -> frozenset[Segments]:
+    """Paths as the field index has them: a pointer does not tell an index from a key.
+
+    Where it could be either, what stands above is looked up: that is touched, too.
+    """
+    return frozenset(tuple(takewhile(_is_sure, path)) for path in paths)
+
+
+def _is_sure(segment: Segment) -> bool:
+    return isinstance(segment, int) or index_of(segment) is None
 
 
 def _support(part: Part, *, wanted: bool) -> Sources:
     """Where a part can be what is wanted: true, or false."""
     match part:
         case AllOf(parts):
-            join = _both if wanted else _either
-            return reduce(join, (_support(one, wanted=wanted) for one in parts))
+            some = [_support(one, wanted=wanted) for one in parts]
+            return _all(some) if wanted else _any(some)
         case AnyOf(parts):
-            join = _either if wanted else _both
-            return reduce(join, (_support(one, wanted=wanted) for one in parts))
+            some = [_support(one, wanted=wanted) for one in parts]
+            return _any(some) if wanted else _all(some)
         case Not(one):
             return _support(one, wanted=not wanted)
         case TimeReached(time):
@@ -100,7 +112,7 @@ def _of_leaf(leaf: Leaf) -> Sources:
         case AtDepth(depth):
             return Sources(depths=frozenset((depth,)))
         case Changed(path):
-            return Sources(paths=frozenset((path,)))
+            return Sources(paths=in_index((path,)))
         case Expressed(expression):
             if "event" in expression.variables:
                 return Sources(expressions=frozenset((expression,)))
@@ -111,26 +123,28 @@ def _of_leaf(leaf: Leaf) -> Sources:
             assert_never(leaf)
 
 
-def _either(one: Sources, other: Sources) -> Sources:
+def _any(some: Sequence[Sources]) -> Sources:
+    since = [one.since for one in some if one.since]
+    until = [one.until for one in some if one.until]
     return Sources(
-        one.everything or other.everything,
-        one.types | other.types,
-        one.indexes | other.indexes,
-        one.depths | other.depths,
-        one.paths | other.paths,
-        one.expressions | other.expressions,
-        one.reached | other.reached,
-        one.first or other.first,
-        min(one.since, other.since) if one.since and other.since else None,
-        max(one.until, other.until) if one.until and other.until else None,
+        any(one.everything for one in some),
+        frozenset().union(*(one.types for one in some)),
+        frozenset().union(*(one.indexes for one in some)),
+        frozenset().union(*(one.depths for one in some)),
+        frozenset().union(*(one.paths for one in some)),
+        frozenset().union(*(one.expressions for one in some)),
+        frozenset().union(*(one.reached for one in some)),
+        any(one.first for one in some),
+        min(since) if len(since) == len(some) else None,
+        max(until) if len(until) == len(some) else None,
     )
 
 
-def _both(one: Sources, other: Sources) -> Sources:
-    """The narrower of two, within the times of both."""
-    since = max((time for time in (one.since, other.since) if time), default=None)
-    until = min((time for time in (one.until, other.until) if time), default=None)
-    return replace(min(one, other, key=_width), since=since, until=until)
+def _all(some: Sequence[Sources]) -> Sources:
+    """The narrowest of them, within the times of all."""
+    since = max((one.since for one in some if one.since), default=None)
+    until = min((one.until for one in some if one.until), default=None)
+    return replace(min(some, key=_width), since=since, until=until)
 
 
 def _width(one: Sources) -> tuple[int, ...]:

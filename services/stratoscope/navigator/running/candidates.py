@@ -25,6 +25,8 @@ from stratoscope.navigator.running.streams import (
 )
 from stratoscope.store.jumps import Touched
 
+# Past so many expressions and depths, going through all events once is cheaper than for each.
+_APART: Final = 8
 _TICK: Final = timedelta(microseconds=1)
 
 
@@ -89,7 +91,7 @@ async def candidates_of(
     """The candidates of a stretch; `of_snapshots` where those are looked at, too."""
     stretch = await _within_times(ground, sources, stretch)
     events, versions = stretch.events, (stretch.after_version, stretch.last_version)
-    if sources.everything:
+    if sources.everything or len(sources.expressions) + len(sources.depths) > _APART:
         streams: list[Stream] = [AllEvents(events)]
         if of_snapshots:
             streams.append(Versions(*versions, None, only_snapshots=True))

@@ -22,6 +22,10 @@ class CantJudge(Exception):
         self.mark = mark
 
 
+class TooLate(Exception):
+    """There was no time left to evaluate all that is sought over one page."""
+
+
 @dataclass(slots=True)
 class Evaluation:
     """Evaluates for one run; `is_strict` where a condition that can't be judged ends it.
@@ -34,14 +38,19 @@ class Evaluation:
     is_strict: bool
 
     async def truths(self, group: Group, page: Page) -> PageTruths:
-        """What is true over a page; it is cut to what could be judged in time."""
+        """What is true over a page; it is cut to what could be judged in time.
+
+        Raises CantJudge and TooLate.
+        """
         of_records: dict[tuple[str, int], bool] = {}
         of_states: dict[tuple[str, int], bool] = {}
         everywhere: dict[str, bool] = {}
-        for expression in group.expressions:
+        for number, expression in enumerate(group.expressions):
+            if number and monotonic() > self.deadline:
+                raise TooLate
             source = expression.source
             if "event" in expression.variables:
-                numbers = [number for number, one in enumerate(page.records) if one.mark.is_event]
+                numbers = [n for n, one in enumerate(page.records) if one.mark.is_event]
                 verdicts = await self._over(expression, self._events(page, numbers))
                 _cut(page, numbers, len(verdicts))
                 pairs = zip(numbers, verdicts, strict=False)

@@ -8,19 +8,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
+from uuid import UUID
 
 from stratoscope.domain.canonical import decoded
 from stratoscope.domain.conditions.judging import NO_TRUTHS, Truths, is_hit
 from stratoscope.domain.conditions.marks import Mark
 from stratoscope.domain.conditions.parts import Changed, StateIs, leaves
-from stratoscope.domain.conditions.plan import EVERYTHING, Sources, sources, together
+from stratoscope.domain.conditions.plan import EVERYTHING, Sources, in_index, sources, together
 from stratoscope.domain.conditions.reasons import reason
 from stratoscope.domain.conditions.seen import Before, Look, Seen
 from stratoscope.domain.conditions.watch import Judged, Watch
 from stratoscope.domain.expressions.rules import Expression
+from stratoscope.domain.timeline import Place
+from stratoscope.domain.watching.armed import Armed, Record
+from stratoscope.domain.watching.index import Index
 from stratoscope.navigator.running.looking import Looked, Page, Wants
 from stratoscope.navigator.running.reads import event_keys
 from stratoscope_contracts.breakpoints import HitRule, Trigger
+
+# More than these are looked up by what could hit them.
+_MANY: Final = 32
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Group:
         """What is to be read of each candidate."""
         watches = [one.watch for one in self.members.values()]
         needs = frozenset(need for watch in watches for need in watch.needs)
-        paths = frozenset(path for watch in watches for path in watch.paths)
+        paths = in_index(path for watch in watches for path in watch.paths)
         return Wants(
             event_keys=event_keys(self.expressions),
             around=self.is_edge or bool(paths),
@@ -87,6 +95,37 @@ class Group:
             paths=paths,
             touched=self.is_edge,
         )
+
+    def met(self, record: Looked) -> Iterable[tuple[int, Sought]]:
+        """Those that a record could hit: of many, an index finds the few."""
+        if self._index is None:
+            return self.members.items()
+        event = record.event
+        met = self._index.candidates(
+            Record(
+                Place(0, 0),
+                record.mark.event_index,
+                record.clock,
+                None if record.is_first else record.clock_before or record.clock,
+                record.clock,
+                record.after,
+                record.before,
+                event is not None,
+                event.type if event else None,
+                event.depth if event else None,
+                changed=None,
+            )
+        )
+        return ((one.id.int, self.members[one.id.int]) for one in met)
+
+    @cached_property
+    def _index(self) -> Index | None:
+        if len(self.members) <= _MANY:
+            return None
+        index = Index()
+        for number, one in self.members.items():
+            index.add(Armed(UUID(int=number), one.watch, 0, one.trigger))
+        return index
 
 
 def groups_of(sought: Iterable[tuple[int, Sought]]) -> list[Group]:
@@ -115,7 +154,7 @@ def hits_in(group: Group, page: Page, truths: PageTruths) -> list[Found]:
         before = _truths(group, truths, number, record.before) if group.is_edge else NO_TRUTHS
         reasons = {
             key: reason(one.watch, seen, now)
-            for key, one in group.members.items()
+            for key, one in group.met(record)
             if is_hit(one.watch, seen, now, before, one.trigger)
         }
         if reasons:

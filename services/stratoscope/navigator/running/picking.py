@@ -80,7 +80,7 @@ class EventsWhere:
         return not self.left
 
     async def take(self, ground: Ground, count: int) -> list[Candidate]:
-        until = monotonic() + _SLICE_SECONDS
+        until = min(monotonic() + _SLICE_SECONDS, ground.deadline)
         found: list[int] = []
         page = await self._read(ground)
         while page is not None and not found:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import Final
 
 from stratoscope.domain.conditions.marks import Mark, Stretch, whole
 from stratoscope.domain.conditions.policies import counts, is_over
@@ -14,6 +15,9 @@ from stratoscope.navigator.running.groups import Found, Group, Sought, groups_of
 from stratoscope.navigator.running.walking import CutShort, Pace, Readings, Walk
 from stratoscope.store.jumps import Jumps
 from stratoscope_contracts.looking import Direction
+
+# A window that took no longer is followed by a wider one.
+_SHORT_SECONDS: Final = 0.1
 
 
 def _nobody(_: Mark) -> None:
@@ -101,13 +105,17 @@ class Run:
         reached: Mark | None = None
         while left is not None:
             window, left, edge = self._window(left, size)
+            started = monotonic()
             try:
                 found = await self._in_window(groups, await self._with_versions(window))
             except CutShort as late:
                 raise CutShort(reached, late.stopped_at) from late
             if found is not None:
                 return found
-            reached, size = edge, size * self.pace.window_growth
+            reached = edge
+            # What takes long stays small: a window that is cut short was gone through in vain.
+            if monotonic() - started < _SHORT_SECONDS:
+                size *= self.pace.window_growth
         return None
 
     async def _in_window(self, groups: Sequence[Group], window: Stretch) -> Found | None:

@@ -24,11 +24,12 @@ class Candidate(NamedTuple):
 
 
 class Ground(NamedTuple):
-    """What a page is read from, and in which direction."""
+    """What a page is read from, in which direction, and until when (of the monotonic clock)."""
 
     reading: Reading
     timeline: Timeline
     direction: Direction
+    deadline: float
 
     @property
     def jumps(self) -> Jumps:

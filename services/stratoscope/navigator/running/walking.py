@@ -8,7 +8,7 @@ from typing import Final
 from stratoscope.domain.conditions.marks import Mark, Stretch
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.running.candidates import Candidates, candidates_of
-from stratoscope.navigator.running.evaluating import CantJudge, Evaluation
+from stratoscope.navigator.running.evaluating import CantJudge, Evaluation, TooLate
 from stratoscope.navigator.running.groups import Found, Group, hits_in
 from stratoscope.navigator.running.looking import Looking, Page, index_of
 from stratoscope.navigator.running.streams import Candidate, Ground
@@ -46,8 +46,8 @@ class Pace:
 
     candidates: int = 16
     growth: int = 4
-    most: int = 4096
-    window: int = 4096
+    most: int = 1024
+    window: int = 512
     window_growth: int = 8
 
 
@@ -83,7 +83,8 @@ class Walk:
         """The hits of the next page, in order. Raises CutShort."""
         async with readings() as reading:
             # Looked up each time: in a projection that was swapped in it has another number.
-            ground = Ground(reading, await reading.timeline(self._agent), self._direction)
+            timeline = await reading.timeline(self._agent)
+            ground = Ground(reading, timeline, self._direction, self._evaluation.deadline)
             candidates = await self._known_candidates(ground)
             batch = await candidates.take(ground, self._size)
             page = await Looking(ground, self._group.wants).page(batch) if batch else None
@@ -99,6 +100,8 @@ class Walk:
             truths = await self._evaluation.truths(self._group, page)
         except CantJudge as error:
             raise CutShort(self._beside(error.mark), error.mark) from error
+        except TooLate as error:
+            raise CutShort(self.reached) from error
         work = sum(map(len, page.states.values()))
         work += len(page.records) * len(self._group.members) * _BYTES_A_VERDICT
         return await work_on(work, hits_in, self._group, page, truths)

@@ -29,6 +29,7 @@ from stratoscope.navigator.sessions.holding import found, timeline_of
 from stratoscope.navigator.sessions.moving import Goal, moved
 from stratoscope.navigator.sessions.placing import arrive, target_of
 from stratoscope.navigator.spelling import Json
+from stratoscope.navigator.threads import work_on
 from stratoscope.store.breakpoints import BreakpointRow, Breakpoints
 from stratoscope.store.sessions import SessionRow
 from stratoscope.store.states import Standing
@@ -39,6 +40,8 @@ from stratoscope_contracts.sessions import SessionContinueRequest
 
 _CONDITION: Final[TypeAdapter[Condition]] = TypeAdapter(Condition)
 _RULE: Final[TypeAdapter[HitRule]] = TypeAdapter(HitRule)
+# What reading a condition takes, in bytes that as much could be done over.
+_READING: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ async def _way(reading: Reading, request: SessionContinueRequest) -> _Way:
         breakpoints = await Breakpoints(reading.session).armed(
             reading.space, row.agent, row.id, reading.now
         )
-        sought = [_sought(one) for one in breakpoints]
+        sought = await work_on(len(breakpoints) * _READING, _all_sought, breakpoints)
     return _Way(row, start, goal, _stretch(request, timeline, start, goal), sought, breakpoints)
 
 
@@ -194,6 +197,10 @@ def _stretch(
     if request.fence is not None:
         return back(*marks, start.version, goal.version)
     return whole(timeline.extent)._replace(before=marks[0], last_version=start.version)
+
+
+def _all_sought(rows: Sequence[BreakpointRow]) -> list[Sought]:
+    return [_sought(row) for row in rows]
 
 
 def _sought(row: BreakpointRow) -> Sought:
