@@ -64,6 +64,17 @@ def test_the_quick_start_records_asks_and_prints_what_it_says(up: Commands) -> N
         program, *arguments = shlex.split(line)
         assert program == "stratoscope"
         assert masked(up.text(*arguments)) == masked(output)
+    the_prompt_answers_as_it_says(up)
+
+
+def the_prompt_answers_as_it_says(up: Commands) -> None:
+    (shown,) = [block for block in blocks(README, "console") if "stratoscope debug" in block]
+    line, _, talk = shown.partition("\n")
+    typed = re.findall(r"^\(explorer-7 #-?\d+\) (.*)$", talk, re.MULTILINE)
+    answered = re.sub(r"^\(explorer-7 #-?\d+\) .*\n", "", talk, flags=re.MULTILINE)
+    done = up.run(*shlex.split(line)[2:], given="\n".join(typed))
+    assert masked(done.stdout) == masked(answered)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 async def test_a_live_agent_is_held_as_it_says(up: Commands) -> None:
