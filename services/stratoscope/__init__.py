@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stratoscope.broker.connection import BrokerUnreachable, Login
+    from stratoscope.broker.connection import BrokerUnreachable
+    from stratoscope.broker.login import Login
     from stratoscope.recorder.connecting import connect, connect_sync
     from stratoscope.recorder.errors import (
         ForkedRecorder,
@@ -37,7 +38,7 @@ else:
         "ForkedRecorder": "stratoscope.recorder.errors",
         "InvalidName": "stratoscope.recorder.errors",
         "InvalidRecord": "stratoscope.recorder.errors",
-        "Login": "stratoscope.broker.connection",
+        "Login": "stratoscope.broker.login",
         "Recorder": "stratoscope.recorder.recorder",
         "RecorderClosed": "stratoscope.recorder.errors",
         "RecordsRefused": "stratoscope.recorder.errors",

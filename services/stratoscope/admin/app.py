@@ -6,6 +6,7 @@ from stratoscope.admin.progress import Teller
 from stratoscope.admin.rebuild import APPLICATION, Rebuilt, Wanted, discard, locked, rebuild
 from stratoscope.admin.verify import Verified, verify
 from stratoscope.broker.connection import connect
+from stratoscope.broker.login import Login
 from stratoscope.projector.app import calm_the_collector
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.store.database import OPERATIONS, connection
@@ -14,7 +15,9 @@ from stratoscope.telemetry.logs import configure_logs
 from stratoscope.telemetry.settings import read_settings
 
 
-def run_rebuild(nats_url: str, postgres_dsn: str, wanted: Wanted, teller: Teller) -> Rebuilt:
+def run_rebuild(
+    nats_url: str, postgres_dsn: str, wanted: Wanted, teller: Teller, login: Login | None = None
+) -> Rebuilt:
     """Rebuild with the projector's settings."""
     settings = read_settings(ProjectorSettings, "rebuild").model_copy(
         update={"nats_url": nats_url, "postgres_dsn": postgres_dsn}
@@ -24,7 +27,7 @@ def run_rebuild(nats_url: str, postgres_dsn: str, wanted: Wanted, teller: Teller
     calm_the_collector()
 
     async def run() -> Rebuilt:
-        broker = await connect(nats_url, name=APPLICATION)
+        broker = await connect(nats_url, name=APPLICATION, login=login)
         try:
             return await rebuild(settings, broker, wanted, teller)
         finally:

@@ -11,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-from nats.aio.client import DEFAULT_INBOX_PREFIX, Client
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.login import Login, LoginUnusable
 from stratoscope_contracts.errors import Internal
 from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB
 
@@ -43,15 +43,6 @@ class BrokerError(Internal):
 
 class BrokerUnreachable(BrokerError, ConnectionError):
     """No broker answered in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """How to be let in, where the URL itself does not say it."""
-
-    credentials: str | None = None
-    """A `.creds` file."""
-    tls: ssl.SSLContext | None = None
 
 
 @dataclass(slots=True)
@@ -100,7 +91,6 @@ async def connect(
     name: str,
     on_closed: Callable[[], None] | None = None,
     timeout: float = CONNECT_TIMEOUT,  # noqa: ASYNC109 - the caller's whole budget, told in the error
-    inbox_prefix: str | None = None,
     ping_interval: int = PING_INTERVAL,
     login: Login | None = None,
 ) -> Connection:
@@ -112,7 +102,7 @@ async def connect(
     client = _Client()
     connection = Connection(client, client.jetstream())
     watch = _Watch(connection, on_closed)
-    login = login or Login()
+    options = _options(login or Login())
     attempt = client.connect(
         _servers(url),
         name=name,
@@ -125,12 +115,17 @@ async def connect(
         reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]
         ping_interval=ping_interval,
         pending_size=PENDING_BYTES,
-        inbox_prefix=inbox_prefix or DEFAULT_INBOX_PREFIX,
-        user_credentials=login.credentials,
-        tls=login.tls,
+        **options,
     )
     await _within(timeout, _opening(connection, attempt), connection, url)
     return connection
+
+
+def _options(login: Login) -> dict[str, Any]:
+    try:
+        return login.options()
+    except LoginUnusable as error:
+        raise BrokerUnreachable(str(error)) from error
 
 
 class _Client(Client):

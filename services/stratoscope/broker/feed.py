@@ -15,6 +15,8 @@ import orjson
 PROJECTED: Final = "strato._projected"
 COMMITTED: Final = "strato._committed"
 WATCHED: Final = "strato._watched"
+# Where a reader says how far it is with what it is sent; its last token is not to be guessed.
+FLOW: Final = "strato._flow.{}"
 
 # A row of a table, in the order of its columns.
 Row = Sequence[Any]

@@ -7,6 +7,7 @@ the message, and only so many questions are left open.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -14,6 +15,8 @@ from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+
+from stratoscope.broker.feed import FLOW
 
 # What a reader that promised to answer may take for what it was sent.
 PATIENCE_SECONDS: Final = 60.0
@@ -92,7 +95,8 @@ class Outlet:
 @asynccontextmanager
 async def outlet(client: Client, reader: str, *, answering: bool) -> AsyncIterator[Outlet]:
     """An outlet to a reader, who may have promised to answer."""
-    inbox = client.new_inbox()
+    # No inbox: a reader is let in here, and to nobody's inbox.
+    inbox = FLOW.format(secrets.token_hex(16))
     found = Outlet(client, reader, inbox, answering=answering)
     subscription = await client.subscribe(inbox, cb=found.heard)
     try:

@@ -3,10 +3,11 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stratoscope.broker.login import Access
 from stratoscope.telemetry.settings import LogLevel
 
 
-class NavigatorSettings(BaseSettings):
+class NavigatorSettings(Access, BaseSettings):
     """`STRATO_…` variables, read once at the start."""
 
     model_config = SettingsConfigDict(env_prefix="STRATO_", env_nested_delimiter="__")

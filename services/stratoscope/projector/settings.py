@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stratoscope.broker.login import Access
 from stratoscope.domain.delta import Closing
 from stratoscope.domain.retention import Keeping
 from stratoscope.telemetry.settings import LogLevel
@@ -45,7 +46,7 @@ class RetentionSettings(BaseModel):
         return Keeping(self.max_events_per_agent, self.max_snapshots_per_agent, self.max_age)
 
 
-class ProjectorSettings(BaseSettings):
+class ProjectorSettings(Access, BaseSettings):
     """`STRATO_…` variables, read once at the start."""
 
     model_config = SettingsConfigDict(env_prefix="STRATO_", env_nested_delimiter="__")

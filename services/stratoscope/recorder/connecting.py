@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict, Unpack
 
-from stratoscope.broker.connection import Login
+from stratoscope.broker.login import Login
 from stratoscope.recorder.recorder import Recorder
 from stratoscope.recorder.redaction import Redact
 from stratoscope.recorder.settings import DEFAULT_URL, Compression, OnFull, RecorderSettings
@@ -40,7 +40,8 @@ def connect(
     It connects in the background: without a broker, recording goes on into memory until there is
     one. `wait_connected=seconds` waits for it instead, and raises BrokerUnreachable.
 
-    - `url`: one server or several, parted by commas; `login`: a credentials file, a TLS context.
+    - `url`: one server or several, parted by commas; `login`: a credentials file, a TLS
+      context; `Login.from_environment()` takes them from `STRATO_NATS_CREDS` and its like.
     - `space`: the tenant, `[a-z0-9-]{1,32}`. `name`: how the connection is called at the broker.
     - `queue_size`, `queue_bytes`: how many records, and bytes of them, are buffered at most (50,000
       and 64 MiB). `on_full`: "wait" makes the agent wait for room, "drop" counts and forgets.

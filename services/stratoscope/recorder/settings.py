@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from stratoscope.broker.connection import Login
+from stratoscope.broker.login import Login
 from stratoscope.recorder.compression import compress
 from stratoscope.recorder.errors import InvalidName
 from stratoscope.recorder.redaction import Redact

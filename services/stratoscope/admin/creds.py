@@ -1,0 +1,134 @@
+"""Who is let in at the broker: a roster, the configuration that follows from it, and the seeds.
+
+The roster holds public keys only, and so does what the broker reads: nothing that stays with it
+lets anybody in. A seed is written once, for its owner to take away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from stratoscope.admin.roles import SPACED, Role, inbox_prefix, permissions
+from stratoscope.broker.login import INBOX_COMMENT
+from stratoscope_contracts.words import DEFAULT_SPACE
+
+ROSTER: Final = "roster.json"
+# In a folder of its own, which is all that the broker sees.
+USERS: Final = "broker/users.conf"
+_HEADING: Final = "# Written by `stratoscope creds`; changes here are lost.\n"
+
+
+class CredsError(Exception):
+    """The roster can't be changed like this; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """One who is let in."""
+
+    role: Role
+    space: str
+    name: str
+    nkey: str
+
+    @property
+    def seed_file(self) -> str:
+        """The name of the file with the seed."""
+        space = f".{self.space}" if self.role in SPACED else ""
+        return f"{self.role}{space}.{self.name}.nk"
+
+    def configured(self) -> dict[str, object]:
+        """As a user of nats-server's configuration has it."""
+        return {"nkey": self.nkey} | permissions(self.role, self.space, self.name).configured()
+
+
+def members(folder: Path) -> list[Member]:
+    """Who is let in. Raises CredsError for a roster that is none."""
+    try:
+        found = json.loads((folder / ROSTER).read_text("utf-8"))
+        return sorted(Member(**one) for one in found)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise CredsError(f"can't read {folder / ROSTER}: {error}") from error
+
+
+def add(
+    folder: Path, role: Role, name: str, space: str = DEFAULT_SPACE, *, renew: bool = False
+) -> Path:
+    """Let one more in; the file with the seed, which is nowhere else.
+
+    Raises CredsError for who is in already, unless the key is to be renewed, and for a name that
+    can't be.
+    """
+    there = members(folder)
+    seed, nkey = _new_key()
+    member = Member(role, space, name, nkey)
+    others = [one for one in there if not _same(one, member)]
+    if len(others) < len(there) and not renew:
+        raise CredsError(f"the {role} {name} is let in already")
+    # Told before anything is written.
+    text = _users([*others, member])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / member.seed_file
+    prefix = inbox_prefix(role, space, name)
+    _write(file, f"{INBOX_COMMENT}{prefix}\n{seed}\n", 0o600)
+    _keep(folder, [*others, member], text)
+    return file
+
+
+def revoke(folder: Path, role: Role, name: str, space: str = DEFAULT_SPACE) -> Member:
+    """Let one in no longer. Raises CredsError for who was not."""
+    there = members(folder)
+    gone = next((one for one in there if _same(one, Member(role, space, name, ""))), None)
+    if gone is None:
+        raise CredsError(f"there is no {role} {name} to be revoked")
+    others = [one for one in there if one != gone]
+    _keep(folder, others, _users(others))
+    (folder / gone.seed_file).unlink(missing_ok=True)
+    return gone
+
+
+def _same(one: Member, other: Member) -> bool:
+    spaces = one.space == other.space or one.role not in SPACED
+    return (one.role, one.name) == (other.role, other.name) and spaces
+
+
+def _keep(folder: Path, those: Iterable[Member], users: str) -> None:
+    listed = [asdict(member) for member in sorted(those)]
+    _write(folder / ROSTER, json.dumps(listed, indent=1) + "\n", 0o644)
+    (folder / USERS).parent.mkdir(exist_ok=True)
+    _write(folder / USERS, users, 0o644)
+
+
+def _users(those: Iterable[Member]) -> str:
+    """What nats-server's configuration includes within an account."""
+    try:
+        listed = [member.configured() for member in sorted(those)]
+    except ValueError as error:
+        raise CredsError(str(error)) from error
+    return f"{_HEADING}users: {json.dumps(listed, indent=1)}\n"
+
+
+def _new_key() -> tuple[str, str]:
+    """A seed, and the public key that it makes."""
+    # Comes with an extra; whoever gets here has it.
+    import nkeys
+
+    seed = nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER)
+    return seed.decode(), nkeys.from_seed(bytearray(seed)).public_key.decode()
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Whole or not at all: the broker may read it at any time."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    beside.replace(path)

@@ -1,0 +1,123 @@
+"""The broker as it is shipped: its own configuration, with TLS and roles, on ports of its own."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stratoscope.admin import creds
+from stratoscope.admin.roles import Role
+from stratoscope.broker.login import Access, Login
+from stratoscope.embedded import Process
+from stratoscope.embedded.broker import find_nats_server
+from stratoscope.embedded.ports import LOOPBACK, free_port
+from stratoscope.embedded.program import Program
+from stratoscope_contracts.words import DEFAULT_SPACE
+from support.pages import ROOT
+
+SHIPPED = ROOT / "deploy/nats/nats.conf"
+MEMBERS: tuple[tuple[Role, str, str], ...] = (
+    ("agent", "explorer", DEFAULT_SPACE),
+    ("agent", "stranger", DEFAULT_SPACE),
+    ("agent", "explorer", "other"),
+    ("operator", "ops", DEFAULT_SPACE),
+    ("operator", "ops", "other"),
+    ("console", "browser", DEFAULT_SPACE),
+    ("projector", "main", DEFAULT_SPACE),
+    ("navigator", "main", DEFAULT_SPACE),
+    ("admin", "main", DEFAULT_SPACE),
+)
+
+
+class Guarded:
+    """A running broker that lets in whom the roster has."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, self.monitor_port, self.websocket_port = free_port(), free_port(), free_port()
+        self.configuration = folder / "nats.conf"
+
+    @property
+    def url(self) -> str:
+        """How clients name it."""
+        return f"tls://{LOOPBACK}:{self.port}"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that signed its own."""
+        return self.folder / "ca.pem"
+
+    def seed(self, role: Role, name: str, space: str = DEFAULT_SPACE) -> Path:
+        """The credentials of a member."""
+        return self.folder / creds.Member(role, space, name, "").seed_file
+
+    def login(self, role: Role, name: str = "main", space: str = DEFAULT_SPACE) -> Login:
+        """How a member is let in."""
+        file = str(self.seed(role, name, space))
+        return Access(nats_creds=file, nats_tls_ca=str(self.authority)).login
+
+    def settings(
+        self, role: Role, name: str = "main", space: str = DEFAULT_SPACE
+    ) -> dict[str, str]:
+        """The same as variables."""
+        return {
+            "STRATO_NATS_URL": self.url,
+            "STRATO_NATS_CREDS": str(self.seed(role, name, space)),
+            "STRATO_NATS_TLS_CA": str(self.authority),
+        }
+
+    def prepare(self) -> None:
+        """Write all that the server reads."""
+        certify(self.folder)
+        for role, name, space in MEMBERS:
+            creds.add(self.folder, role, name, space)
+        text = SHIPPED.read_text()
+        for shipped, here in {
+            "0.0.0.0:4222": f"{LOOPBACK}:{self.port}",
+            "0.0.0.0:8222": f"{LOOPBACK}:{self.monitor_port}",
+            "0.0.0.0:8443": f"{LOOPBACK}:{self.websocket_port}",
+            '"/data"': f'"{self.folder / "data"}"',
+            "/run/secrets/nats_cert": str(self.folder / "server.pem"),
+            "/run/secrets/nats_key": str(self.folder / "server.key"),
+            '"users/users.conf"': f'"{creds.USERS}"',
+        }.items():
+            assert shipped in text, shipped
+            text = text.replace(shipped, here)
+        self.configuration.write_text(text)
+
+    def check(self) -> subprocess.CompletedProcess[str]:
+        """What `nats-server -t` says to the configuration."""
+        command = (str(find_nats_server()), "-t", "-c", str(self.configuration))
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@contextmanager
+def guarded(folder: Path) -> Iterator[Guarded]:
+    """The broker, for as long as the block lasts."""
+    broker = Guarded(folder)
+    broker.prepare()
+    log = folder / "nats.log"
+    program = Program(
+        name="nats",
+        command=(str(find_nats_server()), "--config", str(broker.configuration)),
+        log=log,
+        is_ready=lambda _: "Server is ready" in log.read_text(),
+    )
+    process = Process(program)
+    try:
+        yield broker
+    finally:
+        process.kill()
+
+
+def certify(folder: Path, name: str = "server", host: str = f"IP:{LOOPBACK}") -> None:
+    """An authority, and a certificate of its making for a server."""
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
+    ca = ("-keyout", "ca.key", "-out", "ca.pem")
+    own = ("-keyout", f"{name}.key", "-out", f"{name}.pem", "-CA", "ca.pem", "-CAkey", "ca.key")
+    for files, subject, more in (
+        (ca, "/CN=authority", ()),
+        (own, f"/CN={name}", ("-addext", f"subjectAltName={host}")),
+    ):
+        command = ("openssl", "req", "-x509", *new, *files, "-subj", subject, *more)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
