@@ -163,8 +163,11 @@ class _Watch:
         return self.connection.opened and not self.connection.closing
 
     async def on_error(self, error: Exception) -> None:
-        self.connection.last_error = str(error) or type(error).__name__
-        log.debug("broker: %s", self.connection.last_error)
+        text = str(error) or type(error).__name__
+        # A refusal is followed by what becomes of the socket, which says nothing.
+        if self.connection.opened or not _is_refusal(self.connection.last_error):
+            self.connection.last_error = text
+        log.debug("broker: %s", text)
 
     async def on_disconnected(self) -> None:
         self.connection.connected.clear()
@@ -214,10 +217,22 @@ async def _within(
     if not in_time:
         raise BrokerUnreachable(
             f"no broker at {_shown(url)} within {seconds:g} s"
-            f" ({connection.last_error or 'no answer'}): is nats-server running there?"
+            f" ({connection.last_error or 'no answer'}): {_advice(connection.last_error)}"
         )
     if error := task.exception():
         raise BrokerUnreachable(f"cannot connect to {_shown(url)}: {error}") from error
+
+
+def _is_refusal(trouble: str) -> bool:
+    return "authorization" in trouble.lower() or "certificate" in trouble.lower()
+
+
+def _advice(trouble: str) -> str:
+    if "authorization" in trouble.lower():
+        return "are these the right credentials, and has the broker read that they are?"
+    if "certificate" in trouble.lower():
+        return "is the authority that signed the broker's certificate named?"
+    return "is nats-server running there?"
 
 
 async def _close(client: Client) -> None:
