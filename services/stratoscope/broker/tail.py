@@ -22,7 +22,7 @@ async def ids_since(jetstream: JetStreamContext, stream: str, since: datetime) -
         config=ConsumerConfig(
             ack_policy=AckPolicy.NONE,
             deliver_policy=DeliverPolicy.BY_START_TIME,
-            opt_start_time=since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            opt_start_time=since.astimezone(UTC),
             headers_only=True,
             inactive_threshold=30.0,
             mem_storage=True,

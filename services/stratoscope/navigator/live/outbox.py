@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from stratoscope.broker.connection import BrokerError
@@ -32,6 +33,11 @@ _MARK_EVERY: Final = 0.1
 _AT_A_TIME: Final = 512
 # The broker is asked while it surely remembers: half of what it does.
 _REMEMBERED: Final = timedelta(seconds=HITS_DEDUPLICATION / 2)
+_AGAIN_AFTER: Final = 1.0
+_PASSING: Final = (
+    *(OSError, TimeoutError, NatsError),
+    *(asyncpg.PostgresError, asyncpg.InterfaceError),
+)
 log = structlog.get_logger(__name__)
 
 
@@ -49,6 +55,12 @@ class Outbox:
         self._under_way: set[UUID] = set()
         self._sent: list[UUID] = []
         self._news = asyncio.Event()
+        self._inherited: set[int] = set()
+
+    def inherit(self, partitions: Collection[int]) -> None:
+        """Partitions were taken over: somebody else may have left something unpublished there."""
+        self._inherited.update(partitions)
+        self._news.set()
 
     def send(self, hits: Sequence[HitRow], now: datetime) -> None:
         """Publish hits that are committed, in this order; and hold those that are to be held."""
@@ -80,16 +92,24 @@ class Outbox:
             await self.mark()
 
     async def run(self) -> None:
-        """Mark what was published, until cancelled."""
+        """Publish what was left by others and mark what was published, until cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()
-            await asyncio.sleep(_MARK_EVERY)
             try:
+                await self._take_over()
+                await asyncio.sleep(_MARK_EVERY)
                 await self.mark()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("published hits could not be marked", error=str(error))
+            except _PASSING as error:
+                log.warning("hits wait in the table", error=f"{type(error).__name__}: {error}")
                 self._news.set()
+                await asyncio.sleep(_AGAIN_AFTER)
+
+    async def _take_over(self) -> None:
+        inherited = tuple(self._inherited)
+        if inherited:
+            await self.take_over(inherited)
+            self._inherited.difference_update(inherited)
 
     async def mark(self) -> None:
         """Remember what is in the stream."""

@@ -29,6 +29,7 @@ from stratoscope.navigator.serving import Serving
 from stratoscope.store.breakpoints import CHANNEL, Breakpoints
 from stratoscope.store.hits import WatchLost
 from stratoscope.store.watches import Watches, changed, enabled, sweep
+from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.words import PARTITIONS
 
 # Batches that wait to be judged; more than these are read from the database instead.
@@ -54,6 +55,7 @@ class Wiring:
     outbox: Outbox
     metrics: LiveMetrics
     lasting: timedelta = timedelta(seconds=10)
+    traces: Traces | None = None
 
 
 class Inbox:
@@ -185,7 +187,7 @@ class Term:
         for watch in taken:
             await self.lane.hold(watch)
         if taken:
-            await self.wiring.outbox.take_over([watch.partition for watch in taken])
+            self.wiring.outbox.inherit([watch.partition for watch in taken])
         if taken or surplus:
             log.info("watching partitions", partitions=sorted(self.lane.held))
             await self._tell()
@@ -226,5 +228,8 @@ async def begin(
     )
     states = States(wiring.pool)
     judge = Judge(wiring.pool, states, wiring.expressions)
-    parts = Parts(wiring.pool, session, watches, judge, states, wiring.outbox, wiring.metrics)
+    parts = Parts(
+        *(wiring.pool, session, watches, judge, states, wiring.outbox, wiring.metrics),
+        traces=wiring.traces,
+    )
     return Term(wiring, owner, session, inbox, Lane(parts, revision, rows), watches, schema)
