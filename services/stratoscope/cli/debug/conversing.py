@@ -1,6 +1,7 @@
 """Reading lines and obeying them, until there are no more."""
 
 import sys
+from contextlib import suppress
 
 from rich.text import Text
 
@@ -37,6 +38,7 @@ class Conversation:
             self._again = command[0].again(line)
             if not await interrupts.run(self._obey(*command)):
                 show(Text("interrupted", style="bold yellow"))
+                await interrupts.run(self._look_where())
             sys.stdout.flush()
             if command[0].ends:
                 return
@@ -65,6 +67,11 @@ class Conversation:
             await command.act(self._desk, rest)
         except (Fault, StratoError) as error:
             self._tell(error)
+
+    async def _look_where(self) -> None:
+        """What was given up may have moved the session all the same."""
+        with suppress(StratoError):
+            await self._desk.refresh()
 
     def _tell(self, error: Fault | StratoError) -> None:
         self.failed = True

@@ -1,6 +1,7 @@
 """What the commands work at: a session, where it stands, and what can be named there."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from stratoscope.cli.moments import moment
 from stratoscope.client import Navigator
 from stratoscope_contracts.breakpoints import Breakpoint, BreakpointListRequest
 from stratoscope_contracts.comparing import CompareReply, CompareRequest
+from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.looking import EventsListRequest, StateAtReply, StateAtRequest
 from stratoscope_contracts.sessions import Mark, Session, SessionRequest
 from stratoscope_contracts.views import At, AtEventIndex, AtSnapshot, Event, Position
@@ -113,17 +115,23 @@ class Desk:
         return one.session in (None, self.session.id)
 
 
-async def surveyed(nav: Navigator, before: Place, position: Position) -> tuple[Place, CompareReply]:
+async def surveyed(
+    nav: Navigator, before: Place | None, position: Position
+) -> tuple[Place, CompareReply]:
     """The place of a position, and what differs there from the place before."""
     event = await _event(nav, position)
     at = _at(position, event)
-    changed = await _compared(nav, before.at, at, position.agent)
+    start = at if before is None else before.at
+    changed = await _compared(nav, start, at, position.agent)
     if _record(changed.to) != _record(position):
         # Right after an event that a snapshot follows: an index would stand after both. The state
-        # here is still the one that was set last.
-        at = AtEventIndex(event_index=min(position.state_event_index, position.event_index))
-        changed = await _compared(nav, before.at, at, position.agent)
-    changed = changed.model_copy(update={"from_": before.position, "to": position})
+        # here is still the one that was set last, unless retention has dropped where that was.
+        set_at = AtEventIndex(event_index=min(position.state_event_index, position.event_index))
+        with suppress(NavigationOutOfBounds):
+            changed = await _compared(nav, start, set_at, position.agent)
+            at = set_at
+    came_from = position if before is None else before.position
+    changed = changed.model_copy(update={"from_": came_from, "to": position})
     return Place(position, at, event), changed
 
 

@@ -19,7 +19,6 @@ from stratoscope.cli.debug.conversing import Conversation
 from stratoscope.cli.debug.desk import Desk, surveyed
 from stratoscope.cli.debug.interrupts import Interrupts
 from stratoscope.cli.debug.lines import Lines, Scripted
-from stratoscope.cli.debug.places import beginning
 from stratoscope.cli.faults import Exit, UsageFault
 from stratoscope.cli.moments import moment
 from stratoscope.cli.screen import show
@@ -120,7 +119,7 @@ async def _converse(nav: Navigator, session: Session, start: At | None) -> int:
     else:
         position = (await nav.request("session.position", own)).position
     interrupts = Interrupts()
-    place, _ = await surveyed(nav, beginning(session.agent), position)
+    place, _ = await surveyed(nav, None, position)
     desk = Desk(nav, session, place, interrupts)
     typed = _lines(desk)
     if typed.is_interactive:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stratoscope_contracts.views import At, AtEventIndex, Event, Position
+from stratoscope_contracts.views import At, Event, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,3 @@ class Place:
     def index(self) -> int:
         """The event that it is after."""
         return self.position.event_index
-
-
-def beginning(agent: str) -> Place:
-    """Before everything."""
-    return Place(Position(agent=agent, event_index=-1), AtEventIndex(event_index=-1))
