@@ -36,6 +36,8 @@ class Guarded:
         self.folder = folder
         self.port, self.monitor_port, self.websocket_port = free_port(), free_port(), free_port()
         self.configuration = folder / "nats.conf"
+        self.log = folder / "nats.log"
+        self._refused_before = 0
 
     @property
     def url(self) -> str:
@@ -85,6 +87,17 @@ class Guarded:
             text = text.replace(shipped, here)
         self.configuration.write_text(text)
 
+    def forget_refusals(self) -> None:
+        """Have only what is refused from now on told."""
+        self._refused_before = len(self._refusals())
+
+    def refusals(self) -> list[str]:
+        """What the server has refused to those whom it had let in."""
+        return self._refusals()[self._refused_before :]
+
+    def _refusals(self) -> list[str]:
+        return [line for line in self.log.read_text().splitlines() if "Permissions" in line]
+
     def check(self) -> subprocess.CompletedProcess[str]:
         """What `nats-server -t` says to the configuration."""
         command = (str(find_nats_server()), "-t", "-c", str(self.configuration))
@@ -96,12 +109,11 @@ def guarded(folder: Path) -> Iterator[Guarded]:
     """The broker, for as long as the block lasts."""
     broker = Guarded(folder)
     broker.prepare()
-    log = folder / "nats.log"
     program = Program(
         name="nats",
         command=(str(find_nats_server()), "--config", str(broker.configuration)),
-        log=log,
-        is_ready=lambda _: "Server is ready" in log.read_text(),
+        log=broker.log,
+        is_ready=lambda _: "Server is ready" in broker.log.read_text(),
     )
     process = Process(program)
     try:

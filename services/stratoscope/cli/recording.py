@@ -21,6 +21,7 @@ from stratoscope.cli.asking import (
     SpaceOption,
     TimeoutOption,
 )
+from stratoscope.cli.entering import chosen
 from stratoscope.cli.faults import Exit, Fault
 from stratoscope.cli.ndjson import BadLine, Line, lines
 from stratoscope.cli.screen import stderr
@@ -113,7 +114,11 @@ def record(
     """
     asking = Asking(server, space, timeout, output)
     settings = RecorderSettings(
-        url=server, space=space, name="stratoscope-record", wait_connected=timeout
+        url=server,
+        space=space,
+        name="stratoscope-record",
+        wait_connected=timeout,
+        login=chosen(),
     )
     with _opened(file) as (source, length):
         if length is not None:
