@@ -14,7 +14,7 @@ from stratoscope.navigator.running.walking import Pace
 from stratoscope_contracts.breakpoints import HitAfter, HitEvery, HitOnce
 from support.drawn_conditions import TYPES, conditions, read, states
 from support.naive_conditions import naive_hits
-from support.recorded import event, snapshot
+from support.recorded import an_id, event, snapshot
 
 FRESH = count()
 SLOWLY = Pace(candidates=2, growth=2, most=5, window=3, window_growth=2)
@@ -163,3 +163,53 @@ async def test_it_stops_where_a_scan_of_the_timeline_does(
                 assert {*stopped.reasons} == {n for n, some in enumerate(hits) if expected in some}
     newest = await runner.run("backward").last_hits(watched[0], await runner.whole(), 3)
     assert [one.mark for one in newest] == [marks[hit] for hit in hits[0][::-1][:3]]
+
+
+def expressed(source):
+    return Sought(watch(read({"kind": "expression", "source": source})))
+
+
+async def both_ways(runner, source):
+    """Where an expression stops a run through everything, forward and backward."""
+    found = []
+    for direction in ("forward", "backward"):
+        stopped = await runner.run(direction).first([expressed(source)], await runner.whole())
+        found.append(None if stopped is None else stopped.mark.event_index)
+    return found
+
+
+async def test_states_that_change_more_often_than_events_come_are_looked_at_one_by_one(
+    ask, recorded
+):
+    for n in range(3):
+        states = [snapshot({"n": 300 * n + each, "m": 0}) for each in range(300)]
+        await recorded.add("busy", event(data={"n": n}), *states)
+    await recorded.add("busy", event(data={"n": 3}))
+    runner = Runner(ask, "busy", Pace())
+    assert await both_ways(runner, "state.n == 599 && event.data.n >= 0") == [2, 2]
+    assert await both_ways(runner, "state.m == 0 && event.data.n < 3") == [1, 2]
+    assert await both_ways(runner, "event.metadata.x == 1") == [None, None]
+
+
+async def test_states_too_large_to_be_held_at_once_are_taken_some_at_a_time(ask, recorded):
+    for n in range(10):
+        await recorded.add("large", snapshot({"text": str(n) * 2_000_000}), event(data={"n": n}))
+    runner = Runner(ask, "large", Pace())
+    assert await both_ways(runner, "state.text.endsWith('7') && event.data.n > 0") == [7, 7]
+    low = {"kind": "on_state", "path": "text", "op": "ge", "value": "6"}
+    condition = {"kind": "all_of", "conditions": [{"kind": "on_event_type", "type": "x"}, low]}
+    either = Sought(watch(read({"kind": "any_of", "conditions": [condition, low]})))
+    stopped = await runner.run("forward").first([either], await runner.whole())
+    assert stopped.mark.event_index == 6
+
+
+async def test_events_too_large_to_be_read_at_once_are_taken_some_at_a_time(ask, recorded):
+    for n in range(5):
+        await recorded.add("loud", event(data={"n": n, "text": an_id() * 40_000}))
+    runner = Runner(ask, "loud", Pace())
+    assert await both_ways(runner, "event.data.n == 3") == [3, 3]
+    assert await both_ways(runner, "event.id != '' && event.data.n == 3") == [3, 3]
+    assert await both_ways(runner, "event.type == 'action_execution' && event.data.n == 3") == [
+        3,
+        3,
+    ]
