@@ -33,9 +33,9 @@ def test_the_tour_shows_every_stop_and_leaves_nothing(scratch: Path) -> None:
         *("4  What changed between two moments", "~ budget.left_eur  900.0 → -124488.15"),
         *(
             "5  Why it failed",
-            "┌─",
+            "●",
             "read_meter · meter south",
-            "└▶",
+            "▶",
             "error.message",
             '"unit": "Wh"',
         ),
