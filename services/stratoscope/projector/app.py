@@ -16,6 +16,7 @@ from stratoscope.projector.following import Serving
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
+from stratoscope.projector.standing import Looking, looking
 from stratoscope.projector.term import Wiring
 from stratoscope.store.database import OPERATIONS, DatabaseUnreachable, pool
 from stratoscope.store.intake import Checkpoints
@@ -26,8 +27,8 @@ from stratoscope.telemetry.settings import read_settings
 
 log = structlog.get_logger(__name__)
 
-# For the dead letters' outbox, and to see which projection serves.
-_POOL = 2
+# For the dead letters' outbox, to see which projection serves, and how far it is.
+_POOL = 3
 
 
 async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -> int:
@@ -53,6 +54,13 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         wiring = Wiring(settings, Serving(sessions), broker, sessions, metrics, stopping, reached)
         await stack.enter_async_context(listening(broker.client, wiring.interest))
         projector = Projector(wiring)
+        looks = Looking(
+            broker.jetstream,
+            sessions,
+            metrics.standing,
+            holds=lambda: metrics.holds(projector.holding),
+        )
+        await stack.enter_async_context(looking(looks))
 
         def ready() -> dict[str, bool]:
             return {

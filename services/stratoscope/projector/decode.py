@@ -27,6 +27,8 @@ from stratoscope_contracts.records import (
 )
 from stratoscope_contracts.subjects import Kind, Stored, SubjectError, parse
 
+BAD_SUBJECT = "bad_subject"
+
 _TRACEPARENT = re.compile(r"[!-~]{1,256}\Z").match
 
 _PARSERS: dict[Kind, Callable[[bytes], Sequence[EventRecord | SnapshotRecord]]] = {
@@ -44,7 +46,7 @@ def decode(message: Delivered) -> Message | Rejection:
         document = decode_record_json(body)
         records = plain_records(subject.kind, document) or _modelled(subject.kind, body)
     except SubjectError as error:
-        return Rejection(message.stream_seq, None, "bad_subject", str(error))
+        return Rejection(message.stream_seq, None, BAD_SUBJECT, str(error))
     except PayloadRejected as error:
         return Rejection(message.stream_seq, None, error.reason, error.detail)
     except ValidationError as error:

@@ -6,8 +6,12 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
+from stratoscope.broker.payload import Reason
 from stratoscope.broker.puller import Delivered
+from stratoscope.domain.intake import PATCH_CONFLICT, STATE_OVER_LIMIT
 from stratoscope.domain.records import VERSION_COLUMNS, Batch
+from stratoscope.projector.decode import BAD_SUBJECT
+from stratoscope.projector.quarantine import UNSTORABLE
 from stratoscope.projector.standing import StandMetrics
 from stratoscope.store.leases import Held
 from stratoscope_contracts.version import __version__
@@ -15,6 +19,12 @@ from stratoscope_contracts.version import __version__
 _SIZE = VERSION_COLUMNS.index("size")
 _BLOB = VERSION_COLUMNS.index("blob")
 _SNAPSHOT_ID = VERSION_COLUMNS.index("snapshot_id")
+_REASONS = (*Reason, BAD_SUBJECT, PATCH_CONFLICT, STATE_OVER_LIMIT, UNSTORABLE)
+_OUTCOMES = (
+    *(("event", "taken"), ("event", "duplicate")),
+    *(("snapshot", "taken"), ("snapshot", "duplicate")),
+    ("patch", "taken"),
+)
 
 _SIZES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -100,12 +110,22 @@ class Metrics:
             "Agents that open sessions keep over their limits.",
             registry=registry,
         )
+        self._begin()
         self._shown: set[int] = set()
         self.standing = StandMetrics(registry)
         ProcessCollector(registry=registry)
         Info("strato_projector_build", "This build.", registry=registry).info(
             {"version": __version__}
         )
+
+    def _begin(self) -> None:
+        # A series that begins with its first one never rose, as Prometheus sees it.
+        for kind, outcome in _OUTCOMES:
+            self._records.labels(kind, outcome)
+        for reason in _REASONS:
+            self._dead.labels(reason)
+        for kind in ("event", "state_version"):
+            self._dropped.labels(kind)
 
     def taken(self, delivered: Sequence[Delivered]) -> None:
         """Count messages that came in."""

@@ -1,6 +1,6 @@
 """What a navigator counts of holds and gates."""
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -38,6 +38,12 @@ class HoldMetrics:
             ["reason"],
             registry=registry,
         )
+
+        # A series that begins with its first one never rose, as Prometheus sees it.
+        for answer in get_args(Answer):
+            self._answers.labels(answer)
+        for reason in ("session", "max_hold"):
+            self._released.labels(reason)
 
     def answered(self, answer: Answer, nanoseconds: int) -> None:
         """Count a gate's answer."""

@@ -1,9 +1,11 @@
 """What a navigator counts of breakpoints that it watches for."""
 
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from stratoscope_contracts.breakpoints import Action
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
@@ -52,6 +54,10 @@ class LiveMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+
+        # A series that begins with its first one never rose, as Prometheus sees it.
+        for action in get_args(Action):
+            self._hits.labels(action)
 
     def stand(self, armed: int, watched: int) -> None:
         """Say how much is watched."""
