@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratoscope.domain.depth import Unresolved, depth_of, resolve
+from stratoscope.domain.depth import Unresolved, depth_of, resolve, standing
 from stratoscope.domain.intake import decide
 from stratoscope.domain.records import Cause, Known, Limits
 from stratoscope.domain.timeline import Place
@@ -130,6 +130,14 @@ def test_a_cause_that_is_nowhere_counts_only_once_all_is_known():
 def test_a_cause_whose_own_depth_is_open_leaves_it_open():
     assert depth_of("default", Place(5, 0), [ONE], known(one=(1, None))) is None
     assert depth_of("default", Place(5, 0), [ONE], known(one=(6, None))) == 1
+    assert depth_of("default", Place(5, 0), [ONE, TWO], known(one=(1, None), two=(2, 7))) is None
+
+
+def test_causes_that_are_late_or_nowhere_leave_an_event_unclosed():
+    place = Place(5, 0)
+    assert standing("default", place, [ONE, TWO], known(one=(1, 3), two=(2, 7))) == (8, True)
+    assert standing("default", place, [ONE, TWO], known(one=(1, 3), two=(6, 7))) == (4, False)
+    assert standing("default", place, [ONE, TWO], known(one=(1, 3))) == (4, False)
 
 
 def test_what_is_resolved_counts_for_what_follows_it_on_the_page():
