@@ -174,14 +174,14 @@ class Jumps:
     async def documents(
         self,
         indexes: Sequence[int],
-        turns: Sequence[int],
+        turns: Sequence[int] | None,
         keys: frozenset[str],
         direction: Direction,
         max_bytes: int,
     ) -> Spelled:
         """Events with what expressions see of them; fewer where they are large.
 
-        A number that counts up at each of the `turns` goes with them.
+        A number that counts up at each of the `turns` goes with them, null where there are none.
         """
         ahead = direction == "forward"
         asked = [key in keys for key in ("type", "depth", "data", "metadata")]

@@ -46,10 +46,13 @@ class _Page:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """Versions in order, and the events from which on each but the first is in force."""
+    """Versions in order, and the events from which on each but the first is in force.
+
+    Without `turns` no state is looked at.
+    """
 
     versions: Sequence[int] = (NO_VERSION,)
-    turns: Sequence[int] = ()
+    turns: Sequence[int] | None = None
     known: Mapping[int, Version] = field(default_factory=dict)
 
     @property

@@ -211,7 +211,8 @@ order by event_index * $3
 
 -- name: event_documents
 -- Events ($2) in a direction ($3) as a text of what an expression sees of each, for whoever
--- evaluates: `[{…}, n]`, n counting up at each of some indexes ($4), where the state is another one.
+-- evaluates: `[{…}, n]`, n counting up at each of some indexes ($4), where the state is another one;
+-- null where no state is wanted.
 -- $5 to $8 say whether type, depth, data and metadata are wanted, $9 how many bytes, as they are
 -- stored, may come before the last.
 select string_agg(
@@ -220,7 +221,7 @@ select string_agg(
            || case when $6 then ',"depth":' || coalesce(depth::text, 'null') else '' end
            || case when $7 then ',"data":' || data::text else '' end
            || case when $8 then ',"metadata":' || coalesce(metadata::text, '{}') else '' end
-           || '},' || width_bucket(event_index, $4::bigint[]) || ']',
+           || '},' || coalesce(width_bucket(event_index, $4::bigint[])::text, 'null') || ']',
            ',' order by event_index * $3::bigint
        ) as documents,
        array_agg(event_index order by event_index * $3::bigint) as indexes
@@ -246,7 +247,7 @@ select string_agg(
            || case when $6 then ',"depth":' || coalesce(depth::text, 'null') else '' end
            || case when $7 then ',"data":' || data::text else '' end
            || case when $8 then ',"metadata":' || coalesce(metadata::text, '{}') else '' end
-           || '},' || width_bucket(event_index, $4::bigint[]) || ']',
+           || '},' || coalesce(width_bucket(event_index, $4::bigint[])::text, 'null') || ']',
            ',' order by event_index * $3::bigint
        ) as documents,
        array_agg(event_index order by event_index * $3::bigint) as indexes
