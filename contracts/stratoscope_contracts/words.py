@@ -37,6 +37,8 @@ HEADER_REPLAY_END: Final = "Strato-Replay-End"
 HEADER_REQUEST: Final = "Strato-Request"
 HEADER_FLOW: Final = "Strato-Flow"
 HEADER_PROGRESS: Final = "Strato-Progress"
+# Who asks, in his own words.
+HEADER_OPERATOR: Final = "Strato-Operator"
 ENCODING_ZSTD: Final = "zstd"
 # The requester answers each message of a replay that has a reply subject.
 FLOW_ANSWERED: Final = "answered"

@@ -19,13 +19,16 @@ from nats.js.api import StreamState
 from stratoscope.admin.progress import Pace, Teller
 from stratoscope.broker import feed
 from stratoscope.broker.connection import Connection
+from stratoscope.client.operator import operator
 from stratoscope.projector.following import Only
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.term import Wiring, process_name
+from stratoscope.store.audit import Audit, Entry
 from stratoscope.store.database import OPERATIONS, connection, pool
 from stratoscope.store.digests import Comparison, compare
+from stratoscope.store.erasing import is_any_erased
 from stratoscope.store.migration import migrate
 from stratoscope.store.projections import NotCaughtUp, Projection, Projections
 from stratoscope_contracts.words import PARTITIONS, STREAM_RECORD
@@ -225,7 +228,7 @@ class _Run:
         self._teller.stage(f"comparing {self._new.schema} with {self._old.schema}")
         # A session of its own: it looks at one moment for as long as it takes.
         async with connection(self._settings.postgres_dsn, OPERATIONS, APPLICATION) as session:
-            whole = (await self._log()).first_seq <= 1
+            whole = (await self._log()).first_seq <= 1 and not await is_any_erased(session)
             found = await compare(session, self._old.schema, self._new.schema, whole=whole)
         self._teller.stage(f"{found.agents} agents compared, {found.differing} differ")
         return found
@@ -243,6 +246,8 @@ class _Run:
                     ) from None
                 await asyncio.sleep(_LOOK_EVERY)
         self.done.swapped = True
+        details = {"schema": self._new.schema, "replaced": self._old.schema}
+        await Audit(self._session).add(Entry(operator(), "rebuild", details=details))
         self._teller.stage(f"{self._new.schema} serves")
 
     async def _tell_navigators(self) -> None:

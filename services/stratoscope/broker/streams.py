@@ -133,20 +133,20 @@ async def ensure_streams(jetstream: JetStreamContext, settings: StreamSettings) 
     lie; every smaller difference is in the report.
     """
     made: list[str] = []
-    differences: list[Difference] = []
+    found_differences: list[Difference] = []
     for expected in definitions(settings):
         found, is_new = await _find_or_make(jetstream, expected)
         if is_new:
             made.append(str(expected.name))
-        differences.extend(_compare(expected, found))
-    breaking = [difference for difference in differences if difference.breaking]
+        found_differences.extend(differences(expected, found))
+    breaking = [difference for difference in found_differences if difference.breaking]
     if breaking:
         raise StreamsUnusable(
             "; ".join(map(str, breaking)) + ": it was left as it is; give it another name, "
             "or bring it to what the contract says",
             {"differences": [_as_json(difference) for difference in breaking]},
         )
-    return StreamsReport(tuple(made), tuple(differences))
+    return StreamsReport(tuple(made), tuple(found_differences))
 
 
 async def _find_or_make(
@@ -202,7 +202,8 @@ _FIELDS: Final = {
 }
 
 
-def _compare(expected: StreamConfig, found: StreamConfig) -> Iterator[Difference]:
+def differences(expected: StreamConfig, found: StreamConfig) -> Iterator[Difference]:
+    """The fields in which a stream is not as the contract has it."""
     for field, breaking in _FIELDS.items():
         want, have = (_plain(field, getattr(config, field)) for config in (expected, found))
         if want != have:

@@ -78,15 +78,15 @@ def rebuild(
     with extras("server"):
         from stratoscope.admin.app import run_discard, run_rebuild
         from stratoscope.admin.rebuild import Wanted
-    with _told("it is left as it is: run the same command again to go on"):
+    with faults_told("it is left as it is: run the same command again to go on"):
         if drop_unfinished:
             dropped = run_discard(where.postgres)
-            _show({"dropped": dropped}, output, reports.discarded(dropped))
+            show_report({"dropped": dropped}, output, reports.discarded(dropped))
             return
         wanted = Wanted(force_swap, keep_old, anew, grace)
         with telling(stderr()) as teller:
             done = run_rebuild(where.nats, where.postgres, wanted, teller)
-    _show(_document(done), output, reports.rebuilt(done))
+    show_report(document_of(done), output, reports.rebuilt(done))
     if not done.swapped:
         raise typer.Exit(Exit.FAILED)
 
@@ -104,9 +104,9 @@ def verify(
     where = addresses(data, None, postgres_dsn)
     with extras("server"):
         from stratoscope.admin.app import run_verify
-    with _told(""), telling(stderr()) as teller:
+    with faults_told(""), telling(stderr()) as teller:
         found = run_verify(where.postgres, teller, space, agent)
-    _show(_document(found), output, reports.verified(found))
+    show_report(document_of(found), output, reports.verified(found))
     if found.damaged:
         raise typer.Exit(Exit.FAILED)
 
@@ -120,9 +120,9 @@ def migrate(
     where = addresses(data, None, postgres_dsn)
     with extras("server"):
         from stratoscope.admin.app import run_migrate
-    with _told(""):
+    with faults_told(""):
         done = run_migrate(where.postgres)
-    _show(_document(done), output, reports.migrated(done))
+    show_report(document_of(done), output, reports.migrated(done))
 
 
 def addresses(data: Path | None, server: str | None, dsn: str | None) -> Addresses:
@@ -143,7 +143,7 @@ def addresses(data: Path | None, server: str | None, dsn: str | None) -> Address
 
 
 @contextmanager
-def _told(hint: str) -> Iterator[None]:
+def faults_told(hint: str) -> Iterator[None]:
     """Have what goes wrong told as a fault; the hint is for what was cut short."""
     with extras("server"):
         from asyncpg import InterfaceError, PostgresError
@@ -169,12 +169,12 @@ def _told(hint: str) -> Iterator[None]:
         raise
 
 
-def _document(done: object) -> dict[str, Any]:
+def document_of(done: object) -> dict[str, Any]:
     dumped: dict[str, Any] = TypeAdapter(type(done)).dump_python(done, mode="json")
     return dumped
 
 
-def _show(document: dict[str, Any], output: Output, report: reports.Report) -> None:
+def show_report(document: dict[str, Any], output: Output, report: reports.Report) -> None:
     if output is Output.JSON:
         show_json(document)
     else:

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from stratoscope.cli.faults import UsageFault
 from stratoscope.cli.screen import show, show_json
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
+from stratoscope.client.operator import operator
 from stratoscope_contracts.envelopes import ListReply
 from stratoscope_contracts.errors import field_errors
 from stratoscope_contracts.words import DEFAULT_SPACE, MAX_LIMIT
@@ -71,7 +72,7 @@ class Asking:
 
     async def _ask(self, question: Callable[[Navigator], Awaitable[Answer]]) -> Answer:
         async with Navigator.connect(
-            self.server, space=self.space, timeout=self.timeout
+            self.server, space=self.space, timeout=self.timeout, operator=operator()
         ) as navigator:
             return await question(navigator)
 

@@ -13,11 +13,13 @@ from stratoscope.cli import (
     causes,
     comparing,
     cutting,
+    doctoring,
     exchanging,
     fields,
     holding,
     looking,
     moving,
+    protecting,
     recording,
     replaying,
     running,
@@ -80,7 +82,14 @@ app.command(rich_help_panel=_RECORD)(recording.record)
 _SHARE = "Share"
 app.command(rich_help_panel=_SHARE)(exchanging.export)
 app.command("import", rich_help_panel=_SHARE)(exchanging.import_)
-for command in (administering.rebuild, administering.verify, administering.migrate):
+for command in (
+    administering.rebuild,
+    administering.verify,
+    administering.migrate,
+    protecting.erase,
+    protecting.audit,
+    doctoring.doctor,
+):
     app.command(rich_help_panel=_TEND)(command)
 
 

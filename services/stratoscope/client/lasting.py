@@ -1,7 +1,7 @@
 """A long request: word of how far it is, then its reply."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 from uuid import uuid4
@@ -29,6 +29,7 @@ async def lasted(
     seconds: float,
     tell: Tell,
     stop: asyncio.Event | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Msg:
     """The message with the reply; `tell` hears how far it is.
 
@@ -37,7 +38,7 @@ async def lasted(
     where nothing came for `seconds`, Unreachable where there is nobody who answers.
     """
     asking = _Asking(connection, space, verb, seconds)
-    async with asking.asked(payload), asking.stopped_by(stop):
+    async with asking.asked(payload, headers or {}), asking.stopped_by(stop):
         while True:
             message = await asking.next_message()
             if HEADER_PROGRESS not in (message.headers or {}):
@@ -59,7 +60,7 @@ class _Asking:
         self.ended = False
 
     @asynccontextmanager
-    async def asked(self, payload: bytes) -> AsyncIterator[None]:
+    async def asked(self, payload: bytes, headers: Mapping[str, str]) -> AsyncIterator[None]:
         """Ask, and listen for as long as the block lasts."""
         client = self._connection.client
         inbox = client.new_inbox()
@@ -69,7 +70,7 @@ class _Asking:
                 subjects.nav(self._space, self._verb),
                 payload,
                 reply=inbox,
-                headers={HEADER_REQUEST: self._id, HEADER_PROGRESS: _WANTED},
+                headers={**headers, HEADER_REQUEST: self._id, HEADER_PROGRESS: _WANTED},
             )
         except NatsError as error:
             raise Unreachable(f"the broker was lost while asking {self._verb}: {error}") from error

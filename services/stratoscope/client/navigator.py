@@ -27,6 +27,7 @@ from stratoscope.client.errors import NoAnswerInTime, Unreachable
 from stratoscope.client.exchange import Moved, download, upload
 from stratoscope.client.lasting import Tell, lasted
 from stratoscope.client.listening import events, hits
+from stratoscope.client.operator import operator_named
 from stratoscope.client.reading import read, whole
 from stratoscope.client.replaying import replayed
 from stratoscope_contracts import looking, sessions, subjects
@@ -36,7 +37,11 @@ from stratoscope_contracts.errors import BadRequest, OverBudget
 from stratoscope_contracts.requesting import Requesting
 from stratoscope_contracts.verbs import VERBS
 from stratoscope_contracts.views import Event
-from stratoscope_contracts.words import DEFAULT_SPACE, MAX_REPLAY_GAP_SECONDS
+from stratoscope_contracts.words import (
+    DEFAULT_SPACE,
+    HEADER_OPERATOR,
+    MAX_REPLAY_GAP_SECONDS,
+)
 
 DEFAULT_URL: Final = "nats://127.0.0.1:4222"
 DEFAULT_TIMEOUT: Final = 5.0
@@ -45,10 +50,14 @@ DEFAULT_TIMEOUT: Final = 5.0
 class Navigator(Requesting):
     """One space's timelines, asked for over one connection."""
 
-    def __init__(self, connection: Connection, space: str, timeout: float) -> None:
+    def __init__(
+        self, connection: Connection, space: str, timeout: float, operator: str | None = None
+    ) -> None:
         self._connection = connection
         self._space = space
         self._timeout = timeout
+        named = operator_named(operator or "")
+        self._headers = {HEADER_OPERATOR: named} if named else None
 
     @classmethod
     @asynccontextmanager
@@ -58,8 +67,11 @@ class Navigator(Requesting):
         *,
         space: str = DEFAULT_SPACE,
         timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - of each request, told in its error
+        operator: str | None = None,
     ) -> AsyncIterator[Self]:
         """Connect, for as long as the block lasts; `timeout` seconds are given to each request.
+
+        `operator` is who asks, kept with what is done.
 
         Raises Unreachable where no broker answers.
         """
@@ -69,7 +81,7 @@ class Navigator(Requesting):
         except BrokerUnreachable as error:
             raise Unreachable(error.message) from error
         try:
-            yield cls(connection, space, timeout)
+            yield cls(connection, space, timeout, operator)
         finally:
             await connection.close()
 
@@ -128,7 +140,9 @@ class Navigator(Requesting):
         if known is None or not isinstance(body, known.request):
             raise BadRequest(f"{verb!r} does not take {type(body).__name__}")
         payload, seconds = self._spelled(body), self._seconds(body)
-        answer = await lasted(self._connection, self._space, verb, payload, seconds, tell, stop)
+        answer = await lasted(
+            self._connection, self._space, verb, payload, seconds, tell, stop, self._headers
+        )
         return read(verb, known.reply, await whole(self._connection, answer))
 
     async def _pages(
@@ -201,7 +215,7 @@ class Navigator(Requesting):
         payload = self._spelled(body)
         try:
             return await self._connection.client.request(
-                _subject(self._space, verb), payload, timeout=seconds
+                _subject(self._space, verb), payload, timeout=seconds, headers=self._headers
             )
         except NatsTimeout as error:
             raise NoAnswerInTime(self._too_late(verb, seconds)) from error

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.feed import PROJECTED, decode
 from stratoscope.navigator.answering import Answering, verb_in
+from stratoscope.navigator.asker import heard
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
 from stratoscope.navigator.lasting import LongRequests
@@ -78,6 +79,7 @@ async def answering(
     @requests
     async def answer_request(message: NatsMessage) -> NatsResponse | None:
         raw = message.raw_message
+        heard(raw.headers)
         if verb_in(raw.subject) == REPLAY:
             replays.begin(raw)
             message.reply_to = ""

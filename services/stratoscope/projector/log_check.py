@@ -43,7 +43,7 @@ async def check_log(
             )
     for seq, digest in {(one.probe_seq, one.probe_digest) for one in held}:
         if digest is not None and seq >= info.state.first_seq:
-            await _check_message(jetstream, stream, seq, digest)
+            await check_message(jetstream, stream, seq, digest)
 
 
 async def _check_identity(pool: asyncpg.Pool, stream: str, info: StreamInfo) -> None:
@@ -55,7 +55,8 @@ async def _check_identity(pool: asyncpg.Pool, stream: str, info: StreamInfo) -> 
         )
 
 
-async def _check_message(jetstream: JetStreamContext, stream: str, seq: int, digest: bytes) -> None:
+async def check_message(jetstream: JetStreamContext, stream: str, seq: int, digest: bytes) -> None:
+    """Compare one message with what is remembered of it. Raises LogReplaced."""
     try:
         found = await jetstream.get_msg(stream, seq=seq)
     except NotFoundError:

@@ -152,6 +152,7 @@ class _Timeline:
             if not owned or any(_is_passed(hold, wanted) for hold in holds):
                 return False
             await self.retention.move(self.timeline, wanted, losses)
+            await self.retention.tell(self.space, self.timeline, wanted)
         return True
 
     async def _holds(self) -> list[Cut]:

@@ -84,7 +84,7 @@ class Breakpoints:
         """
         if not rows:
             return await self.revision()
-        async with self._change() as revision:
+        async with self.changing() as revision:
             await self._check_room(rows)
             columns = [list(column) for column in zip(*map(_columns, rows), strict=True)]
             await self._session.execute(_SQL["insert"], revision, *columns)
@@ -131,32 +131,32 @@ class Breakpoints:
 
     async def enable(self, space: str, breakpoint_id: UUID, armed_seq: int) -> int:
         """Arm one again from a message on, if it was not armed; the revision."""
-        async with self._change() as revision:
+        async with self.changing() as revision:
             await self._session.execute(_SQL["enable"], space, breakpoint_id, revision, armed_seq)
         return revision
 
     async def disable(self, space: str, breakpoint_id: UUID, reason: str | None = None) -> int:
         """Keep one without watching; the revision."""
-        async with self._change() as revision:
+        async with self.changing() as revision:
             await self._session.execute(_SQL["disable"], space, breakpoint_id, revision, reason)
         return revision
 
     async def remove(self, space: str, breakpoint_id: UUID, now: datetime) -> bool:
         """Forget one; whether it was there."""
-        async with self._change() as revision:
+        async with self.changing() as revision:
             gone = await self._session.fetchval(_SQL["remove"], space, breakpoint_id, revision, now)
         return gone is not None
 
     async def end_session(self, space: str, session_id: UUID, reason: str) -> None:
         """Disable what belongs to a session that has ended."""
-        async with self._change() as revision:
+        async with self.changing() as revision:
             await self._session.execute(
                 _SQL["disable_of_session"], space, session_id, revision, reason
             )
 
     async def remove_session(self, space: str, session_id: UUID, now: datetime) -> None:
         """Forget what belongs to a session that is removed."""
-        async with self._change() as revision:
+        async with self.changing() as revision:
             await self._session.execute(_SQL["remove_of_session"], space, session_id, revision, now)
 
     async def revision(self) -> int:
@@ -165,7 +165,7 @@ class Breakpoints:
         return found
 
     @asynccontextmanager
-    async def _change(self) -> AsyncIterator[int]:
+    async def changing(self) -> AsyncIterator[int]:
         """The revision of a change, made within the block."""
         async with self._session.transaction():
             row = await self._session.fetchrow(_SQL["change"])

@@ -10,6 +10,7 @@ import asyncpg
 from stratoscope.domain.retention import Cut, Drop, Keeping, Kept, Start
 from stratoscope.domain.seek import UpTo
 from stratoscope.domain.timeline import Place
+from stratoscope.store.audit import Audit, Entry
 from stratoscope.store.leases import Held
 from stratoscope.store.sql import queries
 from stratoscope.store.timelines import Timeline, Timelines
@@ -129,6 +130,15 @@ class Retention:
             _SQL["forget_taints"], agent_id, drop.first_version, drop.first_shown
         )
         await self._session.execute(_SQL["move_horizon"], agent_id, *drop, *losses)
+
+    async def tell(self, space: str, timeline: Timeline, drop: Drop) -> None:
+        """Have it known what is dropped, in the fenced transaction."""
+        details = {
+            "events_before": max(drop.first_position, 0),
+            "states_before": drop.first_version,
+        }
+        entry = Entry("projector", "retention", space, timeline.agent, details)
+        await Audit(self._session).add(entry)
 
     async def unswept(self, partitions: Sequence[int]) -> list[Unswept]:
         """Timelines whose rows before the horizon are still there."""

@@ -21,6 +21,7 @@ from stratoscope.broker.transfers import chunks_of, object_info
 from stratoscope.domain.exchange.checking import Survey
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.landing import Landing
+from stratoscope.navigator.asker import asker
 from stratoscope.navigator.exchange.desk import Desk
 from stratoscope.navigator.exchange.publishing import Published, Recording
 from stratoscope.navigator.exchange.reading import records, survey
@@ -30,6 +31,7 @@ from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.placing import session_reply, spelled_position
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.workers import Worker
+from stratoscope.store.audit import Audit, Entry
 from stratoscope.store.exchange import ImportRow
 from stratoscope.store.exchange import Imports as Kept
 from stratoscope_contracts.errors import ImportFailed, NotProjectedYet
@@ -88,6 +90,7 @@ class Imports:
                 settling = Settling(reading, fetched.survey, landing, row.agent)
                 session_id = await settling.settle()
                 await Kept(reading.session).complete(row.id, published.last_seq, reading.now)
+                await Audit(reading.session).add(_entry(row))
             return await _reply(reading, session_id, row, fetched.survey, published)
 
     async def _look_through(
@@ -210,6 +213,11 @@ async def _reply(
         "import_id": str(row.id),
         "without_origin": published.without_origin,
     }
+
+
+def _entry(row: ImportRow) -> Entry:
+    details = {"from": row.source_agent, "object": row.object, "digest": row.digest}
+    return Entry(asker(), "import", row.space, row.agent, details)
 
 
 def _numbered(agent: str, number: int) -> str:

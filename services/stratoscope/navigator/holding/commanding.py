@@ -4,9 +4,11 @@ from uuid import UUID
 
 from stratoscope.domain import sessions as rules
 from stratoscope.navigator import spelling
+from stratoscope.navigator.asker import asker
 from stratoscope.navigator.holding import telling
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
+from stratoscope.store.audit import Action, Audit, Entry
 from stratoscope.store.holds import Holds, Untold
 from stratoscope_contracts.control import (
     BY_HAND,
@@ -24,6 +26,7 @@ async def pause(reading: Reading, request: AgentPauseRequest) -> Json:
     holds = Holds(reading.session)
     placed = Untold(reading.space, request.agent, BY_HAND, request.session, reading.now)
     await holds.place(placed.space, placed.agent, placed.held_by, placed.session_id, placed.held_at)
+    await _keep(reading, "pause", request.agent)
     await telling.tell_of(placed, reading.tell, holds)
     return await _stands(reading, request.agent)
 
@@ -31,6 +34,7 @@ async def pause(reading: Reading, request: AgentPauseRequest) -> Json:
 async def resume(reading: Reading, request: AgentRequest) -> Json:
     """Releases an agent from all holds, whosesoever they are."""
     await Holds(reading.session).release(reading.space, request.agent)
+    await _keep(reading, "resume", request.agent)
     # Told even where there was no hold: an agent that thinks otherwise asks again.
     await reading.tell(reading.space, request.agent, telling.resume())
     return await _stands(reading, request.agent)
@@ -50,6 +54,10 @@ async def _check_session(reading: Reading, session_id: UUID) -> None:
     state, _ = rules.state_at(row.state, row.ends_at, reading.now)
     if state not in rules.OPEN:
         raise ConcurrentAccess(f"a session that is {state} holds no agent", {"state": state})
+
+
+async def _keep(reading: Reading, action: Action, agent: str) -> None:
+    await Audit(reading.session).add(Entry(asker(), action, reading.space, agent))
 
 
 async def _stands(reading: Reading, agent: str) -> Json:

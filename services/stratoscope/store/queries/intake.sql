@@ -19,7 +19,14 @@ select type_id, name from event_type where name = any($1::text[])
 -- name: heads
 select agent_id, space, name, next_event, next_version, next_slot, snapshots, patches, keyframes,
        duplicates, memory_usage, raw_bytes, stored_bytes, last_snapshot, indexed_from, first_at,
-       clock, recorded_at, base_seq
+       clock, recorded_at,
+       -- What was erased is passed over like what is in a base already.
+       greatest(base_seq, (
+           select through_seq
+           from strato.erased as gone
+           join log on log.created_at = gone.log_created_at
+           where gone.space = agent.space and gone.agent = agent.name
+       )) as base_seq
 from agent
 join unnest($1::text[], $2::text[]) as named(space, name) using (space, name)
 
@@ -108,6 +115,15 @@ insert into dead_letter
 select * from unnest(
     $1::bigint[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
     $8::text[], $9::json[], $10::bytea[], $11::timestamptz[]
+) as letter(
+    stream_seq, ordinal, rule_version, space, agent, subject, reason, detail, headers, body,
+    recorded_at
+)
+where not exists (
+    select from strato.erased as gone
+    join log on log.created_at = gone.log_created_at
+    where gone.space = letter.space and gone.agent = letter.agent
+      and letter.stream_seq <= gone.through_seq
 )
 on conflict do nothing
 

@@ -256,3 +256,35 @@ create table imported_agent (
     unique (space, agent)
 );
 comment on table imported_agent is 'Agents that were imported. One whose import never came to its end is not listed, and its name is not given again.';
+
+create table audit (
+    audit_id bigint generated always as identity primary key,
+    done_at timestamptz not null default now(),
+    who text not null,
+    action text not null,
+    space text,
+    agent text,
+    details json not null default '{}'
+);
+comment on table audit is 'Who held, imported, rebuilt, dropped and erased what, and when. It is only added to.';
+comment on column audit.who is 'As they called themselves: the broker''s accounts say who may, not this.';
+create index audit_of_agent on audit (agent, audit_id);
+
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+    raise exception 'strato.audit is only added to';
+end
+$$;
+create trigger audit_is_only_added_to before update or delete or truncate on audit
+    for each statement execute function refuse_change();
+
+create table erased (
+    space text not null,
+    agent text not null,
+    through_seq bigint not null,
+    log_created_at timestamptz not null,
+    erased_at timestamptz not null default now(),
+    primary key (space, agent)
+);
+comment on table erased is 'Agents that were erased: what they recorded up to a message is taken in no more, although a log that is restored has it.';
+comment on column erased.log_created_at is 'The stream that the message is of; it says nothing about another one.';

@@ -1,0 +1,100 @@
+"""What the doctor says of a stack that is well, and of several that are not."""
+
+import nats
+import pytest
+
+from stratoscope.admin.doctor.examining import examine
+from support.administered import Administered
+from support.service import ServiceProcess
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EVENT = "strato.default.rec.patient.event"
+
+
+async def statuses(administered: Administered, monitor: str | None = None) -> dict[str, str]:
+    """Each check's status; what has more than one line under a name, by its worst."""
+    diagnosis = await examine(administered.nats_url, administered.dsn, monitor)
+    order = ["skip", "ok", "warn", "fail"]
+    found: dict[str, str] = {}
+    for check in diagnosis.checks:
+        assert check.status in ("ok", "skip") or check.advice, check
+        found[check.name] = max(found.get(check.name, "skip"), check.status, key=order.index)
+    assert diagnosis.is_healthy is ("fail" not in found.values())
+    return found
+
+
+def failing(found: dict[str, str]) -> set[str]:
+    # Tests have a database that does not wait for its disk.
+    return {name for name, status in found.items() if status == "fail"} - {"durability"}
+
+
+async def test_a_stack_that_is_well_is_told_so(
+    administered: Administered, navigator: ServiceProcess
+) -> None:
+    await administered.record(EVENT, {"type": "seen"})
+    await administered.projected()
+    found = await statuses(administered)
+    assert failing(found) == set()
+    assert {name for name, status in found.items() if status == "warn"} <= {
+        "dead letters",
+        "database's disk",
+    }
+    assert {
+        *("broker", "stream STRATO_RECORD", "database", "migrations of strato", "navigators"),
+        *("projectors", "leases", "lag", "log", "broker's clock", "database's clock"),
+    } <= found.keys()
+    assert found["sync_interval"] == "skip"
+
+
+async def test_services_that_are_not_there_are_missed(
+    administered: Administered, navigator: ServiceProcess, projector: ServiceProcess
+) -> None:
+    assert await navigator.stop() == 0
+    assert await projector.stop() == 0
+    await administered.record(EVENT, {"type": "seen"})
+    found = await statuses(administered)
+    assert failing(found) == {"navigators", "projectors", "leases", "lag"}
+    assert found["breakpoints"] == "warn"
+
+
+async def test_streams_that_are_gone_or_others_are_told(
+    administered: Administered, projector: ServiceProcess
+) -> None:
+    client = await nats.connect(administered.nats_url)
+    try:
+        stream = client.jetstream()
+        await stream.delete_stream("STRATO_HITS")
+        config = (await stream.stream_info("STRATO_DLQ")).config
+        config.max_msg_size = 1024
+        await stream.update_stream(config)
+        await stream.delete_stream("STRATO_RECORD")
+        found = await statuses(administered)
+        await stream.add_stream(name="STRATO_RECORD", subjects=["strato.*.rec.*.*"])
+        other = await statuses(administered)
+    finally:
+        await client.close()
+    assert found["stream STRATO_HITS"] == found["stream STRATO_RECORD"] == "fail"
+    assert (found["stream STRATO_DLQ"], found["projection"]) == ("warn", "fail")
+    # Without its transform the log has no partitions, and it is not the one that was projected.
+    assert other["stream STRATO_RECORD"] == other["log"] == "fail"
+
+
+async def test_a_database_that_is_not_migrated_or_not_there_is_told(
+    administered: Administered, projector: ServiceProcess
+) -> None:
+    await administered.fetch("delete from strato.migration where number > 1")
+    found = await statuses(administered)
+    assert found["migrations of strato"] == "fail"
+    elsewhere = Administered(administered.nats_url, "postgresql://nobody@127.0.0.1:1/none")
+    found = await statuses(elsewhere, monitor="http://127.0.0.1:1")
+    assert (found["database"], found["monitoring"]) == ("fail", "warn")
+    assert not {"lag", "leases"} & found.keys()
+
+
+async def test_the_command_ends_with_1_where_anything_fails(
+    administered: Administered, projector: ServiceProcess
+) -> None:
+    done = await administered.run("doctor")
+    assert (done.code, done.json["healthy"]) == (1, False)
+    assert {"name", "status", "message", "advice"} == done.json["checks"][0].keys()
