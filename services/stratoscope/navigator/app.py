@@ -49,6 +49,7 @@ from stratoscope.store.watermarks import Watermarks
 from stratoscope.telemetry.http import Readiness, serve, service_app
 from stratoscope.telemetry.logs import configure_logs
 from stratoscope.telemetry.settings import read_settings
+from stratoscope.telemetry.traces import Traces, tracing
 from stratoscope_contracts.words import STREAM_RECORD
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,9 @@ async def run(settings: NavigatorSettings) -> int:
         waiting = Waiting(Watermarks(sessions).read)
         await stack.enter_async_context(following(sessions, waiting))
         await stack.enter_async_context(listening(connection, sessions, waiting))
-        metrics = await _answer(stack, settings, connection, sessions, waiting)
+        traces = await stack.enter_async_context(tracing("navigator", settings.otlp_endpoint))
+        metrics = Metrics(sorted(SERVED), traces)
+        await _answer(stack, settings, connection, sessions, waiting, metrics, traces)
         app = service_app(_readiness(connection, sessions), metrics.registry)
         port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
         log.info("answering", http=f"http://{settings.http_host}:{port}")
@@ -93,9 +96,10 @@ async def _answer(
     connection: Connection,
     sessions: Serving,
     waiting: Waiting,
-) -> Metrics:
-    """Answer requests as long as the stack lasts; what counts them."""
-    metrics = Metrics(sorted(SERVED))
+    metrics: Metrics,
+    traces: Traces | None,
+) -> None:
+    """Answer requests as long as the stack lasts."""
     expressions = await stack.enter_async_context(
         Expressions(settings.navigator_expression_workers)
     )
@@ -103,7 +107,7 @@ async def _answer(
         Comparisons(settings.navigator_comparison_workers)
     )
     tell = telling(connection.client)
-    seeing = await _watch(stack, settings, connection, sessions, waiting, metrics)
+    seeing = await _watch(stack, settings, connection, sessions, waiting, metrics, traces)
     dispatch = Dispatch(
         sessions,
         waiting,
@@ -138,7 +142,6 @@ async def _answer(
             lasting=long,
         )
     )
-    return metrics
 
 
 def _long_requests(
@@ -167,6 +170,7 @@ async def _watch(
     sessions: Serving,
     waiting: Waiting,
     metrics: Metrics,
+    traces: Traces | None,
 ) -> Seeing:
     """Watch for breakpoints as long as the stack lasts; who says what they have seen."""
     # Workers of their own: no breakpoint waits for a search that somebody asked for.
@@ -175,7 +179,9 @@ async def _watch(
     )
     tell = telling(connection.client)
     outbox = Outbox(Publisher(connection), connection.jetstream, sessions, tell)
-    wiring = Wiring(connection.client, sessions, expressions, outbox, metrics.live)
+    wiring = Wiring(
+        *(connection.client, sessions, expressions, outbox, metrics.live), traces=traces
+    )
     watched = await stack.enter_async_context(watching(settings.postgres_dsn, wiring))
     seeing = Seeing(connection.client, sessions, waiting, watched)
     await stack.enter_async_context(answering_replicas(seeing))

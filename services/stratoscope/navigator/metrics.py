@@ -15,6 +15,8 @@ from prometheus_client import (
 
 from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope.navigator.live.metrics import LiveMetrics
+from stratoscope.navigator.tracing import tell_request
+from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.sessions import SessionState
 from stratoscope_contracts.version import __version__
 
@@ -38,7 +40,8 @@ class Tally:
 class Metrics:
     """The navigator's counts, in a registry of their own."""
 
-    def __init__(self, verbs: Iterable[str]) -> None:
+    def __init__(self, verbs: Iterable[str], traces: Traces | None = None) -> None:
+        self._traces = traces
         self.registry = CollectorRegistry()
         self.tallies = {verb: Tally() for verb in verbs}
         self._requests = Counter(
@@ -75,6 +78,8 @@ class Metrics:
 
     def answered(self, verb: str, code: str | None, message: str, nanoseconds: int) -> None:
         """Count a reply; `code` is None where it is no error."""
+        if self._traces is not None:
+            tell_request(self._traces, verb, code, nanoseconds)
         self._requests.labels(verb, code or "ok").inc()
         self._seconds.labels(verb).observe(nanoseconds / 1e9)
         tally = self.tallies.get(verb)

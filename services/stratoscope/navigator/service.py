@@ -21,6 +21,7 @@ from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.waiting import Waiting
+from stratoscope.telemetry.parents import arrived
 from stratoscope_contracts.subjects import ROOT
 from stratoscope_contracts.words import NAVIGATOR_QUEUE
 
@@ -80,6 +81,7 @@ async def answering(
     async def answer_request(message: NatsMessage) -> NatsResponse | None:
         raw = message.raw_message
         heard(raw.headers)
+        arrived(raw.headers)
         if verb_in(raw.subject) == REPLAY:
             replays.begin(raw)
             message.reply_to = ""

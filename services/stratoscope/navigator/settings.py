@@ -19,6 +19,9 @@ class NavigatorSettings(Access, BaseSettings):
     http_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
     http_port: int = Field(0, ge=0, le=65535, description="Their port; 0 takes a free one.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
+    otlp_endpoint: str | None = Field(
+        None, description="Where traces are sent, as http://collector:4318."
+    )
     navigator_pool: int = Field(16, ge=1, description="Database sessions that requests share.")
     navigator_workers: int = Field(
         256, ge=1, description="Requests at a time, those that wait for the projection included."

@@ -24,6 +24,7 @@ from stratoscope.store.migration import migrate
 from stratoscope.telemetry.http import serve, service_app
 from stratoscope.telemetry.logs import configure_logs
 from stratoscope.telemetry.settings import read_settings
+from stratoscope.telemetry.traces import tracing
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
     for step in migrated.applied:
         log.info("migrated", step=step)
     async with contextlib.AsyncExitStack() as stack:
+        traces = await stack.enter_async_context(tracing("projector", settings.otlp_endpoint))
         # A closed connection can't come back: the process ends, and its supervisor starts another.
         broker = await connect(
             settings.nats_url, name="stratoscope-projector", on_closed=stopping.set
@@ -51,7 +53,10 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
             pool(settings.postgres_dsn, OPERATIONS, "stratoscope projector", size=_POOL)
         )
         metrics = Metrics()
-        wiring = Wiring(settings, Serving(sessions), broker, sessions, metrics, stopping, reached)
+        wiring = Wiring(
+            *(settings, Serving(sessions), broker, sessions, metrics, stopping, reached),
+            traces=traces,
+        )
         await stack.enter_async_context(listening(broker.client, wiring.interest))
         projector = Projector(wiring)
         looks = Looking(

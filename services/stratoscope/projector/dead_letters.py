@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import orjson
+import structlog
 from nats.aio.client import Client
 
 from stratoscope.broker.publishing import message_size
@@ -18,6 +19,7 @@ from stratoscope.domain.records import Rejection
 from stratoscope.domain.rules import RULE_VERSION
 from stratoscope.store.intake import DeadLetter
 from stratoscope.store.sql import queries
+from stratoscope.telemetry.parents import about
 from stratoscope_contracts import words
 
 _SQL = queries("intake")
@@ -30,6 +32,9 @@ _NAME_LENGTH = 200
 # For the header with the stream's name, which the client adds.
 _MARGIN = 256
 _OMITTED = "Strato-Body-Omitted"
+# Lines of the log a batch; who sends rubbish by the thousand is not to fill the disk with it.
+_LINES = 10
+log = structlog.get_logger(__name__)
 
 
 def buried(delivered: Sequence[Delivered], rejections: Sequence[Rejection]) -> list[DeadLetter]:
@@ -58,6 +63,21 @@ def _letter(message: Delivered, rejection: Rejection) -> DeadLetter:
         body=message.data,
         recorded_at=message.recorded_at,
     )
+
+
+def told_of(letters: Sequence[DeadLetter]) -> None:
+    """A line of the log for each of a batch's letters, or for the first of many."""
+    for letter in letters[:_LINES]:
+        with about(orjson.loads(letter.headers)):
+            log.warning(
+                "a message is a dead letter",
+                space=letter.space,
+                agent=letter.agent,
+                stream_seq=letter.stream_seq,
+                reason=letter.reason,
+            )
+    if len(letters) > _LINES:
+        log.warning("and more messages are dead letters", count=len(letters) - _LINES)
 
 
 def headers_of(row: Mapping[str, object]) -> dict[str, str]:

@@ -13,10 +13,11 @@ from typing import Protocol
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Delivered, Doubt
 from stratoscope.domain.records import Batch
-from stratoscope.projector.dead_letters import buried
+from stratoscope.projector.dead_letters import buried, told_of
 from stratoscope.projector.gathering import Gathered, Gathering
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.quarantine import Quarantine, Unstorable, of_the_data
+from stratoscope.projector.tracing import Batches, Traced
 from stratoscope.store.intake import IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
 
@@ -68,6 +69,7 @@ class Pipeline:
         metrics: Metrics,
         quarantine: Quarantine | None = None,
         feed: Feed | None = None,
+        batches: Batches | None = None,
     ) -> None:
         self._source = source
         self._gathering = gathering
@@ -78,6 +80,7 @@ class Pipeline:
         self._metrics = metrics
         self._quarantine = quarantine or Quarantine()
         self._feed = feed
+        self._batches = batches or Batches(None)
         self._taken = min(held.stream_seq for held in leases.held)
         self._commit: asyncio.Task[None] | None = None
 
@@ -100,12 +103,13 @@ class Pipeline:
         if delivered:
             self._taken = delivered[-1].stream_seq
             self._metrics.taken(delivered)
-            with self._metrics.stage("gather"):
+            traced = self._batches.begin(delivered)
+            with self._metrics.stage("gather"), traced.stage("gather"):
                 gathered = await self._gathering.gather(delivered)
-            with self._metrics.stage("decide"):
+            with self._metrics.stage("decide"), traced.stage("decide"):
                 batch = self._gathering.decide(gathered)
             await self._settle()
-            self._commit = asyncio.create_task(self._write(delivered, gathered, batch))
+            self._commit = asyncio.create_task(self._write(delivered, gathered, batch, traced))
         elif self._commit is not None:
             await self._settle()
         else:
@@ -117,12 +121,12 @@ class Pipeline:
             await commit
 
     async def _write(
-        self, delivered: Sequence[Delivered], gathered: Gathered, batch: Batch
+        self, delivered: Sequence[Delivered], gathered: Gathered, batch: Batch, traced: Traced
     ) -> None:
         last = delivered[-1]
         progress = Progress(gathered.through, last.stream_seq, fingerprint(last.subject, last.data))
         dead = buried(delivered, batch.rejections)
-        with self._metrics.stage("commit"):
+        with self._metrics.stage("commit"), traced.stage("commit"):
             try:
                 await self._writer.commit(batch, dead, self._leases.held, progress)
             except Exception as error:
@@ -135,6 +139,9 @@ class Pipeline:
         if self._feed is not None:
             types = self._gathering.type_names
             await self._feed.committed(delivered, batch, types, before, progress.stream_seq)
+            # A rebuild, which feeds nobody, finds what was told long ago.
+            told_of(dead)
+        traced.end(batch)
         self._metrics.committed(delivered, batch)
         await self._told(batch, progress, self._leases.held)
 

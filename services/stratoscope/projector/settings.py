@@ -58,6 +58,9 @@ class ProjectorSettings(Access, BaseSettings):
     http_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
     http_port: int = Field(0, ge=0, le=65535, description="Their port; 0 takes a free one.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
+    otlp_endpoint: str | None = Field(
+        None, description="Where traces are sent, as http://collector:4318."
+    )
     lease_seconds: float = Field(10.0, gt=0.5, description="How long a lease on partitions lasts.")
     state_cache_bytes: int = Field(
         256 << 20, ge=0, description="Memory for the newest states, so that deltas need no reads."

@@ -31,9 +31,11 @@ from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
 from stratoscope.projector.retention import Cleaner, upkeep
 from stratoscope.projector.settings import ProjectorSettings
+from stratoscope.projector.tracing import Batches
 from stratoscope.store.database import connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeReader, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
+from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.subjects import stored_partition
 from stratoscope_contracts.words import PARTITIONS, STREAM_RECORD
 
@@ -62,6 +64,7 @@ class Wiring:
     quiet: bool = False
     quarantine: Quarantine = field(default_factory=Quarantine)
     interest: Interest = field(default_factory=Interest)
+    traces: Traces | None = None
 
 
 class Term:
@@ -152,6 +155,7 @@ class Term:
                 metrics=wiring.metrics,
                 quarantine=wiring.quarantine,
                 feed=None if wiring.quiet else self._feeding(),
+                batches=Batches(wiring.traces),
             )
             await self._start_from_bases(sessions, held)
             if wiring.quiet and complete and await reader.is_empty():

@@ -65,11 +65,32 @@ class Waiting:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A record that was hit: an event, or the snapshot of a version."""
+
+    agent_id: int
+    event_index: int
+    version: int
+    is_event: bool
+
+
 class Hits:
     """The hits, by way of one database session."""
 
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
+
+    async def traceparents(self, records: Sequence[Recorded]) -> list[str | None]:
+        """What each of these records said of its trace."""
+        rows = await self._session.fetch(
+            _SQL["traceparents"],
+            [one.agent_id for one in records],
+            [one.event_index for one in records],
+            [one.version for one in records],
+            [one.is_event for one in records],
+        )
+        return [row["traceparent"] for row in rows]
 
     async def advance(self, reached: Sequence[Reached]) -> None:
         """Remember how far partitions were watched, where nothing was hit. Raises WatchLost."""

@@ -34,6 +34,15 @@ def configure_logs(service: str, level: str = "info", stream: TextIO | None = No
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    _adopt()
+
+
+def _adopt() -> None:
+    """Have libraries that write lines of their own, in colours and to stdout, write as we do."""
+    for logger in [*logging.root.manager.loggerDict.values()]:
+        if isinstance(logger, logging.Logger) and logger.handlers:
+            logger.handlers.clear()
+            logger.propagate = True
 
 
 def _shared_processors(service: str) -> list[Processor]:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sys
 from collections.abc import Iterator
 
 import orjson
@@ -60,6 +61,19 @@ def test_a_library_that_logs_in_the_standard_way_looks_the_same() -> None:
     logging.getLogger("library").warning("slow: %d ms", 12)
     line = orjson.loads(stream.getvalue())
     assert (line["event"], line["service"]) == ("slow: 12 ms", "navigator")
+
+
+def test_a_library_with_a_handler_of_its_own_looks_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stream = io.StringIO()
+    logger = logging.getLogger("library.with.colours")
+    logger.addHandler(logging.StreamHandler(sys.stdout))
+    logger.propagate = False
+    configure_logs("navigator", stream=stream)
+    logger.warning("in colours")
+    assert orjson.loads(stream.getvalue())["event"] == "in colours"
+    assert capsys.readouterr().out == ""
 
 
 def test_below_the_level_nothing_is_written() -> None:

@@ -25,11 +25,13 @@ from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.positions import Positions
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.serving import Serving
+from stratoscope.navigator.tracing import tell_hits
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.filling import Filling
 from stratoscope.store.hits import HitRow, Hits, Reached
 from stratoscope.store.holds import Holds
 from stratoscope.store.watches import Changed, Watch, Watches, strike
+from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.subjects import partition_of
 
 _TOO_LONG: Final = "it takes too long, or a macro runs over more than 1,000 elements"
@@ -51,6 +53,7 @@ class Parts:
     states: States
     outbox: Outbox
     metrics: LiveMetrics
+    traces: Traces | None = None
 
 
 class Lane:
@@ -250,6 +253,10 @@ class Lane:
         parts.outbox.send([hit for hit in found.hits if hit.hit_id in new], now)
         for hit, match in zip(found.hits, hits, strict=True):
             parts.metrics.hit(hit.action, now - match.line.record.recorded_at)
+        if parts.traces is not None:
+            told = zip(found.hits, lines, strict=True)
+            kept = [(hit, line) for hit, line in told if hit.hit_id in new]
+            await tell_hits(parts.traces, parts.session, kept, now)
 
     async def _commit(self, found: Found, reached: Sequence[Reached], now: datetime) -> set[UUID]:
         session = self._parts.session

@@ -29,6 +29,7 @@ from stratoscope.navigator.serving import Serving
 from stratoscope.store.breakpoints import CHANNEL, Breakpoints
 from stratoscope.store.hits import WatchLost
 from stratoscope.store.watches import Watches, changed, enabled, sweep
+from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.words import PARTITIONS
 
 # Batches that wait to be judged; more than these are read from the database instead.
@@ -54,6 +55,7 @@ class Wiring:
     outbox: Outbox
     metrics: LiveMetrics
     lasting: timedelta = timedelta(seconds=10)
+    traces: Traces | None = None
 
 
 class Inbox:
@@ -228,5 +230,6 @@ async def begin(
     judge = Judge(wiring.pool, states, wiring.expressions)
     parts = Parts(
         *(wiring.pool, session, watches, judge, states, wiring.outbox, wiring.metrics),
+        traces=wiring.traces,
     )
     return Term(wiring, owner, session, inbox, Lane(parts, revision, rows), watches, schema)

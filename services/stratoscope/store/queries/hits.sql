@@ -58,3 +58,16 @@ limit $2
 
 -- name: published
 update hit set published_at = $2 where hit_id = any($1::uuid[])
+
+-- name: traceparents
+-- Of which traces records are, in the order in which they are asked for.
+select coalesce(event.traceparent, version.traceparent) as traceparent
+from unnest($1::integer[], $2::bigint[], $3::integer[], $4::boolean[]) with ordinality
+    as wanted(agent_id, event_index, version, is_event, place)
+left join event
+    on wanted.is_event and event.agent_id = wanted.agent_id
+    and event.event_index = wanted.event_index
+left join state_version as version
+    on not wanted.is_event and version.agent_id = wanted.agent_id
+    and version.version = wanted.version
+order by wanted.place
