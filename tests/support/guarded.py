@@ -125,11 +125,9 @@ def guarded(folder: Path) -> Iterator[Guarded]:
 def certify(folder: Path, name: str = "server", host: str = f"IP:{LOOPBACK}") -> None:
     """An authority, and a certificate of its making for a server."""
     new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
-    ca = ("-keyout", "ca.key", "-out", "ca.pem")
+    ca = ("-keyout", "ca.key", "-out", "ca.pem", "-addext", "keyUsage=critical,keyCertSign")
     own = ("-keyout", f"{name}.key", "-out", f"{name}.pem", "-CA", "ca.pem", "-CAkey", "ca.key")
-    for files, subject, more in (
-        (ca, "/CN=authority", ()),
-        (own, f"/CN={name}", ("-addext", f"subjectAltName={host}")),
-    ):
+    for_host = ("-addext", f"subjectAltName={host}", "-addext", "basicConstraints=CA:FALSE")
+    for files, subject, more in ((ca, "/CN=authority", ()), (own, f"/CN={name}", for_host)):
         command = ("openssl", "req", "-x509", *new, *files, "-subj", subject, *more)
         subprocess.run(command, cwd=folder, check=True, capture_output=True)

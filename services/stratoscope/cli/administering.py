@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from stratoscope.cli import reports
 from stratoscope.cli.asking import Output, OutputOption
+from stratoscope.cli.entering import chosen
 from stratoscope.cli.faults import Exit, Fault
 from stratoscope.cli.running import extras
 from stratoscope.cli.screen import show, show_json, stderr
@@ -85,7 +86,7 @@ def rebuild(
             return
         wanted = Wanted(force_swap, keep_old, anew, grace)
         with telling(stderr()) as teller:
-            done = run_rebuild(where.nats, where.postgres, wanted, teller)
+            done = run_rebuild(where.nats, where.postgres, wanted, teller, chosen())
     show_report(document_of(done), output, reports.rebuilt(done))
     if not done.swapped:
         raise typer.Exit(Exit.FAILED)

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from stratoscope.cli.secret_files import FOLDER, take_secrets
+
 _NEEDED = "stratoscope's commands need their extra: pip install 'stratoscope[cli]'"
 _INTERRUPTED = 130
 
@@ -25,6 +27,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command in this process; its exit code."""
     # A service configures its own logs; what asks says itself what went wrong.
     logging.getLogger("stratoscope").addHandler(logging.NullHandler())
+    try:
+        take_secrets(os.environ)
+    except OSError as error:
+        print(f"error: {FOLDER}: {error}", file=sys.stderr)
+        return 2
     try:
         from stratoscope.cli.commands import execute
 

@@ -10,6 +10,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import RenderableType
 
+from stratoscope.cli.entering import chosen
 from stratoscope.cli.faults import UsageFault
 from stratoscope.cli.screen import show, show_json
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
@@ -72,7 +73,11 @@ class Asking:
 
     async def _ask(self, question: Callable[[Navigator], Awaitable[Answer]]) -> Answer:
         async with Navigator.connect(
-            self.server, space=self.space, timeout=self.timeout, operator=operator()
+            self.server,
+            space=self.space,
+            timeout=self.timeout,
+            operator=operator(),
+            login=chosen(),
         ) as navigator:
             return await question(navigator)
 

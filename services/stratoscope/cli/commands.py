@@ -12,8 +12,10 @@ from stratoscope.cli import (
     breaking,
     causes,
     comparing,
+    credentials,
     cutting,
     doctoring,
+    entering,
     exchanging,
     fields,
     holding,
@@ -91,6 +93,7 @@ for command in (
     doctoring.doctor,
 ):
     app.command(rich_help_panel=_TEND)(command)
+app.add_typer(credentials.app, rich_help_panel=_TEND)
 
 
 def _print_version(asked: bool) -> None:
@@ -105,8 +108,14 @@ def options(
         bool,
         typer.Option("--version", is_eager=True, callback=_print_version, help="The version."),
     ] = False,
+    creds: entering.CredsOption = None,
+    tls_ca: entering.CaOption = None,
+    tls_cert: entering.CertOption = None,
+    tls_key: entering.KeyOption = None,
+    inbox_prefix: entering.InboxOption = None,
 ) -> None:
     """A time-travel debugger for agents."""
+    entering.choose(creds, tls_ca, tls_cert, tls_key, inbox_prefix)
 
 
 def execute(arguments: Sequence[str]) -> int:

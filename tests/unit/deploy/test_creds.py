@@ -1,0 +1,131 @@
+"""Who is let in: the roster, what the broker reads, and the files that let somebody in."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from nats.aio.client import DEFAULT_INBOX_PREFIX
+
+from stratoscope.admin import creds
+from stratoscope.admin.roles import ROLES, permissions
+from stratoscope.broker.login import Access, Login, LoginUnusable
+from stratoscope.cli.secret_files import FOLDER, take_secrets
+
+
+def users(folder: Path) -> list[dict[str, object]]:
+    text = (folder / creds.USERS).read_text().partition("users: ")[2]
+    found: list[dict[str, object]] = json.loads(text)
+    return found
+
+
+def test_the_seed_is_with_its_owner_and_nowhere_else(tmp_path: Path) -> None:
+    file = creds.add(tmp_path, "agent", "explorer")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (seed,) = (line for line in file.read_text().splitlines() if line.startswith("SU"))
+    for kept in (creds.ROSTER, creds.USERS):
+        assert seed not in (tmp_path / kept).read_text()
+
+
+def test_credentials_say_which_inboxes_are_their_owners(tmp_path: Path) -> None:
+    file = creds.add(tmp_path, "operator", "ops", "lab")
+    options = Login(str(file)).options()
+    assert options["inbox_prefix"] == "_INBOX_operator.lab.ops"
+    assert options["nkeys_seed_str"].startswith("SU")
+    assert Login(str(file), inbox_prefix="_INBOX_mine").options()["inbox_prefix"] == "_INBOX_mine"
+    assert Login().options() == {"tls": None, "inbox_prefix": DEFAULT_INBOX_PREFIX}
+
+
+def test_who_is_let_in_is_listed_and_can_be_let_in_no_longer(tmp_path: Path) -> None:
+    assert creds.members(tmp_path) == []
+    for space in ("default", "lab"):
+        creds.add(tmp_path, "agent", "explorer", space)
+    assert [one.space for one in creds.members(tmp_path)] == ["default", "lab"]
+    gone = creds.revoke(tmp_path, "agent", "explorer", "lab")
+    assert not (tmp_path / gone.seed_file).exists()
+    assert [one["nkey"] for one in users(tmp_path)] == [creds.members(tmp_path)[0].nkey]
+    with pytest.raises(creds.CredsError, match="no agent explorer"):
+        creds.revoke(tmp_path, "agent", "explorer", "lab")
+
+
+def test_a_key_is_replaced_only_where_that_was_meant(tmp_path: Path) -> None:
+    creds.add(tmp_path, "projector", "main")
+    (first,) = creds.members(tmp_path)
+    with pytest.raises(creds.CredsError, match="already"):
+        creds.add(tmp_path, "projector", "main")
+    creds.add(tmp_path, "projector", "main", renew=True)
+    (second,) = creds.members(tmp_path)
+    assert second.nkey != first.nkey
+    assert [one["nkey"] for one in users(tmp_path)] == [second.nkey]
+
+
+@pytest.mark.parametrize("name", ["a b", "a.b", "*", ">", "", "ä"])
+def test_a_name_that_would_be_more_than_one_is_refused(tmp_path: Path, name: str) -> None:
+    for role in ROLES:
+        with pytest.raises(creds.CredsError, match=r"an agent is"):
+            creds.add(tmp_path, role, name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_roster_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / creds.ROSTER).write_text('[{"role": "agent"}]')
+    with pytest.raises(creds.CredsError, match="roster"):
+        creds.members(tmp_path)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nobody_may_listen_to_or_answer_for_everybody(role: str) -> None:
+    allowed = permissions(role, "default", "one")  # type: ignore[arg-type]  # from the list of them
+    wide = {">", "*", "_INBOX.>", "_INBOX.*", "$JS.>", "$SYS.>"}
+    assert not wide & {*allowed.publish, *allowed.subscribe}
+    assert f"_INBOX_{role}.>" not in allowed.subscribe
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "neither"), ("SX not a seed", "neither"), (None, "can't read the credentials")],
+)
+def test_credentials_that_let_nobody_in_are_told(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    file = tmp_path / "some.nk"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(LoginUnusable, match=said):
+        Login(str(file)).options()
+
+
+def test_a_creds_file_with_a_jwt_is_taken_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "some.creds"
+    file.write_text("-----BEGIN NATS USER JWT-----\nx\n")
+    assert Login(str(file)).options()["user_credentials"] == str(file)
+
+
+def test_certificates_that_can_not_be_used_are_told(tmp_path: Path) -> None:
+    with pytest.raises(LoginUnusable, match="can't use the certificates"):
+        _ = Access(nats_tls_ca=str(tmp_path / "none.pem")).login
+    with pytest.raises(LoginUnusable, match="without its certificate"):
+        _ = Access(nats_tls_key=str(tmp_path / "some.key")).login
+
+
+def test_an_agent_may_take_it_from_its_environment(tmp_path: Path) -> None:
+    told = {"STRATO_NATS_CREDS": "some.nk", "STRATO_INBOX_PREFIX": "_INBOX_mine"}
+    assert Login.from_environment(told) == Login("some.nk", None, "_INBOX_mine")
+    assert Login.from_environment({}) == Login()
+
+
+def test_secrets_are_read_from_their_folder_and_replace_nothing(tmp_path: Path) -> None:
+    (tmp_path / "strato_postgres_dsn").write_text("postgresql://there\n")
+    (tmp_path / "strato_nats_url").write_text("nats://there")
+    (tmp_path / "projector_nk").write_text("SU…")
+    environment = {FOLDER: str(tmp_path), "STRATO_NATS_URL": "nats://here"}
+    take_secrets(environment)
+    assert environment == {
+        FOLDER: str(tmp_path),
+        "STRATO_NATS_URL": "nats://here",
+        "STRATO_POSTGRES_DSN": "postgresql://there",
+    }
+    take_secrets(nothing := {})
+    assert nothing == {}
+    with pytest.raises(FileNotFoundError):
+        take_secrets({FOLDER: str(tmp_path / "none")})
