@@ -13,9 +13,10 @@ versions with a row at, below or above F, the field F stays as it is to the lett
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from stratoscope.domain.compare import diff_spelled
-from stratoscope.domain.paths import Segments, format
+from stratoscope.domain.paths import Segment, Segments, format, index_of
 
 # Rows a version adds at most.
 MAX_PATHS_A_VERSION = 32
@@ -91,6 +92,18 @@ def _nearest(
         numbers[text] = len(numbers)
         new.append((numbers[text], text))
     return numbers[text]
+
+
+def in_index(path: Segments) -> Segments:
+    """A path as the index has it: a pointer does not tell an index from a key.
+
+    Where it could be either, what stands above is looked up: that is touched, too.
+    """
+    return tuple(takewhile(_is_sure, path))
+
+
+def _is_sure(segment: Segment) -> bool:
+    return isinstance(segment, int) or index_of(segment) is None
 
 
 def parents(path: Segments) -> tuple[str, ...]:

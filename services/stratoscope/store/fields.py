@@ -10,7 +10,7 @@ import asyncpg
 
 from stratoscope.domain import delta
 from stratoscope.domain.delta import Slotted
-from stratoscope.domain.fields import parents
+from stratoscope.domain.fields import in_index, parents
 from stratoscope.domain.paths import Segments, format
 from stratoscope.domain.timeline import BEFORE_FIRST
 from stratoscope.store.sql import queries
@@ -74,12 +74,13 @@ class Fields:
         At most `limit` of them, in the direction asked for, with none left out before the last.
         """
         # The root is changed by every version.
-        unknown = sought.indexed_from - 1 if sought.field else last
+        path = in_index(sought.field)
+        unknown = sought.indexed_from - 1 if path else last
         rows = await self._session.fetch(
             _SQL[f"candidates_{direction}"],
             sought.agent_id,
-            format(sought.field),
-            parents(sought.field),
+            format(path),
+            parents(path),
             after,
             last,
             unknown,

@@ -24,6 +24,8 @@ FIELDS = [
     "place.x",
     "place.deep.er",
     'a["b.c"]',
+    "/bag/0",
+    "/bag/1/n",
 ]
 STEPS = 120
 

@@ -14,7 +14,6 @@ what it looks at, at the first record past a time that it names, or at the first
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import takewhile
 from typing import assert_never
 
 from stratoscope.domain.conditions.parts import (
@@ -35,7 +34,8 @@ from stratoscope.domain.conditions.parts import (
 from stratoscope.domain.conditions.watch import Watch
 from stratoscope.domain.expressions.narrowing import types_in
 from stratoscope.domain.expressions.rules import Expression
-from stratoscope.domain.paths import Segment, Segments, index_of
+from stratoscope.domain.fields import in_index
+from stratoscope.domain.paths import Segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +65,15 @@ def sources(watch: Watch) -> Sources:
     """Where a condition can be hit; by `level`, where its truth can change."""
     if watch.judged == "state":
         times = (leaf.time for leaf in leaves(watch.root) if isinstance(leaf, TimeReached))
-        return Sources(paths=in_index(watch.paths), reached=frozenset(times), first=True)
+        return Sources(
+            paths=frozenset(map(in_index, watch.paths)), reached=frozenset(times), first=True
+        )
     return _support(watch.root, wanted=True)
 
 
 def together(several: Iterable[Sources]) -> Sources:
     """Where any of some conditions can be hit."""
     return _any([*several])
-
-
-def in_index(paths: Iterable[Segments]) -> frozenset[Segments]:
-    """Paths as the field index has them: a pointer does not tell an index from a key.
-
-    Where it could be either, what stands above is looked up: that is touched, too.
-    """
-    return frozenset(tuple(takewhile(_is_sure, path)) for path in paths)
-
-
-def _is_sure(segment: Segment) -> bool:
-    return isinstance(segment, int) or index_of(segment) is None
 
 
 def _support(part: Part, *, wanted: bool) -> Sources:
@@ -112,7 +102,7 @@ def _of_leaf(leaf: Leaf) -> Sources:
         case AtDepth(depth):
             return Sources(depths=frozenset((depth,)))
         case Changed(path):
-            return Sources(paths=in_index((path,)))
+            return Sources(paths=frozenset((in_index(path),)))
         case Expressed(expression):
             if "event" in expression.variables:
                 return Sources(expressions=frozenset((expression,)))

@@ -15,11 +15,12 @@ from stratoscope.domain.canonical import decoded
 from stratoscope.domain.conditions.judging import NO_TRUTHS, Truths, is_hit
 from stratoscope.domain.conditions.marks import Mark
 from stratoscope.domain.conditions.parts import Changed, StateIs, leaves
-from stratoscope.domain.conditions.plan import EVERYTHING, Sources, in_index, sources, together
+from stratoscope.domain.conditions.plan import EVERYTHING, Sources, sources, together
 from stratoscope.domain.conditions.reasons import reason
 from stratoscope.domain.conditions.seen import Before, Look, Seen
 from stratoscope.domain.conditions.watch import Judged, Watch
 from stratoscope.domain.expressions.rules import Expression
+from stratoscope.domain.fields import in_index
 from stratoscope.domain.timeline import Place
 from stratoscope.domain.watching.armed import Armed, Record
 from stratoscope.domain.watching.index import Index
@@ -85,7 +86,7 @@ class Group:
         """What is to be read of each candidate."""
         watches = [one.watch for one in self.members.values()]
         needs = frozenset(need for watch in watches for need in watch.needs)
-        paths = in_index(path for watch in watches for path in watch.paths)
+        paths = frozenset(in_index(path) for watch in watches for path in watch.paths)
         return Wants(
             event_keys=event_keys(self.expressions),
             around=self.is_edge or bool(paths),
