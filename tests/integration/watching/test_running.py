@@ -1,8 +1,11 @@
 """What both services serve is what their page says, and Prometheus has data for every panel."""
 
+import asyncio
 import re
 import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from signal import SIGCONT, SIGSTOP
 from typing import Final
 
@@ -59,6 +62,17 @@ async def test_what_is_served_is_what_is_described(busy: Busy, service: str, hea
         )
 
     await eventually(are_all_labels_there)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.parametrize("service", ["projector", "navigator"])
+async def test_names_and_units_are_after_the_conventions(busy: Busy, service: str) -> None:
+    text = await scraped(getattr(busy.stand, service))
+    command = ["promtool", "check", "metrics"]
+    done = await asyncio.to_thread(
+        partial(subprocess.run, command, input=text, capture_output=True, text=True, check=False)
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def labels_in(text: str) -> dict[str, frozenset[str]]:
