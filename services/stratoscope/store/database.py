@@ -37,10 +37,18 @@ def settings(schema: str, application: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def connection(dsn: str, schema: str, application: str) -> AsyncIterator[asyncpg.Connection]:
-    """One session of its own. Raises DatabaseUnreachable."""
+async def connection(
+    dsn: str, schema: str, application: str, *, waits_for_disk: bool = True
+) -> AsyncIterator[asyncpg.Connection]:
+    """One session of its own. Raises DatabaseUnreachable.
+
+    One that does not wait for the disk may lose its last transactions when the server crashes.
+    """
+    wanted = settings(schema, application)
+    if not waits_for_disk:
+        wanted["synchronous_commit"] = "off"
     try:
-        session = await asyncpg.connect(dsn, server_settings=settings(schema, application))
+        session = await asyncpg.connect(dsn, server_settings=wanted)
     except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
         raise unreachable(error) from error
     try:
