@@ -1,9 +1,11 @@
 """The broker as it is shipped: its own configuration, with TLS and roles, on ports of its own."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGHUP
 
 from stratoscope.admin import creds
 from stratoscope.admin.roles import Role
@@ -38,6 +40,7 @@ class Guarded:
         self.configuration = folder / "nats.conf"
         self.log = folder / "nats.log"
         self._refused_before = 0
+        self.process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -87,6 +90,11 @@ class Guarded:
             text = text.replace(shipped, here)
         self.configuration.write_text(text)
 
+    def reload(self) -> None:
+        """Have it read again who is let in."""
+        assert self.process is not None
+        os.kill(self.process.pid, SIGHUP)
+
     def forget_refusals(self) -> None:
         """Have only what is refused from now on told."""
         self._refused_before = len(self._refusals())
@@ -115,11 +123,11 @@ def guarded(folder: Path) -> Iterator[Guarded]:
         log=broker.log,
         is_ready=lambda _: "Server is ready" in broker.log.read_text(),
     )
-    process = Process(program)
+    broker.process = Process(program)
     try:
         yield broker
     finally:
-        process.kill()
+        broker.process.kill()
 
 
 def certify(folder: Path, name: str = "server", host: str = f"IP:{LOOPBACK}") -> None:

@@ -14,6 +14,7 @@ from stratoscope.admin import creds
 from stratoscope.admin.roles import ROLES, Role
 from stratoscope.broker.connection import BrokerUnreachable, connect
 from stratoscope.broker.login import Access, Login
+from support.eventually import eventually
 from support.guarded import Guarded, certify
 
 _REFUSED = re.compile(r'permissions violation for (?:publish|subscription) to "([^"]+)"')
@@ -207,21 +208,27 @@ class Tried:
     """A connection, and what the server has refused it."""
 
     client: Client
-    errors: list[str]
+    errors: asyncio.Queue[str]
 
     async def refused(self) -> set[str]:
-        """All that was refused so far."""
-        await self.client.flush()
-        found = (_REFUSED.search(error.lower()) for error in self.errors)
-        return {match[1] for match in found if match}
+        """All that was refused since the last look."""
+        # Refused to everybody, and told after all that came before.
+        await self.client.publish("the.end")
+        found: set[str] = set()
+        async with asyncio.timeout(5):
+            while "the.end" not in found:
+                match = _REFUSED.search((await self.errors.get()).lower())
+                assert match is not None
+                found.add(match[1])
+        return found - {"the.end"}
 
 
 @asynccontextmanager
 async def tried(broker: Guarded, login: Login) -> AsyncIterator[Tried]:
-    errors: list[str] = []
+    errors: asyncio.Queue[str] = asyncio.Queue()
 
     async def note(error: Exception) -> None:
-        errors.append(str(error))
+        errors.put_nowait(str(error))
 
     client = await nats.connect(broker.url, error_cb=note, **login.options())
     try:
@@ -252,10 +259,10 @@ async def test_nothing_that_was_refused_has_reached_anybody(broker: Guarded) -> 
         tried(broker, broker.login("agent", "stranger")) as stranger,
     ):
         heard = await listener.client.subscribe("strato.default.rec.>")
-        await listener.client.flush()
+        assert await listener.refused() == set()
         await stranger.client.publish("strato.default.rec.explorer.event", b"forged")
         await stranger.client.publish("strato.default.rec.stranger.event", b"its own")
-        await stranger.client.flush()
+        assert await stranger.refused() == {"strato.default.rec.explorer.event"}
         assert (await heard.next_msg(timeout=5)).data == b"its own"
 
 
@@ -266,7 +273,7 @@ async def test_a_reply_to_a_strangers_inbox_never_arrives(broker: Guarded) -> No
     ):
         inbox = asker.client.new_inbox()
         replies = await asker.client.subscribe(inbox)
-        await asker.client.flush()
+        assert await asker.refused() == set()
         await forger.client.publish(inbox, b"forged")
         assert await forger.refused() == {inbox.lower()}
         with pytest.raises(nats.errors.TimeoutError):
@@ -299,6 +306,31 @@ async def test_a_broker_that_another_authority_signed_is_not_talked_to(broker: G
     login = Access(nats_creds=seed, nats_tls_ca=str(folder / "ca.pem")).login
     with pytest.raises(BrokerUnreachable, match="authority"):
         await connect(broker.url, name="t", timeout=0.5, login=login)
+
+
+async def test_a_key_lets_in_until_it_is_revoked(broker: Guarded) -> None:
+    seed = creds.add(broker.folder, "agent", "guest")
+    login = Access(nats_creds=str(seed), nats_tls_ca=str(broker.authority)).login
+    broker.reload()
+
+    async def is_let_in() -> bool:
+        try:
+            guest = await connect(broker.url, name="t", timeout=0.5, login=login)
+        except BrokerUnreachable:
+            return False
+        await guest.close()
+        return True
+
+    await eventually(is_let_in)
+    guest = await connect(broker.url, name="t", login=login)
+    creds.revoke(broker.folder, "agent", "guest")
+    broker.reload()
+
+    async def is_cut_off() -> bool:
+        return not guest.connected.is_set()
+
+    await eventually(is_cut_off)
+    await guest.close()
 
 
 def test_every_role_is_tried() -> None:
