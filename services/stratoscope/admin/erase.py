@@ -147,8 +147,8 @@ class Eraser:
         message = CtlMessage(command="resume", by=BY_HAND).model_dump_json().encode()
         await self._client.publish(subjects.ctl(self._space, self._agent), message)
 
-    async def _own_exports(self) -> "_Mine":
-        return _Mine(self._agent, await self._erasing.objects(self._space, self._agent))
+    async def _own_exports(self) -> "Mine":
+        return Mine(self._agent, await self._erasing.objects(self._space, self._agent))
 
     def _entry(self, done: Erased, survey: Survey) -> Entry:
         details = {
@@ -161,7 +161,7 @@ class Eraser:
         return Entry(operator(), "erase", self._space, self._agent, details)
 
 
-class _Mine:
+class Mine:
     """Which objects hold an agent: its exports, and what it was imported from."""
 
     def __init__(self, agent: str, objects: list[str]) -> None:

@@ -117,6 +117,7 @@ async def _answer(
         comparisons=comparisons,
         tell=tell,
         known=seeing.known,
+        breakpoint_quota=settings.quota.breakpoints,
         rebuilt=metrics.rebuilt,
     )
     spills = ObjectSpills(connection.jetstream)

@@ -57,6 +57,7 @@ class Dispatch:
     comparisons: Comparisons = field(default_factory=Comparisons)
     tell: Tell = tell_nobody
     known: Known = known_at_once
+    breakpoint_quota: int | None = None
     rebuilt: Rebuilt = count_nothing
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
@@ -87,6 +88,7 @@ class Dispatch:
                 self.tell,
                 comparisons=self.comparisons,
                 known=self.known,
+                breakpoint_quota=self.breakpoint_quota,
                 waiting=self.waiting,
                 rebuilt=self.rebuilt,
             )

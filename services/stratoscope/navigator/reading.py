@@ -75,6 +75,7 @@ class Reading:
     tell: Tell = tell_nobody
     comparisons: Comparisons = field(default_factory=Comparisons)
     known: Known = known_at_once
+    breakpoint_quota: int | None = None
     waiting: Waiting | None = None
     rebuilt: Rebuilt = count_nothing
 

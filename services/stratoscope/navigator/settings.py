@@ -1,10 +1,16 @@
 """What a navigator is told by its environment."""
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratoscope.broker.login import Access
 from stratoscope.telemetry.settings import LogLevel
+
+
+class BreakpointQuota(BaseModel):
+    """How many breakpoints each space may have."""
+
+    breakpoints: int | None = Field(None, ge=0, description="Breakpoints of a space.")
 
 
 class NavigatorSettings(Access, BaseSettings):
@@ -35,6 +41,7 @@ class NavigatorSettings(Access, BaseSettings):
     navigator_comparison_workers: int = Field(
         2, ge=1, description="Processes at most in which long comparisons are made."
     )
+    quota: BreakpointQuota = Field(BreakpointQuota(), description="What each space may have.")
     max_hold: float = Field(
         600.0, gt=0, description="Seconds after which a live agent is held no longer."
     )

@@ -25,6 +25,7 @@ from stratoscope.domain.records import (
 )
 from stratoscope.projector.decode import decode
 from stratoscope.projector.quarantine import Quarantine
+from stratoscope.projector.quotas import Holding
 from stratoscope.projector.recent import MAX_EVENTS, RecentEvents
 from stratoscope.projector.sieve import Sieve
 from stratoscope.store.intake import IntakeReader
@@ -64,6 +65,7 @@ class Gathering:
         max_recent: int = MAX_EVENTS,
         quarantine: Quarantine | None = None,
         closing: Closing | None = None,
+        quotas: Holding | None = None,
     ) -> None:
         self._reader = reader
         self._stream = stream
@@ -71,6 +73,7 @@ class Gathering:
         self._cache_bytes = cache_bytes
         self._max_heads = max_heads
         self._quarantine = quarantine or Quarantine()
+        self._quotas = quotas
         self._passed = passed
         self._limits = Limits(field_index=field_index, closing=closing or Closing())
         self._furthest = max(passed.values())
@@ -102,6 +105,8 @@ class Gathering:
         decoded = [read(message) for message in delivered if self._is_due(message)]
         if decoded:
             decoded = await self._judged(decoded)
+        if self._quotas is not None:
+            decoded = await self._quotas.hold(decoded, self._heads)
         readable = [one for one in decoded if isinstance(one, Message)]
         await self._number(readable)
         if any(self._heads[one.timeline].base_seq is not None for one in readable):

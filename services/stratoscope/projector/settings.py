@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from stratoscope.broker.login import Access
 from stratoscope.domain.delta import Closing
 from stratoscope.domain.retention import Keeping
+from stratoscope.projector.quotas import Quota
 from stratoscope.telemetry.settings import LogLevel
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)")
@@ -46,6 +47,18 @@ class RetentionSettings(BaseModel):
         return Keeping(self.max_events_per_agent, self.max_snapshots_per_agent, self.max_age)
 
 
+class QuotaSettings(BaseModel):
+    """How much each space may have; by default there is no limit."""
+
+    agents: int | None = Field(None, ge=1, description="Agents of a space.")
+    bytes: int | None = Field(None, ge=1, description="Bytes of a space's states, as stored.")
+
+    @property
+    def of_spaces(self) -> Quota:
+        """The limits."""
+        return Quota(self.agents, self.bytes)
+
+
 class ProjectorSettings(Access, BaseSettings):
     """`STRATO_…` variables, read once at the start."""
 
@@ -68,6 +81,7 @@ class ProjectorSettings(Access, BaseSettings):
     field_index: bool = Field(
         True, description="Keep which fields each state changes, for history and last write."
     )
+    quota: QuotaSettings = Field(QuotaSettings(), description="What each space may have.")
     retention: RetentionSettings = Field(RetentionSettings(), description="What is kept.")
     diff_threshold: float = Field(
         0.5,

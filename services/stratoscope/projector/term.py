@@ -28,6 +28,7 @@ from stratoscope.projector.log_check import check_log
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.pipeline import BATCH, Pipeline
 from stratoscope.projector.quarantine import Quarantine
+from stratoscope.projector.quotas import Quotas
 from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
 from stratoscope.projector.retention import Cleaner, upkeep
 from stratoscope.projector.settings import ProjectorSettings
@@ -35,6 +36,7 @@ from stratoscope.projector.tracing import Batches
 from stratoscope.store.database import connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeReader, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
+from stratoscope.store.quotas import SpaceCounts
 from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.subjects import stored_partition
 from stratoscope_contracts.words import PARTITIONS, STREAM_RECORD
@@ -141,6 +143,7 @@ class Term:
             field_index=wiring.settings.field_index,
             closing=wiring.settings.closing,
             quarantine=wiring.quarantine,
+            quotas=self._quotas(sessions),
         )
         async with puller:
             # Only now: a consumer ends with its stream, so what is checked is what is read.
@@ -165,6 +168,14 @@ class Term:
                 self._resolve(sessions, reader, held),
                 self._upkeep(sessions, held),
             )
+
+    def _quotas(self, sessions: asyncpg.Pool) -> Quotas | None:
+        """None where there is nothing to hold to; a rebuild takes what live intake has taken."""
+        settings = self._wiring.settings
+        if self._wiring.quiet or not settings.quota.of_spaces.is_limited:
+            return None
+        interval = settings.retention.cleanup_interval
+        return Quotas(SpaceCounts(sessions), settings.quota.of_spaces, interval)
 
     def _feeding(self) -> Feeding:
         return Feeding(self._wiring.broker.client, self._schema, self._wiring.interest)

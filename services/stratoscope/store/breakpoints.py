@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
+from stratoscope.store.quotas import breakpoints_in
 from stratoscope.store.sql import queries
 from stratoscope_contracts.breakpoints import Action, Trigger
 from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT
@@ -77,15 +78,16 @@ class Breakpoints:
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
-    async def create(self, rows: Sequence[BreakpointRow]) -> int:
+    async def create(self, rows: Sequence[BreakpointRow], quota: int | None = None) -> int:
         """Keep new breakpoints, all or none; the revision at which those who watch know them.
 
-        Raises TooManyBreakpoints.
+        A space has at most `quota`. Raises TooManyBreakpoints.
         """
         if not rows:
             return await self.revision()
         async with self.changing() as revision:
             await self._check_room(rows)
+            await self._check_quota(rows, quota)
             columns = [list(column) for column in zip(*map(_columns, rows), strict=True)]
             await self._session.execute(_SQL["insert"], revision, *columns)
         return revision
@@ -178,6 +180,13 @@ class Breakpoints:
             wanted[kept["space"], kept["agent"]] += kept["count"]
         if max(wanted.values()) > MAX_BREAKPOINTS_AN_AGENT:
             raise TooManyBreakpoints(f"an agent has at most {MAX_BREAKPOINTS_AN_AGENT} breakpoints")
+
+    async def _check_quota(self, rows: Sequence[BreakpointRow], quota: int | None) -> None:
+        for space in {row.space for row in rows if quota is not None}:
+            # Nobody else adds any meanwhile: the change is begun.
+            wanted = sum(row.space == space for row in rows)
+            if quota is not None and await breakpoints_in(self._session, space) + wanted > quota:
+                raise TooManyBreakpoints(f"the space has at most {quota} breakpoints")
 
 
 def breakpoint_in(row: Mapping[str, Any]) -> BreakpointRow:

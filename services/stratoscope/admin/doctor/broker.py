@@ -78,7 +78,7 @@ async def _streams(broker: Connection) -> AsyncIterator[Check]:
         for check in _stream(name, info.config, wanted):
             yield check
         if name == STREAM_RECORD:
-            yield _room(info.state.bytes, info.config.max_bytes)
+            yield log_room(info.state.bytes, info.config.max_bytes)
             yield _copies(info.config.num_replicas or 1, info.cluster)
 
 
@@ -95,7 +95,7 @@ def _stream(name: str, found: Any, wanted: Any) -> Iterator[Check]:
         yield Check(f"stream {name}", "fail" if one.breaking else "warn", str(one), advice)
 
 
-def _room(used: int, limit: int | None) -> Check:
+def log_room(used: int, limit: int | None) -> Check:
     if not limit or limit < 0:
         return Check("log size", "ok", f"{used / MIB:,.1f} MiB, without a limit of its own")
     share = used / limit
@@ -109,7 +109,7 @@ def _copies(replicas: int, cluster: Any) -> Check:
     message = f"{replicas} of {max(servers, replicas)}"
     if replicas == 1:
         advice = "for production, three servers and STRATO_STREAM_REPLICAS=3: one disk is one copy"
-        return Check("log copies", "ok", f"1: what that disk loses is lost ({advice})")
+        return Check("log copies", "ok", "1: what that disk loses is lost", advice)
     behind = [one.name for one in getattr(cluster, "replicas", None) or [] if not one.current]
     if behind:
         return Check("log copies", "warn", f"{', '.join(behind)} lag behind", "see that server")

@@ -59,10 +59,10 @@ async def _migrations(patient: Patient, served: Served | None) -> list[Check]:
     if served is None:
         return [Check("migrations", "fail", "the database is empty", _MIGRATE)]
     rooms = ((OPERATIONS, "operations"), (served.schema, "projection"))
-    return [_migrated(await patient.migrated(*room)) for room in rooms]
+    return [migrated(await patient.migrated(*room)) for room in rooms]
 
 
-def _migrated(found: Missing) -> Check:
+def migrated(found: Missing) -> Check:
     name = f"migrations of {found.schema}"
     if found.missing:
         return Check(name, "fail", f"missing: {', '.join(found.missing)}", _MIGRATE)

@@ -146,13 +146,13 @@ async def clocks(broker: BrokerTime | None, patient: Patient) -> list[Check]:
     """How far apart clocks are; times of records are the broker's, leases are the database's."""
     asked = datetime.now(UTC)
     said = await patient.clock()
-    found = [_clock("database's clock", asked, said, datetime.now(UTC))]
+    found = [clock_check("database's clock", asked, said, datetime.now(UTC))]
     if broker is None:
         return [Check("broker's clock", "skip", "it does not say its time"), *found]
-    return [_clock("broker's clock", broker.asked, broker.said, broker.answered), *found]
+    return [clock_check("broker's clock", broker.asked, broker.said, broker.answered), *found]
 
 
-def _clock(name: str, asked: datetime, said: datetime, answered: datetime) -> Check:
+def clock_check(name: str, asked: datetime, said: datetime, answered: datetime) -> Check:
     """What was said lies between the question and the answer, where the clocks agree."""
     early, late = (asked - said).total_seconds(), (said - answered).total_seconds()
     skew = max(early, late, 0.0)

@@ -39,7 +39,7 @@ async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
         sought = Sought(watch, request.trigger, request.hit)
         hits = await past_hits(reading, row, sought, request.past)
     try:
-        revision = await reading.breakpoints.create([row])
+        revision = await reading.breakpoints.create([row], reading.breakpoint_quota)
     except TooManyBreakpoints as error:
         raise BadRequest.of_fields(("agent", str(error))) from error
     await watched_by_all(reading, row.agent, revision)

@@ -1,0 +1,21 @@
+-- How much spaces have of what a quota counts.
+
+-- name: there
+-- Those of some agents that a projection knows already.
+select space, name
+from agent
+join unnest($1::text[], $2::text[]) as named(space, name) using (space, name)
+
+-- name: agents
+select space, count(*) as count from agent where space = any($1::text[]) group by space
+
+-- name: full
+-- Spaces whose states take as many bytes, as they are stored, as they may.
+select space
+from agent
+where space <> ''
+group by space
+having sum(stored_bytes - dropped_stored_bytes) >= $1::bigint
+
+-- name: breakpoints
+select count(*) from breakpoint where space = $1 and removed_at is null
