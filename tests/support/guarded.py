@@ -104,7 +104,7 @@ class Guarded:
         return self._refusals()[self._refused_before :]
 
     def _refusals(self) -> list[str]:
-        return [line for line in self.log.read_text().splitlines() if "Permissions" in line]
+        return [line for line in self.log.read_text().splitlines() if "Violation" in line]
 
     def check(self) -> subprocess.CompletedProcess[str]:
         """What `nats-server -t` says to the configuration."""

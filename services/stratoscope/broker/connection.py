@@ -65,6 +65,12 @@ class Connection:
         """The most bytes, headers included, that this server and the contract both take."""
         return min(MAX_MESSAGE_BYTES, self.client.max_payload)
 
+    @property
+    def refusal(self) -> str:
+        """What the broker has refused last, where that was the last trouble; else nothing."""
+        is_one = "permissions violation" in self.last_error.lower()
+        return self.last_error.removeprefix("nats: ") if is_one else ""
+
     async def wait_usable(self) -> None:
         """Return once the server can be talked to; BrokerUnreachable if it never will be again."""
         while not self.connected.is_set():

@@ -53,4 +53,9 @@ async def upload(
                 moved(sending.size, size)
             return (await sending.finish()).name
     except (NatsError, TimeoutError) as error:
+        if connection.refusal:
+            raise Unreachable(
+                f"the broker refuses it: {connection.refusal}; a space's bucket is made by its"
+                " first export, or by who tends the broker"
+            ) from error
         raise Unreachable(f"the broker was lost while sending {path.name}: {error}") from error

@@ -228,6 +228,8 @@ class Navigator(Requesting):
 
     def _too_late(self, verb: str, seconds: float) -> str:
         lost = "" if self._connection.connected.is_set() else "; the broker was lost meanwhile"
+        if refusal := self._connection.refusal:
+            lost = f"; the broker refuses it: {refusal}"
         return f"no answer to {verb} within {seconds:g} s{lost}"
 
 

@@ -142,5 +142,14 @@ async def test_the_commands_are_let_in_by_the_same_variables(
     assert "can't read the credentials" in refused.stderr
 
 
-def test_nothing_that_they_did_was_refused(serving: Guarded) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_nothing_that_they_did_was_refused(serving: Guarded) -> None:
     assert serving.refusals() == []
+    operator = await connect(serving.url, name="t", login=serving.login("operator", "ops"))
+    await operator.client.publish("strato.default.rec.explorer.event", b"{}")
+
+    async def is_told() -> bool:
+        return "strato.default.rec.explorer.event" in "".join(serving.refusals())
+
+    await eventually(is_told)
+    await operator.close()
