@@ -104,6 +104,7 @@ def _keep(folder: Path, those: Iterable[Member], users: str) -> None:
     listed = [asdict(member) for member in sorted(those)]
     _write(folder / ROSTER, json.dumps(listed, indent=1) + "\n", 0o644)
     (folder / USERS).parent.mkdir(exist_ok=True)
+    (folder / USERS).parent.chmod(0o755)
     _write(folder / USERS, users, 0o644)
 
 
@@ -129,6 +130,8 @@ def _write(path: Path, text: str, mode: int) -> None:
     """Whole or not at all: the broker may read it at any time."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    # Whatever is masked here: the broker is another account.
+    os.fchmod(descriptor, mode)
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     beside.replace(path)

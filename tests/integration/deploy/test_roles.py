@@ -16,6 +16,7 @@ from stratoscope.broker.connection import BrokerUnreachable, connect
 from stratoscope.broker.login import Access, Login
 from support.eventually import eventually
 from support.guarded import Guarded, certify
+from support.websocket import browse
 
 _REFUSED = re.compile(r'permissions violation for (?:publish|subscription) to "([^"]+)"')
 
@@ -296,6 +297,9 @@ async def test_a_console_comes_by_websocket_only(broker: Guarded) -> None:
     login = broker.login("console", "browser")
     with pytest.raises(BrokerUnreachable, match="right credentials"):
         await connect(broker.url, name="t", timeout=0.5, login=login)
+    assert await browse(broker, login.options()["nkeys_seed_str"]) == "PONG"
+    operator = broker.login("operator", "ops").options()["nkeys_seed_str"]
+    assert "Authorization Violation" in await browse(broker, operator)
 
 
 async def test_a_broker_that_another_authority_signed_is_not_talked_to(broker: Guarded) -> None:

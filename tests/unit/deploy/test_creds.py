@@ -1,6 +1,7 @@
 """Who is let in: the roster, what the broker reads, and the files that let somebody in."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def test_the_seed_is_with_its_owner_and_nowhere_else(tmp_path: Path) -> None:
     (seed,) = (line for line in file.read_text().splitlines() if line.startswith("SU"))
     for kept in (creds.ROSTER, creds.USERS):
         assert seed not in (tmp_path / kept).read_text()
+
+
+def test_the_broker_may_read_what_is_for_it_whatever_is_masked(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        creds.add(tmp_path / "new", "agent", "explorer")
+    finally:
+        os.umask(before)
+    users = tmp_path / "new" / creds.USERS
+    assert stat.S_IMODE(users.stat().st_mode) == 0o644
+    assert stat.S_IMODE(users.parent.stat().st_mode) == 0o755
 
 
 def test_credentials_say_which_inboxes_are_their_owners(tmp_path: Path) -> None:
