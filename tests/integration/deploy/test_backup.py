@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest_asyncio
 from nats.aio.client import Client
 
 from stratoscope.embedded.database import find_postgres
+from stratoscope.embedded.ports import free_port
 from support import stack
 from support.eventually import eventually
 from support.folded_log import Folded
@@ -223,6 +225,34 @@ def test_who_asks_wrongly_is_told_how_and_nothing_is_made(
     assert done.returncode == 2
     assert "log FOLDER STORE" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_is_written_to_is_not_backed_up(tmp_path: Path) -> None:
+    block = tmp_path / "store" / "jetstream" / "1.blk"
+    block.parent.mkdir(parents=True)
+    block.touch()
+    process = subprocess.Popen(
+        [SCRIPTS / "backup.sh", "log", tmp_path / "kept", tmp_path / "store"],
+        env=os.environ | {"SETTLE_SECONDS": "0.1"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process, block.open("a") as file:
+        while process.poll() is None:
+            file.write("a record")
+            file.flush()
+            time.sleep(0.001)
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 1, said
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_database_that_does_not_answer_leaves_nothing_behind(tmp_path: Path) -> None:
+    nowhere = f"postgresql://127.0.0.1:{free_port()}/nothing"
+    done = run("backup.sh", "operations", tmp_path / "kept", dsn=nowhere)
+    assert (done.returncode, "was not backed up" in done.stderr) == (1, True)
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 def test_a_folder_that_is_no_store_is_not_backed_up(tmp_path: Path) -> None:
