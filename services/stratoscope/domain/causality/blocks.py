@@ -16,7 +16,8 @@ from uuid import UUID
 from stratoscope.domain.causality.past import Stretch
 
 Spot = tuple[int, int]
-SMALLEST, FIRST, LARGEST = 8, 32, 2_048
+SMALLEST, FIRST, LARGEST = 8, 64, 4_096
+GROWTH = 4
 # A block is useful where one event in so many is reached.
 _USEFUL = 4
 
@@ -94,7 +95,9 @@ class Blocks(Generic[R]):
         agent = self._agents.setdefault(agent_id, _Agent())
         if agent.asked:
             useful = agent.used * _USEFUL >= agent.size
-            agent.size = min(agent.size * 2, LARGEST) if useful else max(agent.size // 2, SMALLEST)
+            agent.size = (
+                min(agent.size * GROWTH, LARGEST) if useful else max(agent.size // GROWTH, SMALLEST)
+            )
         agent.asked, agent.used = True, 0
         return agent.size
 
