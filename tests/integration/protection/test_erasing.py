@@ -8,14 +8,20 @@ import asyncpg
 import nats
 import pytest
 
+from stratoscope.broker.purging import objects_in
 from stratoscope.cli.app import run
 from stratoscope.client import Navigator
 from stratoscope.store.audit import Audit, Filter
-from stratoscope.store.database import connection
+from stratoscope.store.database import OPERATIONS, connection
+from stratoscope.store.projections import Projections
 from stratoscope_contracts.breakpoints import BreakpointCreateRequest, OnEventTypeCondition
 from stratoscope_contracts.control import AgentPauseRequest
 from stratoscope_contracts.looking import EventsListRequest
-from stratoscope_contracts.sessions import SessionCreateRequest, SessionExportRequest
+from stratoscope_contracts.sessions import (
+    SessionCreateRequest,
+    SessionExportRequest,
+    SessionImportRequest,
+)
 from support.administered import Administered
 from support.eventually import eventually
 from support.load import load
@@ -56,6 +62,9 @@ async def test_an_agent_is_erased_while_others_record_and_a_rebuild_does_not_bri
         await _live(administered, nav)
         before = await _counted(administered)
         assert all(before[:-1]), before
+        async with connection(administered.dsn, OPERATIONS, "test") as session:
+            # One that a rebuild has left half filled is not forgotten.
+            await Projections(session).begin()
         done = await administered.run("erase", "explorer", "--yes")
         assert done.code == 0, done.err
         report = done.json
@@ -69,7 +78,8 @@ async def test_an_agent_is_erased_while_others_record_and_a_rebuild_does_not_bri
     assert (report["messages"], report["held"]["events"]) == (8, 6)
     assert len(report["exports"]) == 1
     left = " ".join(report["left"])
-    assert "1 events of other agents name events of it as a cause" in left
+    assert report["projections"] == ["strato_p1", "strato_p2"]
+    assert "2 events of other agents name events of it as a cause" in left
     assert "backups" in left
     assert await _counted(administered) == [0, 0, 0, 0, 0, 0, 1, 0]
     await _assert_nothing_is_left(administered)
@@ -80,6 +90,22 @@ async def test_an_agent_is_erased_while_others_record_and_a_rebuild_does_not_bri
     assert await administered.fetch("select from event where data::text like '%swordfish-1%'")
     await _assert_nothing_is_left(administered)
     await administered.assert_equals_log()
+
+
+async def test_breakpoints_see_what_it_records_anew(
+    administered: Administered, navigator: ServiceProcess
+) -> None:
+    async with Navigator.connect(administered.nats_url, timeout=20) as nav:
+        await nav.request("breakpoint.create", _on_secrets())
+        (seq,) = await administered.record(EVENT, secret(102))
+
+        async def is_hit() -> bool:
+            rows = await administered.fetch(
+                "select event_index from hit where agent = 'explorer' and stream_seq = $1", seq
+            )
+            return [row[0] for row in rows] == [2]
+
+        await eventually(is_hit)
 
 
 async def test_a_log_that_is_restored_does_not_bring_back_what_was_erased(
@@ -124,8 +150,9 @@ async def test_the_audit_says_who_did_what_and_can_only_be_added_to(
 ) -> None:
     done = await administered.run("audit")
     entries = done.json["entries"]
-    assert [one["action"] for one in entries] == ["rebuild", "erase", "pause"]
-    assert entries[2]["who"] == "ada"
+    assert [one["action"] for one in entries] == ["rebuild", "erase", "pause", "import"]
+    assert entries[2]["who"] == entries[3]["who"] == "ada"
+    assert entries[3]["details"]["from"] == "witness"
     assert "@" in entries[1]["who"]
     assert (entries[1]["agent"], entries[1]["details"]["messages"]) == ("explorer", 8)
     async with connection(administered.dsn, "strato", "test") as session:
@@ -138,11 +165,7 @@ async def test_the_audit_says_who_did_what_and_can_only_be_added_to(
 
 async def _live(administered: Administered, nav: Navigator) -> None:
     """Everything that there can be of an agent."""
-    condition = OnEventTypeCondition(kind="on_event_type", type="secret_kept")
-    created = await nav.request(
-        "breakpoint.create",
-        BreakpointCreateRequest(agent="explorer", condition=condition),
-    )
+    created = await nav.request("breakpoint.create", _on_secrets())
     assert created.breakpoint.is_enabled
     secrets = [secret(number) for number in range(6)]
     await administered.record(EVENT, *secrets, {"type": 7, "data": {"secret": "swordfish"}})
@@ -154,8 +177,21 @@ async def _live(administered: Administered, nav: Navigator) -> None:
     await nav.request_long(
         "session.export", SessionExportRequest(id=made.session.id, format="archive"), lambda _: None
     )
+    # Another agent's, which stays.
+    other = await nav.request("session.create", SessionCreateRequest(agent="witness"))
+    exported = await nav.request_long(
+        "session.export", SessionExportRequest(id=other.session.id, format="json"), lambda _: None
+    )
+    await nav.request_long(
+        "session.import", SessionImportRequest(object=exported.object), lambda _: None
+    )
     await nav.request("agent.pause", AgentPauseRequest(agent="explorer"))
     await eventually(lambda: _published(administered))
+
+
+def _on_secrets() -> BreakpointCreateRequest:
+    condition = OnEventTypeCondition(kind="on_event_type", type="secret_kept")
+    return BreakpointCreateRequest(agent="explorer", condition=condition)
 
 
 async def _counted(administered: Administered) -> list[int]:
@@ -179,7 +215,9 @@ async def _assert_nothing_is_left(administered: Administered) -> None:
         for name in ("STRATO_HITS", "STRATO_DLQ", "OBJ_strato-exports-default"):
             state = (await stream.stream_info(name, subjects_filter=">")).state
             subjects = state.subjects or {}
-            assert [one for one in subjects if "explorer" in one or ".M." in one] == []
+            assert [one for one in subjects if "explorer" in one] == []
+        exports = await objects_in(stream, "strato-exports-default")
+        assert [name.split("-")[0] for name in exports] == ["witness"]
         log = await stream.stream_info("STRATO_RECORD", subjects_filter="strato.*.part.*.*.*")
         assert log.state.subjects is not None
         of_agent = {one: n for one, n in log.state.subjects.items() if ".explorer." in one}
