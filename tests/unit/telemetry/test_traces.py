@@ -106,3 +106,12 @@ async def test_a_collector_that_is_not_there_costs_spans_and_a_bounded_time() ->
         assert monotonic() - started < 0.5
         ended = monotonic()
     assert monotonic() - ended < 4
+
+
+async def test_a_package_that_is_missing_is_a_warning_and_no_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    async with tracing("navigator", "http://collector:4318") as traces:
+        assert traces is None
+    assert "stratoscope[otel]" in capsys.readouterr().out
