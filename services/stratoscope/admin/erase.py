@@ -52,11 +52,13 @@ class Survey:
     imports: list[str]
     named_by_others: int
     uploads: int
+    # Hits and dead letters in their streams.
+    published: int = 0
 
     @property
     def is_anything(self) -> bool:
         """Whether there is something to erase."""
-        return bool(self.messages or self.exports or self.held != Held())
+        return bool(self.messages or self.published or self.exports or self.held != Held())
 
 
 @dataclass(slots=True)
@@ -110,6 +112,7 @@ class Eraser:
             imports=await self._erasing.imports(*key),
             named_by_others=await self._erasing.named_by_others(serving, *key),
             uploads=len([name for name in objects if _is_uploaded(name) and not mine(name)]),
+            published=sum([await count_messages(self._jetstream, *one) for one in self._told_in]),
         )
 
     async def erase(self, survey: Survey, teller: Teller) -> Erased:
@@ -131,10 +134,22 @@ class Eraser:
         done.spills = await empty_bucket(self._jetstream, spill_bucket(self._space))
         await self._sweep(schemas)
         await self._erasing.forget_stragglers(erasure)
-        for stream, build in ((STREAM_HITS, subjects.hit), (STREAM_DLQ, subjects.dlq)):
-            await purge_messages(self._jetstream, stream, build(self._space, self._agent))
+        for stream, subject in self._told_in:
+            await purge_messages(self._jetstream, stream, subject)
         done.left = left_over(survey)
         return done
+
+    async def sweep_left(self) -> None:
+        """Delete what an erasure that was cut short has left out of sight, whosever it was."""
+        for one in await Projections(self._session).all():
+            await self._erasing.sweep(one.schema)
+
+    @property
+    def _told_in(self) -> tuple[tuple[str, str], ...]:
+        return (
+            (STREAM_HITS, subjects.hit(self._space, self._agent)),
+            (STREAM_DLQ, subjects.dlq(self._space, self._agent)),
+        )
 
     async def _sweep(self, schemas: list[str]) -> None:
         # A request that found the agent before it was out of sight may still read its rows.

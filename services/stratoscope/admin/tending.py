@@ -42,6 +42,7 @@ def run_erase(
                 eraser = Eraser(broker, session, *named)
                 survey = await eraser.survey()
                 if not survey.is_anything:
+                    await eraser.sweep_left()
                     raise NothingThere(f"there is nothing of {named[1]} in the space {named[0]}")
                 # Somebody is asked, and may think about it for as long as he likes.
                 if not await asyncio.to_thread(agreed, survey):

@@ -136,7 +136,10 @@ async def test_a_log_that_is_restored_does_not_bring_back_what_was_erased(
 async def test_what_is_not_there_and_who_does_not_say_yes_are_told(
     administered: Administered, navigator: ServiceProcess
 ) -> None:
+    # An erasure that was killed has left a row that nobody sees.
+    await administered.fetch("insert into agent (partition, space, name) values (-1, '', '77')")
     missing = await administered.run("erase", "nobody", "--yes")
+    assert not await administered.fetch("select from agent where space = ''")
     assert (missing.code, "nothing of nobody" in missing.err) == (3, True)
     # Neither comes as far as to connect.
     for name, *options in (("restored",), ("no.name", "--yes")):
