@@ -16,6 +16,7 @@ from typing import Final
 
 from stratoscope.admin.roles import SPACED, Role, inbox_prefix, permissions
 from stratoscope.broker.login import INBOX_COMMENT
+from stratoscope_contracts.subjects import SubjectError
 from stratoscope_contracts.words import DEFAULT_SPACE
 
 ROSTER: Final = "roster.json"
@@ -112,8 +113,8 @@ def _users(those: Iterable[Member]) -> str:
     """What nats-server's configuration includes within an account."""
     try:
         listed = [member.configured() for member in sorted(those)]
-    except ValueError as error:
-        raise CredsError(str(error)) from error
+    except SubjectError as error:
+        raise CredsError("a name is [A-Za-z0-9_-]{1,128}, a space [a-z0-9-]{1,32}") from error
     return f"{_HEADING}users: {json.dumps(listed, indent=1)}\n"
 
 
