@@ -23,6 +23,7 @@ from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 
 from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
+from stratoscope.broker.login import Login
 from stratoscope.client.errors import NoAnswerInTime, Unreachable
 from stratoscope.client.exchange import Moved, download, upload
 from stratoscope.client.lasting import Tell, lasted
@@ -68,6 +69,7 @@ class Navigator(Requesting):
         space: str = DEFAULT_SPACE,
         timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - of each request, told in its error
         operator: str | None = None,
+        login: Login | None = None,
     ) -> AsyncIterator[Self]:
         """Connect, for as long as the block lasts; `timeout` seconds are given to each request.
 
@@ -77,7 +79,7 @@ class Navigator(Requesting):
         """
         _subject(space, "stats")
         try:
-            connection = await connect(url, name="stratoscope-client", timeout=timeout)
+            connection = await connect(url, name="stratoscope-client", timeout=timeout, login=login)
         except BrokerUnreachable as error:
             raise Unreachable(error.message) from error
         try:
