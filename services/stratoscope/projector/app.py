@@ -45,7 +45,10 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         traces = await stack.enter_async_context(tracing("projector", settings.otlp_endpoint))
         # A closed connection can't come back: the process ends, and its supervisor starts another.
         broker = await connect(
-            settings.nats_url, name="stratoscope-projector", on_closed=stopping.set
+            settings.nats_url,
+            name="stratoscope-projector",
+            on_closed=stopping.set,
+            login=settings.login,
         )
         stack.push_async_callback(broker.close)
         await _prepare_streams(broker, settings)
