@@ -90,7 +90,9 @@ class Term:
         dsn, schema = self._wiring.settings.postgres_dsn, self._schema
         async with (
             pool(dsn, schema, _APPLICATION, size=_POOL) as sessions,
-            connection(dsn, schema, _APPLICATION) as session,
+            # What a crash takes from a projection that is being filled, checkpoint and all, is
+            # read again; the swap waits for the disk, and for all that was written before it.
+            connection(dsn, schema, _APPLICATION, waits_for_disk=not self._wiring.quiet) as session,
         ):
             leases = Leases(
                 session,
