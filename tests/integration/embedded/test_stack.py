@@ -58,6 +58,7 @@ async def test_a_database_is_dropped_although_somebody_still_holds_it(
         holder = await asyncpg.connect(dsn)
         ended = asyncio.Event()
         holder.add_termination_listener(lambda _: ended.set())
-    left = run_sql(postgres_server, "SELECT count(*) FROM pg_database WHERE datname ~ '^test'")
+    name = dsn.rpartition("/")[2]
+    left = run_sql(postgres_server, f"SELECT count(*) FROM pg_database WHERE datname = '{name}'")
     await asyncio.wait_for(ended.wait(), 5)
     assert left == "0"
