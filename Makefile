@@ -42,7 +42,7 @@ unit: $(DEV_STAMP)  ## the pure parts, with a branch coverage of 100 %
 	$(BIN)/python -m pytest -n 2 -q --cov --cov-report=term tests/unit tests/contract tests/golden
 
 integration: $(DEV_STAMP)  ## what needs a broker and a database
-	$(BIN)/python -m pytest -n 2 -q tests/integration tests/faults
+	$(BIN)/python -m pytest -n 3 -q tests/integration tests/faults
 
 contracts: $(DEV_STAMP)  ## write contracts/schemas and contracts/asyncapi.yaml from the models
 	$(BIN)/python -m stratoscope_contracts.generate contracts

@@ -125,4 +125,6 @@ def test_every_query_is_held_to_this_but_those_that_are_for_all_sessions() -> No
     asked = {
         f"{file}.{name}" for file in ("sessions", "reaching", "keepsakes") for name in queries(file)
     }
-    assert asked - {"sessions.create", "sessions.count", "sessions.states"} == ARGUMENTS.keys() - {"retention.held"}
+    assert asked - {"sessions.create", "sessions.count", "sessions.states"} == ARGUMENTS.keys() - {
+        "retention.held"
+    }
