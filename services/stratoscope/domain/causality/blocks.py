@@ -16,10 +16,10 @@ from uuid import UUID
 from stratoscope.domain.causality.past import Stretch
 
 Spot = tuple[int, int]
-SMALLEST, FIRST, LARGEST = 8, 64, 4_096
-GROWTH = 4
+SMALLEST, FIRST, LARGEST = 16, 256, 4_096
+GROWTH = 16
 # A block is useful where one event in so many is reached.
-_USEFUL = 4
+_USEFUL = 2
 
 
 class Row(Protocol):

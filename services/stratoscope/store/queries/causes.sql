@@ -17,9 +17,14 @@ order by event.id, event.stream_seq, event.ordinal
 select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.depth, event.id,
        event.causes
 from unnest($1::integer[], $2::bigint[], $3::bigint[]) as asked(agent_id, after, upto)
-join agent using (agent_id)
-join event on event.agent_id = asked.agent_id and event.event_index > asked.after
-    and event.event_index <= asked.upto and event.event_index >= agent.first_position
+join agent on agent.agent_id = asked.agent_id
+cross join lateral (
+    -- By itself, so that both ends bound the walk along the key.
+    select * from event
+    where event.agent_id = asked.agent_id and event_index <= asked.upto
+      and event_index > greatest(asked.after, agent.first_position - 1)
+    offset 0
+) as event
 where event.id = any($4::uuid[]) or not exists (select from twin where twin.id = event.id)
 
 -- name: whole_blocks
@@ -28,8 +33,13 @@ select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event
        event.recorded_at, event.occurred_at, event.id, event_type.name as type,
        agent.name as agent, event.depth, event.data, event.metadata, event.causes, event.patch
 from unnest($1::integer[], $2::bigint[], $3::bigint[]) as asked(agent_id, after, upto)
-join agent using (agent_id)
-join event on event.agent_id = asked.agent_id and event.event_index > asked.after
-    and event.event_index <= asked.upto and event.event_index >= agent.first_position
+join agent on agent.agent_id = asked.agent_id
+cross join lateral (
+    -- By itself, so that both ends bound the walk along the key.
+    select * from event
+    where event.agent_id = asked.agent_id and event_index <= asked.upto
+      and event_index > greatest(asked.after, agent.first_position - 1)
+    offset 0
+) as event
 join event_type using (type_id)
 where event.id = any($4::uuid[]) or not exists (select from twin where twin.id = event.id)
