@@ -166,8 +166,9 @@ class _Run:
 
     async def _beyond_the_log(self) -> bool:
         """Whether what serves has more than the log: then it was cut off, or is another one."""
-        last = await self._last_seq()
+        # In this order: what is recorded and projected meanwhile is in the log as well.
         reached = max((await self._projections.checkpoints(self._old.schema)).values())
+        last = await self._last_seq()
         if reached > last and not self._wanted.force_swap:
             raise RebuildRefused(
                 f"{STREAM_RECORD} ends at {last}, but {self._old.schema} has it up to {reached}:"
