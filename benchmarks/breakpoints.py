@@ -126,6 +126,7 @@ async def latency(url: str, seconds: float, rate: int) -> list[float]:
         await client.publish(subject, orjson.dumps(a_record(number)))
         await client.flush() if number % 64 == 0 else await asyncio.sleep(0)
     took = time.perf_counter() - start
+    # Nobody knows how many hits there will be: what is under way by now has come by then.
     await asyncio.sleep(2)
     await client.close()
     print(f"  {int(seconds * rate) / took:,.0f} records a second, {len(found):,} hits", flush=True)

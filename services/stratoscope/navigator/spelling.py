@@ -61,25 +61,12 @@ def horizon(timeline: Timeline) -> Json | None:
 
 
 def event(row: EventRow) -> Json:
-    """Event."""
-    occurred_at = row.occurred_at or row.clock
-    return {
-        "id": str(row.id),
-        "type": row.type,
-        "occurred_at": render_time(occurred_at),
-        "data": stored(row.data),
-        "metadata": stored(row.metadata),
-        "causes": [str(cause) for cause in row.causes or ()],
-        "patch": stored(row.patch, "[]"),
-        "agent": row.agent,
-        "event_index": row.event_index,
-        "stream_seq": row.stream_seq,
-        "ordinal": row.ordinal,
+    """Event, its times as text: for whoever looks into it before it is sent."""
+    times = {
+        "occurred_at": render_time(row.occurred_at or row.clock),
         "recorded_at": render_time(row.recorded_at),
-        "late": is_late(occurred_at, row.clock),
-        "clamped": is_clamped(occurred_at, row.clock),
-        "depth": row.depth,
     }
+    return listed_event(row) | times
 
 
 def _left_to_orjson(moment: datetime) -> datetime | str:

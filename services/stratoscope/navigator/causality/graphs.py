@@ -5,7 +5,6 @@ from typing import Final, assert_never
 
 from stratoscope.domain.causality.drawing import Drawing, Label, dot, mermaid
 from stratoscope.domain.causality.graphs import Graph, Nearest, graph_of, nearest
-from stratoscope.domain.causality.nodes import Node
 from stratoscope.navigator import spelling
 from stratoscope.navigator.causality import walking
 from stratoscope.navigator.reading import Reading
@@ -52,11 +51,10 @@ async def _read(
 def _around(
     request: CausalityGraphRequest, causes: Neighbourhood, effects: Neighbourhood
 ) -> tuple[Nearest, Graph]:
-    own: dict[str, Node] = {}
     near = nearest(
         str(request.event_id),
-        causes.nodes or own,
-        effects.nodes or own,
+        causes.nodes,
+        effects.nodes,
         request.max_depth,
         request.max_nodes,
     )
