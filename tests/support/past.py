@@ -119,15 +119,16 @@ class Past:
     async def verdicts(self, first: int, last: int) -> dict[int, Rejection]:
         return {seq: one for seq, one in self.verdicts_before.items() if first <= seq <= last}
 
-    async def known_events(self, ids: Collection[UUID], known: Known) -> None:
+    async def look_up(
+        self, ids: Collection[UUID], snapshots: Sequence[tuple[int, UUID]], known: Known
+    ) -> None:
         for row in self.events:
             if row["id"] in ids:
                 known.ids.add((row["agent_id"], row["id"]))
                 place = Place(row["stream_seq"], row["ordinal"])
                 known.place((self.space(row), row["id"]), Cause(place, row["depth"]))
-
-    async def known_snapshots(self, asked: Sequence[tuple[int, UUID]], known: Known) -> None:
-        known.ids |= {(row["agent_id"], row["snapshot_id"]) for row in self.versions} & set(asked)
+        taken = {(row["agent_id"], row["snapshot_id"]) for row in self.versions}
+        known.ids |= taken & set(snapshots)
 
     def told(self) -> dict[str, Any]:
         """What was written, in the words of the naive fold."""

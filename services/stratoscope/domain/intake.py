@@ -157,7 +157,7 @@ class _Fold:
         for key in ((message.space, id_) for id_ in ids):
             if known.new_causes[key].place.stream_seq == message.stream_seq:
                 del known.new_causes[key]
-        for id_ in ids | {row[11] for row in batch.versions[marks.versions :] if row[11]}:
+        for id_ in ids | {row[12] for row in batch.versions[marks.versions :] if row[12]}:
             known.new_ids.discard((head.agent_id, id_))
         for _, _, path in batch.paths[marks.paths :]:
             # The only part of a head that is changed in place.
@@ -241,7 +241,7 @@ class _Fold:
         for cause in causes if len(causes) < 2 else dict.fromkeys(causes):
             self._batch.edges.append((cause, head.agent_id, index))
         if not is_closed:
-            self._batch.open_causes.append((*place, head.agent_id, index))
+            self._batch.open_causes.append((place.stream_seq, index, head.agent_id, ordinal))
         if event.patch:
             self._fold_patch(head, message, ordinal, event.patch)
 
@@ -310,7 +310,6 @@ class _Fold:
         head.stored_bytes += len(blob)
         self._batch.versions.append(
             (
-                version,
                 head.next_event - 1,
                 message.stream_seq,
                 head.clock,
@@ -318,8 +317,10 @@ class _Fold:
                 occurred,
                 memory_usage,
                 head.agent_id,
+                version,
                 len(raw),
                 ordinal,
+                None if head.last_snapshot is None else version - head.last_snapshot,
                 slot,
                 id_,
                 digest(raw),
@@ -327,7 +328,6 @@ class _Fold:
                 metadata,
                 label,
                 message.traceparent,
-                None if head.last_snapshot is None else version - head.last_snapshot,
             )
         )
 

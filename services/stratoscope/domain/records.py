@@ -209,17 +209,18 @@ class Batch:
     )
 
 
+# As the tables have them, so that a row can be written as one value of its table.
 EVENT_COLUMNS = (
     *("event_index", "stream_seq", "clock", "recorded_at", "occurred_at", "agent_id", "type_id"),
     *("ordinal", "depth", "id", "data", "metadata", "causes", "patch", "traceparent"),
 )
 VERSION_COLUMNS = (
-    *("version", "event_index", "stream_seq", "clock", "recorded_at", "occurred_at"),
-    *("memory_usage", "agent_id", "size", "ordinal", "slot", "snapshot_id", "digest", "blob"),
-    *("metadata", "label", "traceparent", "since_snapshot"),
+    *("event_index", "stream_seq", "clock", "recorded_at", "occurred_at", "memory_usage"),
+    *("agent_id", "version", "size", "ordinal", "since_snapshot", "slot", "snapshot_id"),
+    *("digest", "blob", "metadata", "label", "traceparent"),
 )
 EDGE_COLUMNS = ("cause", "agent_id", "event_index")
-OPEN_CAUSE_COLUMNS = ("stream_seq", "ordinal", "agent_id", "event_index")
+OPEN_CAUSE_COLUMNS = ("stream_seq", "event_index", "agent_id", "ordinal")
 PATH_COLUMNS = ("agent_id", "path_no", "path")
 CHANGE_COLUMNS = ("agent_id", "path_no", "version")
 TAINT_COLUMNS = ("agent_id", "stream_seq", "ordinal", "event_index")

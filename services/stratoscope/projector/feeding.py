@@ -164,8 +164,8 @@ def recorded(batch: Batch, wanted: Mapping[int, Timeline]) -> list[feed.Recorded
 
 def _told_version(batch: Batch, row: tuple[Any, ...]) -> feed.Row:
     """The columns of a version that judging it takes, and the paths that it changed."""
-    version, event_index, stream_seq, clock, recorded_at, occurred_at = row[:6]
-    agent_id, size, ordinal, slot, snapshot_id, digest, blob = row[7:14]
+    event_index, stream_seq, clock, recorded_at, occurred_at = row[:5]
+    agent_id, version, size, ordinal, _, slot, snapshot_id, digest, blob = row[6:15]
     return (
         *(version, event_index, stream_seq, ordinal, clock, recorded_at, occurred_at),
         *(snapshot_id, slot, size, b64encode(digest).decode(), b64encode(blob).decode()),

@@ -218,8 +218,7 @@ class Gathering:
             possible = set(asked)
             snapshots = [one for one in snapshots if one[1] in possible]
         known = Known(complete=self._complete)
-        await self._reader.known_events(asked, known)
-        await self._reader.known_snapshots(snapshots, known)
+        await self._reader.look_up(asked, snapshots, known)
         return known
 
     def _unknown(self, causes: Mapping[str, Sequence[UUID]], own: Mapping[UUID, None]) -> set[UUID]:

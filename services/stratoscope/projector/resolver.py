@@ -33,7 +33,7 @@ async def resolve_page(pool: asyncpg.Pool, reader: IntakeReader) -> int:
         for row in rows
     ]
     known = Known(complete=True)
-    await reader.known_events({cause for event in events for cause in event.causes}, known)
+    await reader.look_up({cause for event in events for cause in event.causes}, (), known)
     depths = resolve(events, known)
     if depths:
         columns = (list(column) for column in zip(*depths, strict=True))

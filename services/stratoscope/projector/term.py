@@ -45,8 +45,10 @@ log = structlog.get_logger(__name__)
 
 _RESOLVE_EVERY = 0.1
 _LOOK_EVERY = 0.2
-# For look-ups and leases; writing has a session of its own.
+# For leases and upkeep. Writing has a session of its own, and so has looking up what a batch must
+# know; the resolver does that too.
 _POOL = 6
+_LOOKING_UP = 2
 _APPLICATION = "stratoscope projector"
 
 
@@ -90,9 +92,14 @@ class Term:
         dsn, schema = self._wiring.settings.postgres_dsn, self._schema
         async with (
             pool(dsn, schema, _APPLICATION, size=_POOL) as sessions,
+            pool(dsn, schema, _APPLICATION, size=_LOOKING_UP, by_key=True) as following,
             # What a crash takes from a projection that is being filled, checkpoint and all, is
             # read again; the swap waits for the disk, and for all that was written before it.
-            connection(dsn, schema, _APPLICATION, waits_for_disk=not self._wiring.quiet) as session,
+            connection(
+                *(dsn, schema, _APPLICATION),
+                by_key=True,
+                waits_for_disk=not self._wiring.quiet,
+            ) as session,
         ):
             leases = Leases(
                 session,
@@ -102,14 +109,17 @@ class Term:
                 lasting=self._lasting,
                 partitions=PARTITIONS,
             )
-            holding = self._hold(leases, sessions, IntakeWriter(session, self._wiring.reached))
+            intake = IntakeReader(following), IntakeWriter(session, self._wiring.reached)
+            holding = self._hold(leases, sessions, *intake)
             try:
                 await _accompanied(holding, self._tend(leases), self._look(leases), self._stop())
             finally:
                 self.holding = 0
             await leases.leave()
 
-    async def _hold(self, leases: Leases, sessions: asyncpg.Pool, writer: IntakeWriter) -> None:
+    async def _hold(
+        self, leases: Leases, sessions: asyncpg.Pool, reader: IntakeReader, writer: IntakeWriter
+    ) -> None:
         while not self._ending.is_set():
             self._turn.clear()
             share = await leases.share()
@@ -118,11 +128,13 @@ class Term:
             self.holding = len(leases.held)
             log.info("holding partitions", partitions=[held.partition for held in leases.held])
             if leases.held:
-                await self._project(leases, sessions, writer)
+                await self._project(leases, sessions, reader, writer)
             else:
                 await self._turn.wait()
 
-    async def _project(self, leases: Leases, sessions: asyncpg.Pool, writer: IntakeWriter) -> None:
+    async def _project(
+        self, leases: Leases, sessions: asyncpg.Pool, reader: IntakeReader, writer: IntakeWriter
+    ) -> None:
         wiring = self._wiring
         held = leases.held
         complete = len(held) == PARTITIONS
@@ -135,7 +147,6 @@ class Term:
             subjects=() if complete else [stored_partition(one.partition) for one in held],
             batch=BATCH,
         )
-        reader = IntakeReader(sessions)
         gathering = Gathering(
             reader,
             STREAM_RECORD,

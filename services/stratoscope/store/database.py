@@ -36,15 +36,20 @@ def settings(schema: str, application: str) -> dict[str, str]:
     }
 
 
+# The same few questions by key all the time: planning them takes longer than asking them, and a
+# plan made while a table was empty must not be one to read it all.
+_BY_KEY = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+
+
 @asynccontextmanager
 async def connection(
-    dsn: str, schema: str, application: str, *, waits_for_disk: bool = True
+    dsn: str, schema: str, application: str, *, by_key: bool = False, waits_for_disk: bool = True
 ) -> AsyncIterator[asyncpg.Connection]:
-    """One session of its own. Raises DatabaseUnreachable.
+    """One session of its own, `by_key` for who only follows keys. Raises DatabaseUnreachable.
 
     One that does not wait for the disk may lose its last transactions when the server crashes.
     """
-    wanted = settings(schema, application)
+    wanted = settings(schema, application) | (_BY_KEY if by_key else {})
     if not waits_for_disk:
         wanted["synchronous_commit"] = "off"
     try:
@@ -67,13 +72,24 @@ async def close(session: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def pool(
-    dsn: str, schema: str, application: str, *, size: int, looking: bool = False
+    dsn: str,
+    schema: str,
+    application: str,
+    *,
+    size: int,
+    looking: bool = False,
+    by_key: bool = False,
 ) -> AsyncIterator[asyncpg.Pool]:
-    """Up to `size` sessions, `looking` for who does little else. Raises DatabaseUnreachable."""
+    """Up to `size` sessions; `looking` for who does little else, `by_key` for who follows keys.
+
+    Raises DatabaseUnreachable.
+    """
     # It fills itself up again once a second, with a stack trace each time that it can't; those who
     # ask it for a session say in a line what has happened.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     options = (_looking if looking else _changing)(schema, application)
+    if by_key:
+        options = _following(schema, application)
     try:
         sessions = await asyncpg.create_pool(
             dsn,
@@ -105,6 +121,10 @@ def _looking(schema: str, application: str) -> dict[str, Any]:
         # transaction is rolled back all the same.
         "reset": _as_it_is,
     }
+
+
+def _following(schema: str, application: str) -> dict[str, Any]:
+    return {"server_settings": settings(schema, application) | _BY_KEY, "reset": _as_it_is}
 
 
 async def _as_it_is(_: asyncpg.Connection) -> None:

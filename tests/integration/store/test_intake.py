@@ -188,13 +188,14 @@ async def test_ids_are_known_of_the_agent_that_has_them(recorded: Recorded):
         (agents[name], id_) for name in ("a", "b") for id_ in (of_event, of_snapshot, uuid4())
     ]
     reader = IntakeReader(recorded.pool)
-    events, snapshots, nothing = Known(), Known(), Known()
-    await reader.known_events([id_ for _, id_ in everywhere], events)
+    both, events, snapshots, nothing = Known(), Known(), Known(), Known()
+    await reader.look_up([id_ for _, id_ in everywhere], everywhere, both)
+    assert both.ids == {(agents["a"], of_event), (agents["a"], of_snapshot)}
+    await reader.look_up([id_ for _, id_ in everywhere], [], events)
     assert events.ids == {(agents["a"], of_event)}
-    await reader.known_snapshots(everywhere, snapshots)
+    await reader.look_up([], everywhere, snapshots)
     assert snapshots.ids == {(agents["a"], of_snapshot)}
-    await reader.known_events([], nothing)
-    await reader.known_snapshots([], nothing)
+    await reader.look_up([], [], nothing)
     assert nothing == Known()
 
 
@@ -204,7 +205,7 @@ async def test_a_cause_is_the_lowest_place_of_its_id_in_its_space(recorded: Reco
     await recorded.add("a", event(), shared)
     await recorded.add("a", shared, space="other")
     known, id_ = Known(), UUID(shared["id"])
-    await IntakeReader(recorded.pool).known_events([id_], known)
+    await IntakeReader(recorded.pool).look_up([id_], [], known)
     assert known.causes.keys() == {("default", id_), ("other", id_)}
     assert {id_ for _, id_ in known.ids} == {id_}
     assert len(known.ids) == 3

@@ -43,8 +43,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "chain": (7, [0, 2]),
     "span": (7, 0, 3),
     "paths": (7,),
-    "known_events": (ids,),
-    "known_snapshots": (numbers, ids),
+    "known": (ids, numbers, ids),
     "unresolved": (1000,),
     "resolve": (numbers, [3] * 100, [2] * 100),
 }

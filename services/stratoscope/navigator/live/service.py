@@ -73,7 +73,7 @@ class Watching:
     async def _serve(self) -> None:
         wiring = self._wiring
         schema = wiring.pool.schema
-        async with connection(self._dsn, schema, _APPLICATION) as session:
+        async with connection(self._dsn, schema, _APPLICATION, by_key=True) as session:
             owner = f"{socket.gethostname()}/{os.getpid()}/{session.get_server_pid()}"
             inbox = Inbox()
             subscription = await wiring.client.subscribe(feed.COMMITTED, cb=inbox.hear)

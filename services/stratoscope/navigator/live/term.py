@@ -39,9 +39,6 @@ _LOOK_EVERY: Final = 0.5
 _TELL_EVERY: Final = 1.0
 _SWEEP_EVERY: Final = 600.0
 _BATCHES_SECONDS: Final = 0.1
-# The same few look-ups by key all the time: planning them takes longer than making them, and a plan
-# made while a table was empty must not be one to read it all.
-_PLANS: Final = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off"
 log = structlog.get_logger(__name__)
 
 
@@ -220,7 +217,6 @@ async def begin(
     wiring: Wiring, owner: str, session: asyncpg.Connection, schema: str, inbox: Inbox
 ) -> Term:
     """A term with all breakpoints read, and no partition yet."""
-    await session.execute(_PLANS)
     await session.add_listener(CHANNEL, inbox.change)
     revision, rows = await enabled(session)
     watches = Watches(

@@ -55,22 +55,19 @@ select path_no, path from path where agent_id = $1
 -- to itself the planner joins what it takes for few rows first: all agents of a space with each
 -- cause, or a whole table that was never analysed, which cost up to fifty times as much.
 
--- name: known_events
--- Of all agents: an id that is taken is a duplicate, one that another agent has is a cause that is
--- meant before any later event with it.
+-- name: known
+-- Events of all agents ($1): an id that is taken is a duplicate, one that another agent has is a
+-- cause that is meant before any later event with it. And which of these ids ($3) snapshots of
+-- agents ($2) have.
 select found.agent_id, (select space from agent where agent.agent_id = found.agent_id) as space,
        asked.id, found.stream_seq, found.ordinal, found.depth
 from unnest($1::uuid[]) as asked(id)
 cross join lateral (
     select agent_id, stream_seq, ordinal, depth from event where event.id = asked.id offset 0
 ) as found
-
--- name: is_empty
-select not exists (select from event) and not exists (select from state_version)
-
--- name: known_snapshots
-select asked.agent_id, asked.id
-from unnest($1::integer[], $2::uuid[]) as asked(agent_id, id)
+union all
+select asked.agent_id, null, asked.id, null, null, null
+from unnest($2::integer[], $3::uuid[]) as asked(agent_id, id)
 cross join lateral (
     select agent_id
     from state_version
@@ -78,35 +75,14 @@ cross join lateral (
 ) as found
 where found.agent_id = asked.agent_id
 
--- name: advance
--- Locks the checkpoints, verifies the epoch and compares and sets, all at once: any other count
--- than that of the partitions held means that the lease is somebody else's.
-update partition
-set stream_seq = greatest(partition.stream_seq, $4),
-    probe_seq = coalesce($5, probe_seq), probe_digest = coalesce($6, probe_digest)
-from unnest($1::smallint[], $2::bigint[], $3::bigint[]) as held(partition, epoch, stream_seq)
-where partition.partition = held.partition
-  and partition.epoch = held.epoch
-  and partition.stream_seq = held.stream_seq
+-- name: is_empty
+select not exists (select from event) and not exists (select from state_version)
 
--- name: move_heads
-update agent
-set next_event = head.next_event, next_version = head.next_version, next_slot = head.next_slot,
-    snapshots = head.snapshots, patches = head.patches, keyframes = head.keyframes,
-    duplicates = head.duplicates, memory_usage = head.memory_usage, raw_bytes = head.raw_bytes,
-    stored_bytes = head.stored_bytes, last_snapshot = head.last_snapshot,
-    indexed_from = head.indexed_from, first_at = coalesce(agent.first_at, head.first_at),
-    clock = head.clock,
-    recorded_at = head.recorded_at
-from unnest(
-    $1::integer[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
-    $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-    $13::bigint[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[]
-) as head(
-    agent_id, next_event, next_version, next_slot, snapshots, patches, keyframes, duplicates,
-    memory_usage, raw_bytes, stored_bytes, last_snapshot, indexed_from, first_at, clock, recorded_at
+-- name: take_in
+select take_in(
+    $1::smallint[], $2::bigint[], $3::bigint[], $4, $5, $6, $7::head[], $8::event[],
+    $9::state_version[], $10::edge[], $11::open_cause[], $12::numbered_path[], $13::field_change[]
 )
-where agent.agent_id = head.agent_id
 
 -- name: bury
 -- A dead letter; the verdict of an earlier projection stands.

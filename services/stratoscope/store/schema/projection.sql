@@ -211,3 +211,86 @@ create table taint (
     primary key (agent_id, stream_seq, ordinal)
 );
 comment on table taint is 'Where a patch did not apply: the agent''s state is not to be trusted from there until its next snapshot.';
+
+create type head as (
+    agent_id integer,
+    next_event bigint,
+    next_version bigint,
+    next_slot smallint,
+    snapshots bigint,
+    patches bigint,
+    keyframes bigint,
+    duplicates bigint,
+    memory_usage bigint,
+    raw_bytes bigint,
+    stored_bytes bigint,
+    last_snapshot bigint,
+    indexed_from bigint,
+    first_at timestamptz,
+    clock timestamptz,
+    recorded_at timestamptz
+);
+comment on type head is 'Where an agent''s timeline ends after a batch: columns of agent.';
+
+create type numbered_path as (agent_id integer, path_no integer, path text);
+comment on type numbered_path is 'A row of path, whose own name Postgres has for a type of geometry.';
+
+create function take_in(
+    partitions smallint[], epochs bigint[], reached bigint[],
+    through bigint, last_seq bigint, last_digest bytea, heads head[],
+    events event[], versions state_version[], edges edge[], open_causes open_cause[],
+    paths numbered_path[], changes field_change[]
+) returns void
+language plpgsql as $$
+declare
+    moved integer;
+begin
+    -- Locks the checkpoints, verifies the epoch and compares and sets, all at once: any other count
+    -- than that of the partitions held means that the lease is somebody else's.
+    update partition
+    set stream_seq = greatest(partition.stream_seq, through),
+        probe_seq = coalesce(last_seq, probe_seq),
+        probe_digest = coalesce(last_digest, probe_digest)
+    from unnest(partitions, epochs, reached) as held(partition, epoch, stream_seq)
+    where partition.partition = held.partition
+      and partition.epoch = held.epoch
+      and partition.stream_seq = held.stream_seq;
+    get diagnostics moved = row_count;
+    if moved <> cardinality(partitions) then
+        raise exception 'of % checkpoints % stand where they were left', cardinality(partitions), moved
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- What a batch does not hold costs nothing.
+    if cardinality(heads) > 0 then
+        update agent
+        set next_event = head.next_event, next_version = head.next_version,
+            next_slot = head.next_slot, snapshots = head.snapshots, patches = head.patches,
+            keyframes = head.keyframes, duplicates = head.duplicates,
+            memory_usage = head.memory_usage, raw_bytes = head.raw_bytes,
+            stored_bytes = head.stored_bytes, last_snapshot = head.last_snapshot,
+            indexed_from = head.indexed_from, first_at = coalesce(agent.first_at, head.first_at),
+            clock = head.clock, recorded_at = head.recorded_at
+        from unnest(heads) as head
+        where agent.agent_id = head.agent_id;
+    end if;
+    if cardinality(events) > 0 then
+        insert into event select * from unnest(events);
+    end if;
+    if cardinality(versions) > 0 then
+        insert into state_version select * from unnest(versions);
+    end if;
+    if cardinality(edges) > 0 then
+        insert into edge select * from unnest(edges);
+    end if;
+    if cardinality(open_causes) > 0 then
+        insert into open_cause select * from unnest(open_causes);
+    end if;
+    if cardinality(paths) > 0 then
+        insert into path select * from unnest(paths);
+    end if;
+    if cardinality(changes) > 0 then
+        insert into field_change select * from unnest(changes);
+    end if;
+end
+$$;
+comment on function take_in is 'A batch in one round trip: moves the checkpoints, or raises and changes nothing where they were moved by somebody else, moves the heads of timelines, and writes the rows that it is given.';
