@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from stratoscope.broker.payload import Reason
 from stratoscope.broker.puller import Delivered
@@ -74,12 +76,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self._checkpoint = Gauge(
-            "strato_projector_checkpoint_stream_seq",
-            "Up to where a partition is projected.",
-            ["partition"],
-            registry=registry,
-        )
+        self._checkpoints = _Checkpoints(registry)
         self._held = Gauge(
             "strato_projector_partitions_held", "Partitions leased.", registry=registry
         )
@@ -111,7 +108,6 @@ class Metrics:
             registry=registry,
         )
         self._begin()
-        self._shown: set[int] = set()
         self.standing = StandMetrics(registry)
         ProcessCollector(registry=registry)
         Info("strato_projector_build", "This build.", registry=registry).info(
@@ -154,13 +150,7 @@ class Metrics:
     def checkpoint(self, held: Sequence[Held]) -> None:
         """Show how far each partition is."""
         self.holds(len(held))
-        numbers = {one.partition for one in held}
-        for gone in self._shown - numbers:
-            # Whoever has it now shows it; what stayed here would look like a projection that hangs.
-            self._checkpoint.remove(gone)
-        self._shown = numbers
-        for one in held:
-            self._checkpoint.labels(one.partition).set(one.stream_seq)
+        self._checkpoints.held = held
 
     def holds(self, partitions: int) -> None:
         """Show how many partitions are leased."""
@@ -193,3 +183,25 @@ class Metrics:
         started = perf_counter()
         yield
         self._stages.labels(name).observe(perf_counter() - started)
+
+
+class _Checkpoints(Collector):
+    """How far each partition that is held is projected.
+
+    Spelled when somebody asks, since they all move with every batch. A partition that somebody else
+    has now is not among them: what stayed here would look like a projection that hangs.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.held: Sequence[Held] = ()
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "strato_projector_checkpoint_stream_seq",
+            "Up to where a partition is projected.",
+            labels=["partition"],
+        )
+        for one in self.held:
+            family.add_metric([str(one.partition)], one.stream_seq)
+        yield family

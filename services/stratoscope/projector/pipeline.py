@@ -25,6 +25,8 @@ BATCH = 4000
 # Bytes of a batch: decoding and compressing more at once would hold up everything else.
 BATCH_BYTES = 4 << 20
 _IDLE = 0.1
+# From so many messages on, gathering a batch while the one before is committed pays.
+_FEW = 32
 
 
 class Source(Protocol):
@@ -83,6 +85,7 @@ class Pipeline:
         self._batches = batches or Batches(None)
         self._taken = min(held.stream_seq for held in leases.held)
         self._commit: asyncio.Task[None] | None = None
+        self._few = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Project until `stopping` is set. What was begun is finished."""
@@ -96,6 +99,10 @@ class Pipeline:
                 await end_tasks([self._commit])
 
     async def _turn(self) -> None:
+        if self._few:
+            # What comes meanwhile is taken together: gathered beside the commit it would only wait
+            # for that, and be a batch more.
+            await self._settle()
         # With a commit on its way there is something to wait for besides new messages.
         wait = _IDLE if self._commit is None else 0.0
         limit = self._quarantine.batch(self._taken, BATCH)
@@ -109,6 +116,7 @@ class Pipeline:
             with self._metrics.stage("decide"), traced.stage("decide"):
                 batch = self._gathering.decide(gathered)
             await self._settle()
+            self._few = len(delivered) < _FEW
             self._commit = asyncio.create_task(self._write(delivered, gathered, batch, traced))
         elif self._commit is not None:
             await self._settle()

@@ -1,7 +1,7 @@
 """Leases on partitions: who may move a checkpoint, and until when."""
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 import asyncpg
 
@@ -10,9 +10,10 @@ from stratoscope.store.sql import queries
 _SQL = queries("leases")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A partition that this projector holds: its fence and its checkpoint."""
+
+    # A tuple, since each commit makes one for every partition.
 
     partition: int
     epoch: int
@@ -38,12 +39,8 @@ class Leases:
         self._owner = owner
         self._lasting = lasting
         self._partitions = partitions
-        self._held: dict[int, Held] = {}
-
-    @property
-    def held(self) -> tuple[Held, ...]:
-        """What is held, in order."""
-        return tuple(self._held[number] for number in sorted(self._held))
+        # In the order of the partitions.
+        self.held: tuple[Held, ...] = ()
 
     async def share(self) -> int:
         """How many partitions are this projector's, of those alive now."""
@@ -53,11 +50,11 @@ class Leases:
 
     async def claim(self, share: int) -> bool:
         """Take what is free, up to `share`; True where that changed what is held."""
-        wanted = share - len(self._held)
+        wanted = share - len(self.held)
         if wanted <= 0:
             return False
         rows = await self._session.fetch(_SQL["claim"], self._owner, self._lasting, wanted)
-        self._held |= {row["partition"]: Held(*row) for row in rows}
+        self.held = tuple(sorted([*self.held, *(Held(*row) for row in rows)]))
         return bool(rows)
 
     async def free(self) -> int:
@@ -69,29 +66,31 @@ class Leases:
         """Hold on; False where a lease was lost to somebody else."""
         numbers, epochs = self._fences(self.held)
         rows = await self._pool.fetch(_SQL["renew"], numbers, epochs, self._lasting)
-        return len(rows) == len(self._held)
+        return len(rows) == len(self.held)
 
     async def release(self, count: int) -> None:
         """Give the last `count` partitions back."""
-        given = self.held[len(self._held) - count :]
-        await self._pool.execute(_SQL["release"], *self._fences(given))
-        for held in given:
-            del self._held[held.partition]
+        left = len(self.held) - count
+        await self._pool.execute(_SQL["release"], *self._fences(self.held[left:]))
+        self.held = self.held[:left]
 
     async def leave(self) -> None:
         """Say goodbye and give everything back, so that who takes it does not share with us."""
         await self._pool.execute(_SQL["leave"], self._owner)
-        await self.release(len(self._held))
+        await self.release(len(self.held))
 
     def moved(self, stream_seq: int, probe_seq: int | None, probe_digest: bytes | None) -> None:
         """Every checkpoint was moved."""
-        for held in self.held:
-            self._held[held.partition] = replace(
-                held,
-                stream_seq=max(held.stream_seq, stream_seq),
-                probe_seq=held.probe_seq if probe_seq is None else probe_seq,
-                probe_digest=held.probe_digest if probe_digest is None else probe_digest,
+        self.held = tuple(
+            Held(
+                held.partition,
+                held.epoch,
+                max(held.stream_seq, stream_seq),
+                held.probe_seq if probe_seq is None else probe_seq,
+                held.probe_digest if probe_digest is None else probe_digest,
             )
+            for held in self.held
+        )
 
     @staticmethod
     def _fences(held: tuple[Held, ...]) -> tuple[list[int], list[int]]:

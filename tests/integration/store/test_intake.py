@@ -3,7 +3,7 @@
 import random
 import string
 from collections.abc import Callable
-from dataclasses import replace
+
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -278,7 +278,7 @@ async def test_a_subject_as_long_as_the_broker_takes_is_buried(sessions: asyncpg
         rejection = decode(message)
         assert isinstance(rejection, Rejection)
         async with sessions.acquire() as session:
-            held = [replace(one, stream_seq=seq - 1) for one in HELD]
+            held = [one._replace(stream_seq=seq - 1) for one in HELD]
             await IntakeWriter(session).commit(
                 Batch(), buried([message], [rejection]), held, Progress(seq)
             )
