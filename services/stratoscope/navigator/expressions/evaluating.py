@@ -59,6 +59,17 @@ class Expressions(Workers):
     def __init__(self, workers: int = 2) -> None:
         super().__init__(_PROGRAM, workers)
         self._known: OrderedDict[str, Expression] = OrderedDict()
+        self._count = workers
+        self._is_prepared = False
+
+    async def prepare(self, expression: Expression) -> None:
+        """Have all processes up, with this one compiled; later they start when they are needed."""
+        if self._is_prepared:
+            return
+        self._is_prepared = True
+        # As many at once as there are processes: each takes another one.
+        compiling = (self._compile(expression) for _ in range(self._count))
+        await asyncio.gather(*compiling, return_exceptions=True)
 
     async def check(self, source: str, field: str = "where") -> Expression:
         """An expression that may be evaluated; InvalidExpression says what is wrong and where."""

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stratoscope.broker.feed import Watched
 from stratoscope.domain.conditions.reading import ConditionRefused, watch
+from stratoscope.domain.expressions.rules import Expression
 from stratoscope.domain.watching.armed import Armed, Record
 from stratoscope.domain.watching.index import Index
 from stratoscope.domain.watching.templates import Template, TemplateRefused, read
@@ -33,6 +34,8 @@ class Arming:
     def __init__(self) -> None:
         self.rows: dict[UUID, BreakpointRow] = {}
         self.messages: dict[UUID, Template] = {}
+        # One of those that were armed, None as long as none was.
+        self.expression: Expression | None = None
         self._agents: dict[tuple[str, str], Index] = {}
         self._spaces: dict[str, Index] = {}
         self._partitions: Counter[int] = Counter()
@@ -54,6 +57,7 @@ class Arming:
         if template is not None:
             self.messages[row.id] = template
         self._index(row).add(armed)
+        self.expression = next(iter(armed.watch.expressions), self.expression)
         if row.agent != ANY_AGENT:
             self._partitions[partition_of(row.space, row.agent)] += 1
 

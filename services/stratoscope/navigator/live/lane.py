@@ -202,11 +202,13 @@ class Lane:
         """Judge a batch behind what was passed in each partition, and keep what that led to."""
         parts = self._parts
         matches, stopped = await parts.judge.matches(self.arming, committed, passed)
-        reached = [self._reached(number, committed.through) for number in passed]
         if matches:
+            # How far the others were watched may be kept later: nothing was met there.
+            met = {partition_of(one.line.told.space, one.line.told.agent) for one in matches}
+            reached = [self._reached(number, committed.through) for number in sorted(met)]
             await self._keep(self.arming, matches, reached)
         self._positions.passed(committed)
-        self.seen.update({one.partition: one.stream_seq for one in reached})
+        self.seen.update(dict.fromkeys(passed, committed.through))
         self._wake(*passed)
         await self._strike(stopped)
         parts.metrics.evaluated(parts.judge)
@@ -251,6 +253,10 @@ class Lane:
         self._remember(reached)
         self._counting.kept(found.counts)
         parts.outbox.send([hit for hit in found.hits if hit.hit_id in new], now)
+        # On the wire before anything else is judged: a turn for those that hand them over to the
+        # connection, and one for what writes them.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         for hit, match in zip(found.hits, hits, strict=True):
             parts.metrics.hit(hit.action, now - match.line.record.recorded_at)
         if parts.traces is not None:

@@ -114,6 +114,7 @@ class Term:
     async def run(self) -> None:
         """Hold partitions and watch them, until cancelled or until something goes wrong."""
         inbox = self.inbox
+        await self._prepare()
         renewing = asyncio.create_task(self._renew(), name="watches")
         try:
             while True:
@@ -197,7 +198,14 @@ class Term:
         if revision == lane.revision:
             return
         await lane.rearm(revision, await changed(self.session, lane.revision))
+        await self._prepare()
         await self._tell()
+
+    async def _prepare(self) -> None:
+        """Have the processes up that evaluate, before a record has to wait for one to start."""
+        expression = self.lane.arming.expression
+        if expression is not None:
+            await self.wiring.expressions.prepare(expression)
 
     async def _tell(self) -> None:
         """Say whose records are wanted."""

@@ -10,15 +10,23 @@ where watch.partition = held.partition and watch.epoch = held.epoch
 
 -- name: keep
 -- All that a batch has led to in one statement, or nothing where the lease was lost.
-with fenced as (
+with held as (
+         select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[])
+             as held(partition, epoch, stream_seq, revision)
+     ),
+     -- Locked before anything is moved: of several partitions one may be somebody else's by now.
+     locked as (
+         select from watch join held using (partition, epoch)
+         order by partition for update of watch
+     ),
+     allowed as (select count(*) = cardinality($1::smallint[]) as is_ours from locked),
+     moved as (
          update watch
          set stream_seq = held.stream_seq, revision = held.revision
-         from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[])
-             as held(partition, epoch, stream_seq, revision)
+         from held
          where watch.partition = held.partition and watch.epoch = held.epoch
-         returning 1
+           and (select is_ours from allowed)
      ),
-     allowed as (select count(*) = cardinality($1::smallint[]) as is_ours from fenced),
      kept as (
          insert into hit (hit_id, breakpoint_id, session_id, partition, space, agent, stream_seq,
                           ordinal, event_index, created_at, action, body)
