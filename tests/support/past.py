@@ -3,7 +3,7 @@
 A batch is seen only once the next one has been written, as where its commit is still on its way.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from stratoscope.domain.records import (
     Timeline,
 )
 from stratoscope.domain.timeline import Place
+from stratoscope.store.intake import Ids
 
 Row = dict[str, Any]
 
@@ -119,16 +120,14 @@ class Past:
     async def verdicts(self, first: int, last: int) -> dict[int, Rejection]:
         return {seq: one for seq, one in self.verdicts_before.items() if first <= seq <= last}
 
-    async def look_up(
-        self, ids: Collection[UUID], snapshots: Sequence[tuple[int, UUID]], known: Known
-    ) -> None:
+    async def look_up(self, ids: Ids, known: Known) -> None:
         for row in self.events:
-            if row["id"] in ids:
+            if row["id"] in ids.events:
                 known.ids.add((row["agent_id"], row["id"]))
                 place = Place(row["stream_seq"], row["ordinal"])
                 known.place((self.space(row), row["id"]), Cause(place, row["depth"]))
         taken = {(row["agent_id"], row["snapshot_id"]) for row in self.versions}
-        known.ids |= taken & set(snapshots)
+        known.ids |= taken & set(ids.snapshots)
 
     def told(self) -> dict[str, Any]:
         """What was written, in the words of the naive fold."""

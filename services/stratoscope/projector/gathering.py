@@ -5,7 +5,7 @@ database yet: the caches here (heads, and what the last batches took) stand in f
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.quotas import Holding
 from stratoscope.projector.recent import MAX_EVENTS, RecentEvents
 from stratoscope.projector.sieve import Sieve
-from stratoscope.store.intake import IntakeReader
+from stratoscope.store.intake import Ids, IntakeReader
 
 # A batch's probe may run while the batch before it is on its way to the database; one more is
 # kept for safety's sake.
@@ -47,6 +47,8 @@ class Gathered:
     through: int
     messages: list[Message | Rejection] = field(default_factory=list)
     known: Known = field(default_factory=Known)
+    # What was taken to be new without a look: the commit finds out.
+    unasked: Ids = field(default_factory=Ids)
 
 
 class Gathering:
@@ -84,6 +86,7 @@ class Gathering:
         self._state_bytes = 0
         self._judged_through: int | None = None
         self._in_flight: deque[tuple[Known, frozenset[Timeline]]] = deque(maxlen=_IN_FLIGHT)
+        self._max_recent = max_recent
         self._recent = RecentEvents(max_recent)
         self._sieve: Sieve | None = None
 
@@ -98,8 +101,12 @@ class Gathering:
             self._type_names = {number: name for name, number in self._types.items()}
         return self._type_names
 
-    async def gather(self, delivered: Sequence[Delivered]) -> Gathered:
-        """Read messages and look up what the fold must know."""
+    async def gather(self, delivered: Sequence[Delivered], *, trusting: bool = False) -> Gathered:
+        """Read messages and look up what the fold must know.
+
+        A caller who is `trusting` has nothing on its way to the database, and tells by `forget` if
+        an id was taken after all: then ids of records that come from nowhere are not looked up.
+        """
         # Looked up for each message only while there is somebody to find.
         read = self._read if self._quarantine.condemned else decode
         decoded = [read(message) for message in delivered if self._is_due(message)]
@@ -113,7 +120,15 @@ class Gathering:
             readable = [one for one in readable if not self._is_in_base(one)]
             decoded = [one for one in decoded if not self._is_in_base(one)]
         await self._load_states(readable)
-        return Gathered(delivered[-1].stream_seq, decoded, await self._probe(readable))
+        known, unasked = await self._probe(readable, trusting=trusting)
+        return Gathered(delivered[-1].stream_seq, decoded, known, unasked)
+
+    def forget(self, batch: Batch) -> None:
+        """The last batch was decided on a wrong assumption, and is not to be."""
+        for timeline in batch.heads:
+            self._forget(timeline)
+        self._in_flight.clear()
+        self._recent = RecentEvents(self._max_recent)
 
     def decide(self, gathered: Gathered) -> Batch:
         """Fold a gathered batch, and remember what it took for those that follow."""
@@ -196,7 +211,7 @@ class Gathering:
                 head.paths = await self._reader.paths(head) if head.next_version else {}
                 self._count(timeline, head)
 
-    async def _probe(self, messages: Sequence[Message]) -> Known:
+    async def _probe(self, messages: Sequence[Message], *, trusting: bool) -> tuple[Known, Ids]:
         own: dict[UUID, None] = {}
         snapshots: list[tuple[int, UUID]] = []
         causes: dict[str, list[UUID]] = {}
@@ -212,14 +227,23 @@ class Gathering:
                     snapshots.append((head.agent_id, id_))
                 if isinstance(record, EventIn) and record.causes:
                     causes.setdefault(message.space, []).extend(record.causes)
-        asked = [*own, *self._unknown(causes, own)]
+        unknown = self._unknown(causes, own)
+        known = Known(complete=self._complete)
+        is_new = trusting and self._sieve is None and not unknown
+        if is_new and not self._are_recent(messages, own):
+            return known, Ids(own.keys(), snapshots)
+        asked = [*own, *unknown]
         if self._sieve is not None:
             asked = self._sieve.may_be_taken(asked)
             possible = set(asked)
             snapshots = [one for one in snapshots if one[1] in possible]
-        known = Known(complete=self._complete)
-        await self._reader.look_up(asked, snapshots, known)
-        return known
+        await self._reader.look_up(Ids(asked, snapshots), known)
+        return known, Ids()
+
+    def _are_recent(self, messages: Sequence[Message], own: Iterable[UUID]) -> bool:
+        """Whether one has an id of the newest: of an agent that sends again what it has sent."""
+        recent, spaces = self._recent.causes, {one.space for one in messages}
+        return bool(recent) and any((space, id_) in recent for id_ in own for space in spaces)
 
     def _unknown(self, causes: Mapping[str, Sequence[UUID]], own: Mapping[UUID, None]) -> set[UUID]:
         """The causes that have to be looked up besides the events of the batch itself."""

@@ -7,6 +7,7 @@ the checkpoints: nothing is mended in place.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from stratoscope.projector.gathering import Gathered, Gathering
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.quarantine import Quarantine, Unstorable, of_the_data
 from stratoscope.projector.tracing import Batches, Traced
-from stratoscope.store.intake import IntakeWriter, Progress
+from stratoscope.store.intake import AlreadyTaken, DeadLetter, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
 
 BATCH = 4000
@@ -51,6 +52,14 @@ class Feed(Protocol):
         through: int,
     ) -> None:
         """Tell of a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A batch as it was gathered, and what it became."""
+
+    gathered: Gathered
+    batch: Batch
 
 
 Told = Callable[[Batch | None, Progress, Sequence[Held]], Awaitable[None]]
@@ -111,38 +120,40 @@ class Pipeline:
             self._taken = delivered[-1].stream_seq
             self._metrics.taken(delivered)
             traced = self._batches.begin(delivered)
-            with self._metrics.stage("gather"), traced.stage("gather"):
-                gathered = await self._gathering.gather(delivered)
-            with self._metrics.stage("decide"), traced.stage("decide"):
-                batch = self._gathering.decide(gathered)
+            few = len(delivered) < _FEW
+            taken = await self._fold(delivered, traced, trusting=few and self._commit is None)
             await self._settle()
-            self._few = len(delivered) < _FEW
-            self._commit = asyncio.create_task(self._write(delivered, gathered, batch, traced))
+            self._few = few
+            self._commit = asyncio.create_task(self._write(delivered, taken, traced))
         elif self._commit is not None:
             await self._settle()
         else:
             await self._move_idle()
+
+    async def _fold(
+        self, delivered: Sequence[Delivered], traced: Traced, *, trusting: bool
+    ) -> Folded:
+        with self._metrics.stage("gather"), traced.stage("gather"):
+            gathered = await self._gathering.gather(delivered, trusting=trusting)
+        with self._metrics.stage("decide"), traced.stage("decide"):
+            return Folded(gathered, self._gathering.decide(gathered))
 
     async def _settle(self) -> None:
         if self._commit is not None:
             commit, self._commit = self._commit, None
             await commit
 
-    async def _write(
-        self, delivered: Sequence[Delivered], gathered: Gathered, batch: Batch, traced: Traced
-    ) -> None:
+    async def _write(self, delivered: Sequence[Delivered], folded: Folded, traced: Traced) -> None:
         last = delivered[-1]
-        progress = Progress(gathered.through, last.stream_seq, fingerprint(last.subject, last.data))
-        dead = buried(delivered, batch.rejections)
-        with self._metrics.stage("commit"), traced.stage("commit"):
-            try:
-                await self._writer.commit(batch, dead, self._leases.held, progress)
-            except Exception as error:
-                if not of_the_data(error):
-                    raise
-                self._quarantine.blame(delivered[0].stream_seq, last.stream_seq, error)
-                raise Unstorable(f"a batch was refused by the database: {error}") from error
+        progress = Progress(
+            folded.gathered.through, last.stream_seq, fingerprint(last.subject, last.data)
+        )
         before = self._leases.held
+        while (dead := await self._store(delivered, folded, progress, traced)) is None:
+            # Somebody sends again what was sent long ago. Nothing was decided behind this batch.
+            self._gathering.forget(folded.batch)
+            folded = await self._fold(delivered, traced, trusting=False)
+        batch = folded.batch
         self._moved(progress)
         if self._feed is not None:
             types = self._gathering.type_names
@@ -152,6 +163,25 @@ class Pipeline:
         traced.end(batch)
         self._metrics.committed(delivered, batch)
         await self._told(batch, progress, self._leases.held)
+
+    async def _store(
+        self, delivered: Sequence[Delivered], folded: Folded, progress: Progress, traced: Traced
+    ) -> Sequence[DeadLetter] | None:
+        """Commit a batch; the dead letters in it, or None where an id was taken to be new."""
+        dead = buried(delivered, folded.batch.rejections)
+        new = folded.gathered.unasked
+        with self._metrics.stage("commit"), traced.stage("commit"):
+            try:
+                await self._writer.commit(folded.batch, dead, self._leases.held, progress, new)
+            except AlreadyTaken:
+                return None
+            except Exception as error:
+                if not of_the_data(error):
+                    raise
+                first, last = delivered[0].stream_seq, delivered[-1].stream_seq
+                self._quarantine.blame(first, last, error)
+                raise Unstorable(f"a batch was refused by the database: {error}") from error
+        return dead
 
     async def _move_idle(self) -> None:
         """Move the watermark past messages of other partitions, so that nobody waits for ever."""

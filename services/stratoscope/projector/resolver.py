@@ -8,7 +8,7 @@ import asyncpg
 from stratoscope.domain.depth import Unresolved, resolve
 from stratoscope.domain.records import Known
 from stratoscope.domain.timeline import Place
-from stratoscope.store.intake import IntakeReader
+from stratoscope.store.intake import Ids, IntakeReader
 from stratoscope.store.sql import queries
 
 _SQL = queries("intake")
@@ -33,7 +33,7 @@ async def resolve_page(pool: asyncpg.Pool, reader: IntakeReader) -> int:
         for row in rows
     ]
     known = Known(complete=True)
-    await reader.look_up({cause for event in events for cause in event.causes}, (), known)
+    await reader.look_up(Ids({cause for event in events for cause in event.causes}), known)
     depths = resolve(events, known)
     if depths:
         columns = (list(column) for column in zip(*depths, strict=True))

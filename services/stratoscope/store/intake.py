@@ -52,6 +52,27 @@ class FenceLost(Exception):
     """The checkpoint is not where it was left: somebody else holds the lease now."""
 
 
+class AlreadyTaken(Exception):
+    """An id that nobody had looked for is taken: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Ids of records: any of them may be an event's, those beside an agent a snapshot's too."""
+
+    events: Collection[UUID] = ()
+    snapshots: Sequence[tuple[int, UUID]] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.snapshots)
+
+    @property
+    def columns(self) -> tuple[Collection[UUID], Sequence[int], Sequence[UUID]]:
+        """As queries take them."""
+        agents, ids = zip(*self.snapshots, strict=True) if self.snapshots else ((), ())
+        return self.events, agents, ids
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that was not taken, as it came, with the reason."""
@@ -76,6 +97,9 @@ class Progress:
     stream_seq: int
     probe_seq: int | None = None
     probe_digest: bytes | None = None
+
+
+_NONE = Ids()
 
 
 class IntakeReader:
@@ -140,17 +164,11 @@ class IntakeReader:
         empty: bool = await self._pool.fetchval(_SQL["is_empty"])
         return empty
 
-    async def look_up(
-        self, ids: Collection[UUID], snapshots: Sequence[tuple[int, UUID]], known: Known
-    ) -> None:
-        """Tell `known` which events have these ids, of whatever agent, and where they stand.
-
-        And which of these ids of agents snapshots have.
-        """
-        if not ids and not snapshots:
+    async def look_up(self, ids: Ids, known: Known) -> None:
+        """Tell `known` which of these are taken: by events of any agent, and where they stand."""
+        if not ids:
             return
-        agents, own = zip(*snapshots, strict=True) if snapshots else ((), ())
-        for row in await self._pool.fetch(_SQL["known"], ids, agents, own):
+        for row in await self._pool.fetch(_SQL["known"], *ids.columns):
             known.ids.add((row["agent_id"], row["id"]))
             if row["space"] is not None:
                 place = Place(row["stream_seq"], row["ordinal"])
@@ -165,18 +183,26 @@ class IntakeWriter:
         self._reached = reached or _nowhere
 
     async def commit(
-        self, batch: Batch, dead: Sequence[DeadLetter], held: Sequence[Held], progress: Progress
+        self,
+        batch: Batch,
+        dead: Sequence[DeadLetter],
+        held: Sequence[Held],
+        progress: Progress,
+        new: Ids = _NONE,
     ) -> None:
-        """Write a batch and move the checkpoints. Raises FenceLost, and then nothing is written."""
+        """Write a batch and move the checkpoints; `new` are ids that must not be taken yet.
+
+        Raises FenceLost and AlreadyTaken, and then nothing is written.
+        """
         closed = closed_by(batch.events)
         if _is_small(batch) and not (dead or closed):
             # A record is to be seen, and breakpoints to be hit, in the moment that it is recorded:
             # one statement takes a third of the time of a transaction with a COPY for each table.
             self._reached("before_copy")
-            await self._take_in(batch, held, progress, _rows(batch))
+            await self._take_in(batch, held, progress, new, _rows(batch))
         else:
             async with self._session.transaction():
-                await self._take_in(batch, held, progress, _NO_ROWS)
+                await self._take_in(batch, held, progress, new, _NO_ROWS)
                 self._reached("before_copy")
                 await self._copy(batch)
                 await Blocks(self._session).close(closed)
@@ -187,7 +213,12 @@ class IntakeWriter:
         self._reached("after_commit")
 
     async def _take_in(
-        self, batch: Batch, held: Sequence[Held], progress: Progress, rows: Sequence[Rows]
+        self,
+        batch: Batch,
+        held: Sequence[Held],
+        progress: Progress,
+        new: Ids,
+        rows: Sequence[Rows],
     ) -> None:
         try:
             await self._session.execute(
@@ -198,11 +229,14 @@ class IntakeWriter:
                 progress.stream_seq,
                 progress.probe_seq,
                 progress.probe_digest,
+                *new.columns,
                 [_head_row(head) for head in batch.heads.values()],
                 *rows,
             )
         except asyncpg.ObjectNotInPrerequisiteStateError as error:
             raise FenceLost(str(error)) from error
+        except asyncpg.DuplicateObjectError as error:
+            raise AlreadyTaken(str(error)) from error
 
     async def _copy(self, batch: Batch) -> None:
         for (table, columns), rows in zip(_TABLES, _rows(batch), strict=True):

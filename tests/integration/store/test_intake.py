@@ -3,7 +3,6 @@
 import random
 import string
 from collections.abc import Callable
-
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +15,7 @@ from stratoscope.domain.intake import place_id
 from stratoscope.domain.records import Batch, Known, Rejection
 from stratoscope.projector.dead_letters import buried
 from stratoscope.projector.decode import decode
-from stratoscope.store.intake import FenceLost, IntakeReader, IntakeWriter, Progress
+from stratoscope.store.intake import FenceLost, Ids, IntakeReader, IntakeWriter, Progress
 from stratoscope.store.leases import Held
 from stratoscope_contracts.words import PARTITIONS
 from support.drawn_logs import START, STREAM
@@ -189,13 +188,13 @@ async def test_ids_are_known_of_the_agent_that_has_them(recorded: Recorded):
     ]
     reader = IntakeReader(recorded.pool)
     both, events, snapshots, nothing = Known(), Known(), Known(), Known()
-    await reader.look_up([id_ for _, id_ in everywhere], everywhere, both)
+    await reader.look_up(Ids([id_ for _, id_ in everywhere], everywhere), both)
     assert both.ids == {(agents["a"], of_event), (agents["a"], of_snapshot)}
-    await reader.look_up([id_ for _, id_ in everywhere], [], events)
+    await reader.look_up(Ids([id_ for _, id_ in everywhere]), events)
     assert events.ids == {(agents["a"], of_event)}
-    await reader.look_up([], everywhere, snapshots)
+    await reader.look_up(Ids(snapshots=everywhere), snapshots)
     assert snapshots.ids == {(agents["a"], of_snapshot)}
-    await reader.look_up([], [], nothing)
+    await reader.look_up(Ids(), nothing)
     assert nothing == Known()
 
 
@@ -205,7 +204,7 @@ async def test_a_cause_is_the_lowest_place_of_its_id_in_its_space(recorded: Reco
     await recorded.add("a", event(), shared)
     await recorded.add("a", shared, space="other")
     known, id_ = Known(), UUID(shared["id"])
-    await IntakeReader(recorded.pool).look_up([id_], [], known)
+    await IntakeReader(recorded.pool).look_up(Ids([id_]), known)
     assert known.causes.keys() == {("default", id_), ("other", id_)}
     assert {id_ for _, id_ in known.ids} == {id_}
     assert len(known.ids) == 3

@@ -80,8 +80,9 @@ select not exists (select from event) and not exists (select from state_version)
 
 -- name: take_in
 select take_in(
-    $1::smallint[], $2::bigint[], $3::bigint[], $4, $5, $6, $7::head[], $8::event[],
-    $9::state_version[], $10::edge[], $11::open_cause[], $12::numbered_path[], $13::field_change[]
+    $1::smallint[], $2::bigint[], $3::bigint[], $4, $5, $6, $7::uuid[], $8::integer[], $9::uuid[],
+    $10::head[], $11::event[], $12::state_version[], $13::edge[], $14::open_cause[],
+    $15::numbered_path[], $16::field_change[]
 )
 
 -- name: bury

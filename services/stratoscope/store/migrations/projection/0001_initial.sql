@@ -237,8 +237,9 @@ comment on type numbered_path is 'A row of path, whose own name Postgres has for
 
 create function take_in(
     partitions smallint[], epochs bigint[], reached bigint[],
-    through bigint, last_seq bigint, last_digest bytea, heads head[],
-    events event[], versions state_version[], edges edge[], open_causes open_cause[],
+    through bigint, last_seq bigint, last_digest bytea,
+    new_ids uuid[], agents integer[], new_snapshots uuid[],
+    heads head[], events event[], versions state_version[], edges edge[], open_causes open_cause[],
     paths numbered_path[], changes field_change[]
 ) returns void
 language plpgsql as $$
@@ -259,6 +260,21 @@ begin
     if moved <> cardinality(partitions) then
         raise exception 'of % checkpoints % stand where they were left', cardinality(partitions), moved
             using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    -- Ids that nobody has looked for: that they are new was taken for granted.
+    if cardinality(new_ids) > 0 and exists (
+        select from unnest(new_ids) as asked(id)
+        cross join lateral (select from event where event.id = asked.id offset 0) as found
+    ) or cardinality(agents) > 0 and exists (
+        select from unnest(agents, new_snapshots) as asked(agent_id, id)
+        cross join lateral (
+            select agent_id
+            from state_version
+            where uuid_hash(snapshot_id) = uuid_hash(asked.id) and snapshot_id = asked.id offset 0
+        ) as found
+        where found.agent_id = asked.agent_id
+    ) then
+        raise exception 'an id is taken' using errcode = 'duplicate_object';
     end if;
     -- What a batch does not hold costs nothing.
     if cardinality(heads) > 0 then
@@ -293,4 +309,4 @@ begin
     end if;
 end
 $$;
-comment on function take_in is 'A batch in one round trip: moves the checkpoints, or raises and changes nothing where they were moved by somebody else, moves the heads of timelines, and writes the rows that it is given.';
+comment on function take_in is 'A batch in one round trip: moves the checkpoints and the heads of timelines, and writes the rows that it is given. Raises where the checkpoints were moved by somebody else, or one of the new ids is taken.';
