@@ -109,8 +109,10 @@ class Term:
                 lasting=self._lasting,
                 partitions=PARTITIONS,
             )
-            intake = IntakeReader(following), IntakeWriter(session, self._wiring.reached)
-            holding = self._hold(leases, sessions, *intake)
+            reader = IntakeReader(following)
+            writer = IntakeWriter(session, self._wiring.reached)
+            await asyncio.gather(reader.prepare(), writer.prepare())
+            holding = self._hold(leases, sessions, reader, writer)
             try:
                 await _accompanied(holding, self._tend(leases), self._look(leases), self._stop())
             finally:

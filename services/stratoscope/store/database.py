@@ -124,7 +124,12 @@ def _looking(schema: str, application: str) -> dict[str, Any]:
 
 
 def _following(schema: str, application: str) -> dict[str, Any]:
-    return {"server_settings": settings(schema, application) | _BY_KEY, "reset": _as_it_is}
+    return {
+        "server_settings": settings(schema, application) | _BY_KEY,
+        "reset": _as_it_is,
+        # What was prepared is there after any pause.
+        "max_inactive_connection_lifetime": 0,
+    }
 
 
 async def _as_it_is(_: asyncpg.Connection) -> None:

@@ -102,11 +102,31 @@ class Progress:
 _NONE = Ids()
 
 
+# Of each question of intake's, one that finds nothing.
+_NOTHING: dict[str, tuple[object, ...]] = {
+    "last_verdict": (),
+    "intern_agents": ((), (), ()),
+    "heads": ((), ()),
+    "intern_types": ((),),
+    "types": ((),),
+    "chain": (0, ()),
+    "span": (0, 0, 0),
+    "paths": (0,),
+    "known": _NONE.columns,
+}
+
+
 class IntakeReader:
     """What the fold must know of the past."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+
+    async def prepare(self) -> None:
+        """Have every question asked once, so that the first record is not what it is planned for."""
+        async with self._pool.acquire() as session:
+            for name, nothing in _NOTHING.items():
+                await session.fetch(_SQL[name], *nothing)
 
     async def intern_agents(self, agents: Iterable[tuple[int, str, str]]) -> None:
         """Give numbers to agents: partition, space and name of each."""
@@ -181,6 +201,10 @@ class IntakeWriter:
     def __init__(self, session: asyncpg.Connection, reached: Checkpoints | None = None) -> None:
         self._session = session
         self._reached = reached or _nowhere
+
+    async def prepare(self) -> None:
+        """Write nothing, so that the first batch does not wait for what Postgres says of types."""
+        await self._take_in(Batch(), (), Progress(0), _NONE, _NO_ROWS)
 
     async def commit(
         self,
