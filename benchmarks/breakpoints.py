@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import nats
 import orjson
+import uvloop
 from floors import Floors
 from nats.aio.client import Client
 from processes import service
@@ -266,7 +267,7 @@ def main() -> None:
                 service("navigator", url, dsn),
             ):
                 print("publishing to hit, 100 breakpoints")
-                found = asyncio.run(latency(url, options.seconds, options.rate))
+                found = uvloop.run(latency(url, options.seconds, options.rate))
             floors.at_most("p50", median(found), P50_MS, " ms")
             floors.at_most("p99", quantiles(found, n=100)[98], P99_MS, " ms")
         if options.only != "latency":

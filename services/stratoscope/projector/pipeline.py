@@ -154,15 +154,18 @@ class Pipeline:
             self._gathering.forget(folded.batch)
             folded = await self._fold(delivered, traced, trusting=False)
         batch = folded.batch
-        self._moved(progress)
         if self._feed is not None:
             types = self._gathering.type_names
             await self._feed.committed(delivered, batch, types, before, progress.stream_seq)
+        await self._told(batch, progress, before)
+        # Somebody waits for that: it is on the wire before the books are kept.
+        await asyncio.sleep(0)
+        self._moved(progress)
+        if self._feed is not None:
             # A rebuild, which feeds nobody, finds what was told long ago.
             told_of(dead)
         traced.end(batch)
         self._metrics.committed(delivered, batch)
-        await self._told(batch, progress, self._leases.held)
 
     async def _store(
         self, delivered: Sequence[Delivered], folded: Folded, progress: Progress, traced: Traced
