@@ -129,6 +129,12 @@ class Past:
         taken = {(row["agent_id"], row["snapshot_id"]) for row in self.versions}
         known.ids |= taken & set(ids.snapshots)
 
+    def has(self, ids: Ids) -> bool:
+        """Whether one of these is taken, as the commit finds out."""
+        snapshots = {(row["agent_id"], row["snapshot_id"]) for row in self.versions}
+        is_event = any(row["id"] in ids.events for row in self.events)
+        return is_event or not snapshots.isdisjoint(ids.snapshots)
+
     def told(self) -> dict[str, Any]:
         """What was written, in the words of the naive fold."""
         self.settle()

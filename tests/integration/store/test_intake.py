@@ -15,8 +15,17 @@ from stratoscope.domain.intake import place_id
 from stratoscope.domain.records import Batch, Known, Rejection
 from stratoscope.projector.dead_letters import buried
 from stratoscope.projector.decode import decode
-from stratoscope.store.intake import FenceLost, Ids, IntakeReader, IntakeWriter, Progress
+from stratoscope.store.database import pool
+from stratoscope.store.intake import (
+    AlreadyTaken,
+    FenceLost,
+    Ids,
+    IntakeReader,
+    IntakeWriter,
+    Progress,
+)
 from stratoscope.store.leases import Held
+from stratoscope.store.migration import migrate
 from stratoscope_contracts.words import PARTITIONS
 from support.drawn_logs import START, STREAM
 from support.recorded import Recorded, event, snapshot
@@ -60,6 +69,16 @@ FULL = Batch(
 )
 
 
+# One whose rows all go into the statement that moves the checkpoints.
+SMALL = Batch(edges=FULL.edges, paths=FULL.paths, changes=FULL.changes)
+VARIED = [
+    [event(), snapshot({"n": 1, "deep": {"er": [1]}}, label="a", metadata={"m": 1})],
+    [event(causes=[str(uuid4())], patch=[{"op": "replace", "path": "/n", "value": 2}])],
+    [event(data={"a": '\\ "{},()\n'}, metadata={"x": None}, at=-5.0), event(at=9.0)],
+]
+TABLES = ("event", "state_version", "edge", "open_cause", "path", "field_change", "agent")
+
+
 @pytest.mark.parametrize("point", ["before_copy", "after_copy", "before_commit"])
 async def test_a_batch_that_fails_on_the_way_leaves_nothing(sessions: asyncpg.Pool, point: str):
     async with sessions.acquire() as session:
@@ -99,6 +118,7 @@ async def test_a_batch_is_written_with_its_checkpoint(sessions: asyncpg.Pool):
     assert reached == ["before_copy", "after_copy", "before_commit", "after_commit"]
 
 
+@pytest.mark.parametrize("batch", [FULL, SMALL], ids=["copied", "in one statement"])
 @pytest.mark.parametrize(
     "held",
     [
@@ -109,11 +129,11 @@ async def test_a_batch_is_written_with_its_checkpoint(sessions: asyncpg.Pool):
     ids=["another epoch", "another checkpoint", "no such partition"],
 )
 async def test_a_checkpoint_that_is_not_where_it_was_left_stops_the_batch(
-    sessions: asyncpg.Pool, held: Held
+    sessions: asyncpg.Pool, held: Held, batch: Batch
 ):
     async with sessions.acquire() as session:
         with pytest.raises(FenceLost):
-            await IntakeWriter(session).commit(FULL, (), [held, *HELD[1:]], Progress(5))
+            await IntakeWriter(session).commit(batch, (), [held, *HELD[1:]], Progress(5))
     assert not any((await counted(sessions)).values())
     assert await checkpoints(sessions) == {0}
 
@@ -210,6 +230,54 @@ async def test_a_cause_is_the_lowest_place_of_its_id_in_its_space(recorded: Reco
     assert len(known.ids) == 3
     assert known.causes["default", id_].place == (first, 0)
     assert known.causes["default", id_].depth == 1
+
+
+@pytest.mark.parametrize("taken", ["an event of another", "an event", "a snapshot"])
+async def test_an_id_that_is_not_as_new_as_it_was_thought_stops_its_batch(
+    recorded: Recorded, taken: str
+):
+    one, two = event(), snapshot({})
+    await recorded.add("a", one, two)
+    seq = await recorded.add("b", event())
+    agents = dict(await recorded.pool.fetch("select name, agent_id from agent"))
+    new = {
+        "an event of another": Ids([uuid4(), UUID(one["id"])]),
+        "an event": Ids([UUID(one["id"])], [(agents["a"], UUID(one["id"]))]),
+        "a snapshot": Ids([UUID(two["id"])], [(agents["a"], UUID(two["id"]))]),
+    }[taken]
+    held = [one._replace(stream_seq=seq) for one in HELD]
+    async with recorded.pool.acquire() as session:
+        with pytest.raises(AlreadyTaken):
+            await IntakeWriter(session).commit(SMALL, (), held, Progress(9), new)
+        assert (await counted(recorded.pool))["edge"] == 0
+        assert await checkpoints(recorded.pool) == {seq}
+        # A snapshot's id is an agent's own.
+        new = Ids([uuid4(), UUID(two["id"])], [(agents["b"], UUID(two["id"]))])
+        await IntakeWriter(session).commit(SMALL, (), held, Progress(9), new)
+    assert await checkpoints(recorded.pool) == {9}
+
+
+async def test_a_batch_is_written_alike_whether_it_is_small_or_not(
+    projection_dsn: str, monkeypatch: pytest.MonkeyPatch
+):
+    found = []
+    for small in (0, 1 << 20):
+        monkeypatch.setattr("stratoscope.store.intake._SMALL", small)
+        serving = (await migrate(projection_dsn)).serving
+        async with pool(projection_dsn, serving, "test", size=2) as opened:
+            await opened.execute(f"truncate {', '.join(TABLES)} restart identity cascade")
+            await opened.execute("update partition set stream_seq = 0")
+            recorded = Recorded(opened, serving)
+            for message in VARIED:
+                await recorded.add("a", *message)
+            found.append(
+                {
+                    table: await opened.fetch(f"select {table}::text from {table} order by 1")
+                    for table in TABLES
+                }
+            )
+    assert all(found[0].values())
+    assert found[0] == found[1]
 
 
 async def test_names_are_numbered_once(sessions: asyncpg.Pool):

@@ -18,19 +18,27 @@ from stratoscope_contracts.subjects import stored
 from stratoscope_contracts.words import PARTITIONS
 from support.drawn_logs import START, STREAM
 
+PATCH = b',"patch":[{"op":"add","path":"/n","value":1}]'
+ALTERNATING = (PATCH, b"", PATCH, PATCH, PATCH, PATCH, b"")
+
 
 class Log:
     """A stream in memory, handed out in pieces; `ends_at` is what it says its last message is."""
 
-    def __init__(self, count: int, piece: int, ends_at: int | None = None) -> None:
+    def __init__(
+        self, count: int, piece: int, ends_at: int | None = None, bodies: Sequence[bytes] = ()
+    ) -> None:
         body = b'{"type":"a","patch":[{"op":"add","path":"/n","value":1}]}'
         self._messages = [
             Delivered(seq, START, stored("default", f"agent-{seq % 7}", "event"), None, body)
             for seq in range(1, count + 1)
+        ] + [
+            Delivered(seq, START, stored("default", "agent", "event"), None, body)
+            for seq, body in enumerate(bodies, count + 1)
         ]
         self._piece = piece
         self.taken = asyncio.Event()
-        self.ends_at = count if ends_at is None else ends_at
+        self.ends_at = len(self._messages) if ends_at is None else ends_at
 
     async def take(self, limit: int, wait: float, max_bytes: int) -> list[Delivered]:
         taken, self._messages = self._messages[: self._piece], self._messages[self._piece :]
@@ -112,6 +120,28 @@ async def test_a_log_is_projected_batch_after_batch_each_told_once_it_is_there(
     assert {held.stream_seq for held in leases.held} == {30}
     rows = await sessions.fetch("select stream_seq from event order by agent_id, event_index")
     assert sorted(row[0] for row in rows) == list(range(1, 31))
+
+
+async def test_an_id_that_is_sent_again_long_after_is_no_new_record(
+    sessions: asyncpg.Pool, writer: asyncpg.Connection, leases: Leases
+):
+    """Messages that come one by one are taken to be new, and found not to be at the commit."""
+    bodies = [
+        b'{"type":"a","id":"00000000-0000-0000-0000-%012d"%s}' % (number, patch)
+        for number, patch in zip((1, 2, 3, 1, 4, 2, 5), ALTERNATING, strict=True)
+    ]
+    run = Run(Log(0, 1, bodies=bodies), writer, sessions, leases)
+    await run.run()
+    assert [seq for seq, _ in run.told] == [*range(1, 8)]
+    assert [count for _, count in run.told] == [1, 1, 1, 0, 1, 0, 1]
+    assert await sessions.fetchval(
+        "select array_agg(right(id::text, 1) order by id) from event"
+    ) == [*"12345"]
+    assert await sessions.fetchval("select duplicates from agent") == 2
+    # What was decided on the assumption is gone: the patches of the two were not applied.
+    assert await sessions.fetchval(
+        "select array_agg(version order by version) from state_version"
+    ) == [*range(3)]
 
 
 async def test_what_was_begun_is_finished_before_it_stops(

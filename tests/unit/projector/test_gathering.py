@@ -2,13 +2,16 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratoscope.broker.puller import Delivered
-from stratoscope.domain.records import Rejection
+from stratoscope.domain.records import Known, Rejection
 from stratoscope.projector.gathering import Gathering
+from stratoscope.store.intake import Ids
 from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.words import MAX_STATE_BYTES, PARTITIONS
 from support.drawn_logs import START, STREAM, Drawn, drawn_logs, split
@@ -103,6 +106,80 @@ def test_a_rebuild_repeats_the_verdicts_and_gives_the_same(log: list[Drawn], dat
 def message(seq: int, agent: str = "a", room: str | None = None) -> Delivered:
     room = room or f"part.{partition_of('default', agent)}"
     return Delivered(seq, START, f"strato.default.{room}.{agent}.event", None, b'{"type":"a"}')
+
+
+@given(
+    drawn_logs(),
+    st.sampled_from([1, 2, 100]),
+    st.sampled_from([0, 1, 3, 100]),
+    st.sets(st.integers(0, 20)),
+    st.data(),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_was_taken_to_be_new_and_was_not_is_taken_in_as_if_it_had_been_asked_for(
+    log: list[Drawn],
+    max_heads: int,
+    max_recent: int,
+    trusted: set[int],
+    data: st.DataObject,
+):
+    """Batches in turn, each written before the next is gathered; some are not taken on trust."""
+    past = Past()
+
+    async def run() -> None:
+        gatherer = gathering(past, cache_bytes=60, max_heads=max_heads, max_recent=max_recent)
+        for number, batch in enumerate(data.draw(split(log))):
+            past.settle()
+            delivered = [one.delivered for one in batch]
+            gathered = await gatherer.gather(delivered, trusting=number in trusted)
+            decided = gatherer.decide(gathered)
+            if past.has(gathered.unasked):
+                gatherer.forget(decided)
+                gathered = await gatherer.gather(delivered)
+                assert not gathered.unasked
+                decided = gatherer.decide(gathered)
+            past.write(decided)
+
+    asyncio.run(run())
+    assert past.told() == fold(log, MAX_STATE_BYTES)
+
+
+class Asked(Past):
+    """Counts the ids that are looked up."""
+
+    count = 0
+
+    async def look_up(self, ids: Ids, known: Known) -> None:
+        self.count += len(ids.events)
+        await super().look_up(ids, known)
+
+
+def named(seq: int, id: str, *causes: str) -> Delivered:
+    body = {"type": "a", "id": id, "causes": causes}
+    subject = f"strato.default.part.{partition_of('default', 'a')}.a.event"
+    return Delivered(seq, START, subject, None, orjson.dumps(body))
+
+
+async def test_only_what_comes_from_nowhere_is_taken_to_be_new():
+    first, second, third, fourth, unheard = (str(UUID(int=n)) for n in (1, 2, 3, 4, 99))
+    past = Asked()
+    gatherer = gathering(past, cache_bytes=0)
+
+    async def unasked(message: Delivered, *, trusting: bool = True) -> bool:
+        before = past.count
+        gathered = await gatherer.gather([message], trusting=trusting)
+        past.write(gatherer.decide(gathered))
+        past.settle()
+        assert bool(gathered.unasked) == (past.count == before)
+        return bool(gathered.unasked)
+
+    assert await unasked(named(1, first))
+    assert not await unasked(named(2, second), trusting=False)
+    # A cause that nobody knows of yet, and one of the newest.
+    assert not await unasked(named(3, third, unheard))
+    assert await unasked(named(4, fourth, third))
+    # Sent again at once.
+    assert not await unasked(named(5, third))
 
 
 async def test_what_a_partition_has_taken_in_already_is_passed_over():
