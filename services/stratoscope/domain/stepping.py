@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from stratoscope.domain.seek import Extent, Target, UpTo, after_index, outside
+from stratoscope.domain.timeline import Place
 from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.looking import Direction
 from stratoscope_contracts.sessions import EventsSize, SecondsSize, StepSize
@@ -21,11 +22,10 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """Where a session stands in its timeline; `on_snapshot` where that is right after one."""
+    """Where a session stands in its timeline: after a record, None before all of them."""
 
     event_index: int
-    version: int
-    on_snapshot: bool
+    place: Place | None
     clock: datetime | None
 
 
@@ -40,16 +40,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class NextSnapshot:
-    """The first snapshot after a version; none is out of bounds."""
+    """The first snapshot after a record; none is out of bounds."""
 
-    after_version: int
+    after: Place | None
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousSnapshot:
-    """The last snapshot before a version; where there is none, the first position."""
+    """The last snapshot before a record; where there is none, the first position."""
 
-    before_version: int
+    before: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ def _by_events(direction: Direction, count: int, footing: Footing, span: Span) -
 
 def _by_snapshot(direction: Direction, footing: Footing) -> Move:
     if direction == "forward":
-        return Move(NextSnapshot(footing.version))
+        return Move(NextSnapshot(footing.place))
     # Standing on a snapshot, the one before it is meant; standing behind it, itself.
-    return Move(PreviousSnapshot(footing.version + (not footing.on_snapshot)))
+    return Move(PreviousSnapshot(footing.place))
 
 
 def _by_seconds(direction: Direction, seconds: float, footing: Footing, span: Span) -> Move:

@@ -1,16 +1,26 @@
 """Reaching a place of one timeline, and what stands around there, in one question."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import asyncpg
 
 from stratoscope.domain.seek import MAX_STREAM_SEQ, Stand, UpTo
+from stratoscope.domain.timeline import Place
 from stratoscope.store.sql import queries
 from stratoscope.store.states import Standing, standing_in
 from stratoscope.store.timelines import Timeline
 
 _SQL = queries("reaching")
 _NOTHING = UpTo()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The state version in force at a place, and right after a snapshot beside it, if any."""
+
+    version: int
+    snapshot: Stand | None
 
 
 async def reach(
@@ -20,6 +30,20 @@ async def reach(
     bounds = bounds_of(timeline, target)
     standing = standing_in(await session.fetchrow(_SQL["reach"], *bounds))
     return Stand(standing.event_index, standing.version, bounds[-1]), standing
+
+
+async def snapshot_beside(
+    session: asyncpg.Connection,
+    timeline: Timeline,
+    place: Place | None,
+    side: Literal["next", "previous"],
+) -> Beside:
+    """The nearest snapshot on one side of a record, None before all; it may be gone already."""
+    found = await session.fetchrow(
+        _SQL[f"{side}_snapshot"], timeline.agent_id, timeline.versions, *(place or (None, None))
+    )
+    version, snapshot, event_index, stream_seq = found
+    return Beside(version, None if snapshot is None else Stand(event_index, snapshot, stream_seq))
 
 
 def bounds_of(timeline: Timeline, target: Stand | UpTo) -> tuple[Any, ...]:

@@ -143,16 +143,6 @@ class States:
             await self._session.fetchrow(_SQL["version_of_snapshot"], agent_id, snapshot_id)
         )
 
-    async def next_snapshot(self, agent_id: int, after_version: int) -> Stand | None:
-        """Right after the first snapshot behind a version."""
-        return _stand(await self._session.fetchrow(_SQL["next_snapshot"], agent_id, after_version))
-
-    async def previous_snapshot(self, agent_id: int, before_version: int) -> Stand | None:
-        """Right after the last snapshot before a version."""
-        return _stand(
-            await self._session.fetchrow(_SQL["previous_snapshot"], agent_id, before_version)
-        )
-
     async def find_snapshot(self, space: str, snapshot_id: UUID) -> FoundSnapshot | None:
         """A snapshot by its id; of several in a space the one with the lowest place."""
         place = await self._session.fetchrow(_SQL["place_of_snapshot"], space, snapshot_id)

@@ -33,8 +33,6 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "looking.seek_version": ("{agent}", "300", None, None, "500", "2", None),
     "looking.index_of_event": ("{agent}", "{event}"),
     "looking.version_of_snapshot": ("{agent}", "{snapshot}"),
-    "looking.next_snapshot": ("{agent}", "100"),
-    "looking.previous_snapshot": ("{agent}", "100"),
     "looking.standings": ("{{{agent},{agent}}}", "{{500,700}}", "{{100,-1}}", "{{9,null}}"),
     "looking.chain": ("{agent}", "{{0,64,96}}"),
     "looking.events": ("{{{agent},{agent}}}", "{{5,900}}"),

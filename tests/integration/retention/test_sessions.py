@@ -101,6 +101,36 @@ async def test_stepping_back_by_snapshots_stops_at_the_horizon(kept):
         await kept.ask("session.step", id=identity, direction="backward", size="snapshot")
 
 
+async def test_stepping_on_by_snapshots_goes_on_from_the_horizon(kept):
+    await record(kept)
+    await kept.clean(FIFTY)
+    (agent,) = (await kept.ask("agents.list"))["agents"]
+    first = agent["horizon"]["event_index"]
+    identity = await session_at(kept, first)
+    stood = []
+    for _ in range(3):
+        step = await kept.ask("session.step", id=identity, direction="forward", size="snapshot")
+        stood.append(step["position"]["event_index"])
+    assert stood == [first + 1, first + 2, first + 3]
+
+
+async def test_from_a_place_that_is_gone_no_snapshot_is_looked_for(kept):
+    await record(kept)
+    identity = await session_at(kept, 100)
+    # Nothing holds the place for a while, as where a log was cut before a projection was made anew.
+    await kept.recorded.pool.execute("update session set state = 'completed'")
+    await kept.clean(FIFTY)
+    await kept.recorded.pool.execute("update session set state = 'active'")
+    (agent,) = (await kept.ask("agents.list"))["agents"]
+    before = await kept.ask("session.get", id=identity)
+    for direction in ("forward", "backward"):
+        with pytest.raises(NavigationOutOfBounds) as caught:
+            await kept.ask("session.step", id=identity, direction=direction, size="snapshot")
+        assert caught.value.details["horizon"] == agent["horizon"]
+        assert caught.value.details["stream_seq"] == before["session"]["position"]["stream_seq"]
+    assert await kept.ask("session.get", id=identity) == before
+
+
 async def test_a_session_that_moves_meanwhile_is_seen_or_told(kept):
     """Whichever comes first: the session holds its place, or is told that it has gone."""
     await record(kept)

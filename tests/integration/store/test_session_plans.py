@@ -56,6 +56,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "sessions.places": (ID, [0, 2]),
     "sessions.tally": (SPACE, "agent-7", ID),
     "reaching.reach": (1, -1, EVENTS, -1, EVENTS, NOW, None, 9, 0, None, 9),
+    "reaching.next_snapshot": (1, EVENTS, 9, 0),
+    "reaching.previous_snapshot": (1, EVENTS, 9, 0),
     "keepsakes.put_mark": (ID, "m", None, 0, None, None, None, NOW),
     "keepsakes.marks": (ID,),
     "keepsakes.mark": (ID, "here"),

@@ -13,6 +13,7 @@ from stratoscope.domain.stepping import (
     Span,
     step,
 )
+from stratoscope.domain.timeline import Place
 from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.sessions import EventsSize, SecondsSize
 
@@ -27,8 +28,11 @@ def at(seconds: float) -> datetime:
 SPAN = Span(Extent(5, 3), at(0), at(10))
 
 
-def footing(index: int, version: int = 1, on_snapshot: bool = False, clock: float | None = 4.0):
-    return Footing(index, version, on_snapshot, None if clock is None else at(clock))
+HERE = Place(7, 1)
+
+
+def footing(index: int, place: Place | None = HERE, clock: float | None = 4.0):
+    return Footing(index, place, None if clock is None else at(clock))
 
 
 @pytest.mark.parametrize(
@@ -65,11 +69,10 @@ def test_a_step_out_of_the_timeline_is_out_of_bounds(direction, size, index, nam
     assert refused.value.details == {"index": named, "first": -1, "last": 4}
 
 
-def test_steps_by_snapshots_go_on_from_the_version():
-    assert step("forward", "snapshot", footing(2), SPAN) == Move(NextSnapshot(1))
-    assert step("backward", "snapshot", footing(2), SPAN) == Move(PreviousSnapshot(2))
-    on_it = footing(2, on_snapshot=True)
-    assert step("backward", "snapshot", on_it, SPAN) == Move(PreviousSnapshot(1))
+@pytest.mark.parametrize("place", [HERE, None])
+def test_steps_by_snapshots_go_on_from_the_record_passed_last(place):
+    assert step("forward", "snapshot", footing(2, place), SPAN) == Move(NextSnapshot(place))
+    assert step("backward", "snapshot", footing(2, place), SPAN) == Move(PreviousSnapshot(place))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_steps_by_seconds_move_the_clock(direction, seconds, clock):
 
 
 def test_without_a_clock_seconds_count_from_the_first_record():
-    move = step("forward", SecondsSize(seconds=1), footing(-1, -1, clock=None), SPAN)
+    move = step("forward", SecondsSize(seconds=1), footing(-1, None, clock=None), SPAN)
     assert move.clock == at(1)
 
 
@@ -96,7 +99,7 @@ SHORTENED = Span(Extent(50, 30, 10, 8, 8, HORIZON), at(100), at(500))
 
 
 def test_backward_stops_at_the_horizon():
-    here = Footing(12, 9, False, at(120))
+    here = Footing(12, Place(410, 0), at(120))
     assert step("backward", EventsSize(events=9), here, SHORTENED).target == UpTo(event_index=10)
     back = step("backward", SecondsSize(seconds=60), here, SHORTENED)
     assert (back.target, back.clock) == (UpTo(event_index=10), at(100))
@@ -105,7 +108,7 @@ def test_backward_stops_at_the_horizon():
 
 
 def test_from_the_horizon_there_is_no_way_back():
-    here = Footing(10, 8, False, at(100))
+    here = Footing(10, Place(400, 0), at(100))
     for size in (EventsSize(events=1), SecondsSize(seconds=1)):
         with pytest.raises(NavigationOutOfBounds) as caught:
             step("backward", size, here, SHORTENED)

@@ -8,6 +8,7 @@ row; so moves are made one after the other, and nobody waits for a lock where no
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from stratoscope.domain import sessions as rules
 from stratoscope.domain.seek import Stand, Target, UpTo, after_index, asked_for, outside, plan
@@ -25,9 +26,10 @@ from stratoscope.navigator import spelling
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.holding import config_of, found, locked, timeline_of
 from stratoscope.navigator.sessions.marking import mark_named
-from stratoscope.navigator.sessions.placing import arrive, target_of
+from stratoscope.navigator.sessions.placing import target_of
 from stratoscope.navigator.sessions.queueing import turn_at
 from stratoscope.navigator.spelling import Json
+from stratoscope.store.reaching import snapshot_beside
 from stratoscope.store.sessions import Moving, SessionRow
 from stratoscope.store.timelines import Timeline
 from stratoscope_contracts.errors import BadRequest, EmptyEventLog, NavigationOutOfBounds
@@ -73,11 +75,7 @@ async def make_step(reading: Reading, request: SessionStepRequest) -> Json:
 
     async def going(row: SessionRow, timeline: Timeline) -> Goal:
         _check_events(timeline)
-        version, on_snapshot = BEFORE_FIRST, False
-        if request.size == "snapshot":
-            standing = await arrive(reading, timeline, target_of(row.stands))
-            version, on_snapshot = standing.version, standing.on_snapshot
-        footing = Footing(row.stands.event_index, version, on_snapshot, row.stands.clock)
+        footing = Footing(row.stands.event_index, row.stands.place, row.stands.clock)
         span = Span(timeline.extent, timeline.first_at, timeline.last_at)
         move = step(request.direction, request.size, footing, span)
         return Goal(await _target(reading, timeline, footing, move), move.clock)
@@ -162,13 +160,13 @@ def _goal_at(timeline: Timeline, at: At) -> Goal:
 
 async def _target(reading: Reading, timeline: Timeline, footing: Footing, move: Move) -> Target:
     match move.target:
-        case NextSnapshot(after_version=version):
-            found = await reading.states.next_snapshot(timeline.agent_id, version)
-            if found is None or found.version >= timeline.versions:
+        case NextSnapshot():
+            found = await _snapshot_beside(reading, timeline, footing, "next")
+            if found is None:
                 raise out_of_bounds(timeline.events, timeline.extent)
             return found
-        case PreviousSnapshot(before_version=version):
-            found = await reading.states.previous_snapshot(timeline.agent_id, version)
+        case PreviousSnapshot():
+            found = await _snapshot_beside(reading, timeline, footing, "previous")
             if found is not None and found.version >= timeline.first_shown:
                 return found
             first = timeline.first_position
@@ -177,6 +175,17 @@ async def _target(reading: Reading, timeline: Timeline, footing: Footing, move: 
             return after_index(first, timeline.extent)
         case target:
             return target
+
+
+async def _snapshot_beside(
+    reading: Reading, timeline: Timeline, footing: Footing, side: Literal["next", "previous"]
+) -> Stand | None:
+    """The nearest snapshot on one side of where a session stands, if that is still kept itself."""
+    place, extent = footing.place, timeline.extent
+    found = await snapshot_beside(reading.session, timeline, place, side)
+    if place is not None and not extent.keeps(Stand(footing.event_index, found.version)):
+        raise outside(*asked_for(UpTo(place=place)), extent)
+    return found.snapshot
 
 
 def _clock_of(at: At, timeline: Timeline) -> datetime | None:

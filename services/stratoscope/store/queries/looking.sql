@@ -86,39 +86,6 @@ select version, event_index, stream_seq
 from state_version
 where uuid_hash(snapshot_id) = uuid_hash($2) and snapshot_id = $2 and agent_id = $1
 
--- name: next_snapshot
--- The first snapshot behind a version. Each version knows how far back its newest snapshot is, and
--- that never goes back: the first one that has a newer one than $2 is that snapshot.
-with recursive search(low, high) as (
-    select $2::bigint, next_version from agent where agent_id = $1
-    union all
-    select case when probe.before then middle else low end,
-           case when probe.before then high else middle end
-    from search
-    cross join lateral (select (low + high) / 2) as halving(middle)
-    cross join lateral (
-        select coalesce((
-            select coalesce(version.version - version.since_snapshot, -1) <= $2
-            from state_version as version
-            where version.agent_id = $1 and version.version = middle
-        ), true)
-    ) as probe(before)
-    where high - low > 1
-)
-select version.version, version.event_index, version.stream_seq
-from search
-join state_version as version on version.agent_id = $1 and version.version = search.high
-where high - low <= 1
-
--- name: previous_snapshot
--- The last snapshot before a version.
-select snapshot.version, snapshot.event_index, snapshot.stream_seq
-from state_version as before
-join state_version as snapshot
-    on snapshot.agent_id = before.agent_id
-    and snapshot.version = before.version - before.since_snapshot
-where before.agent_id = $1 and before.version = $2 - 1
-
 -- name: standings
 -- What stands around: the event passed last, the state version in force, the newest snapshot.
 -- Tainted where a refused patch lies between that snapshot and the next record, or `until`.

@@ -75,3 +75,84 @@ left join state_version as next_version
     on next_version.agent_id = $1 and next_version.version = stand.version + 1
 left join state_version as snapshot
     on snapshot.agent_id = $1 and snapshot.version = version.version - version.since_snapshot
+
+-- name: next_snapshot
+-- The version in force at the place $3, $4 among the first $2, -1 where the place is none, and the
+-- first snapshot behind it, if there is one. Each version knows how far back its newest snapshot
+-- is, and that never goes back: the first one that has a newer one than the version in force is
+-- that snapshot. It is mostly close by, so the way to it is doubled before it is halved.
+with recursive standing(low, high) as (
+    select -1::bigint, case when $3::bigint is null then 0 else $2::bigint end
+    union all
+    select case when probe.within then middle else low end,
+           case when probe.within then high else middle end
+    from standing
+    cross join lateral (select (low + high) / 2) as halving(middle)
+    cross join lateral (
+        -- What is gone was dropped from the front.
+        select coalesce((
+            select (version.stream_seq, version.ordinal) <= ($3, $4::integer)
+            from state_version as version
+            where version.agent_id = $1 and version.version = middle
+        ), true)
+    ) as probe(within)
+    where high - low > 1
+),
+search(stand, low, high, stride) as (
+    select low, low, $2::bigint, 1::bigint from standing where high - low <= 1
+    union all
+    select stand,
+           case when probe.before then middle else low end,
+           case when probe.before then high else middle end,
+           case when probe.before then stride * 2 else stride end
+    from search
+    cross join lateral (select least(low + stride, (low + high) / 2)) as halving(middle)
+    cross join lateral (
+        select coalesce((
+            select coalesce(version.version - version.since_snapshot, -1) <= stand
+            from state_version as version
+            where version.agent_id = $1 and version.version = middle
+        ), true)
+    ) as probe(before)
+    where high - low > 1
+)
+select search.stand, snapshot.version, snapshot.event_index, snapshot.stream_seq
+from search
+left join state_version as snapshot
+    on snapshot.agent_id = $1 and snapshot.version = search.high and search.high < $2
+where high - low <= 1
+
+-- name: previous_snapshot
+-- The version in force at the place $3, $4 among the first $2, -1 where the place is none, and the
+-- last snapshot before the record at that place, if there is one.
+with recursive standing(low, high) as (
+    select -1::bigint, case when $3::bigint is null then 0 else $2::bigint end
+    union all
+    select case when probe.within then middle else low end,
+           case when probe.within then high else middle end
+    from standing
+    cross join lateral (select (low + high) / 2) as halving(middle)
+    cross join lateral (
+        -- What is gone was dropped from the front.
+        select coalesce((
+            select (version.stream_seq, version.ordinal) <= ($3, $4::integer)
+            from state_version as version
+            where version.agent_id = $1 and version.version = middle
+        ), true)
+    ) as probe(within)
+    where high - low > 1
+)
+select standing.low as stand, snapshot.version, snapshot.event_index, snapshot.stream_seq
+from standing
+left join state_version as version on version.agent_id = $1 and version.version = standing.low
+-- A snapshot that is itself the record there is not before it.
+left join state_version as before
+    on before.agent_id = $1
+    and before.version = standing.low - case
+        when version.snapshot_id is not null
+             and (version.stream_seq, version.ordinal) = ($3, $4::integer) then 1
+        else 0
+    end
+left join state_version as snapshot
+    on snapshot.agent_id = $1 and snapshot.version = before.version - before.since_snapshot
+where high - low <= 1
