@@ -39,15 +39,17 @@ class Times:
 
 
 async def begin(
-    pool: asyncpg.Pool, stream: str, partitions: Sequence[int], front: LogFront, now: datetime
+    pool: asyncpg.Pool, stream: str, partitions: Sequence[int], first_seq: int, lost: datetime
 ) -> None:
-    """Begin the agents of empty partitions from their bases."""
-    begun = await start_from_bases(pool, stream, partitions, front.first_seq)
+    """Begin the agents of empty partitions from their bases.
+
+    All that the log has lost was recorded by the time `lost`, and stood before `first_seq`.
+    """
+    begun = await start_from_bases(pool, stream, partitions, first_seq)
     if not begun:
         return
     log.info("agents begin at their bases: the log has lost what is before", agents=begun)
-    lost = now - front.max_age if front.max_age else None
-    gaps = await overtaken(pool, stream, partitions, front.first_seq, lost)
+    gaps = await overtaken(pool, stream, partitions, first_seq, lost)
     if gaps:
         log.error(
             "the log was cut behind some bases, which nobody made anew in time: what these agents"

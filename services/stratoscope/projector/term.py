@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -18,6 +18,7 @@ import structlog
 from stratoscope.broker import feed
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.front import lost_until
 from stratoscope.broker.puller import Puller
 from stratoscope.domain.records import Batch
 from stratoscope.projector.bases import BaseKeeper, LogFront, begin
@@ -196,8 +197,10 @@ class Term:
         """Begin what is empty where the log no longer has the beginning."""
         empty = [one.partition for one in held if not one.stream_seq]
         if empty:
-            now = datetime.now(UTC)
-            await begin(sessions, STREAM_RECORD, empty, await self._front(), now)
+            # In this order: a front that moves on in between is no gap that goes unseen.
+            front = await self._front()
+            lost = await lost_until(self._wiring.broker.client, STREAM_RECORD)
+            await begin(sessions, STREAM_RECORD, empty, front.first_seq, lost)
 
     async def _upkeep(self, sessions: asyncpg.Pool, held: Sequence[Held]) -> None:
         if self._wiring.quiet:

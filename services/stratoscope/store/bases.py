@@ -104,9 +104,12 @@ async def overtaken(
     stream: str,
     partitions: Sequence[int],
     first_seq: int,
-    lost: datetime | None,
+    lost: datetime,
 ) -> int:
-    """How many bases the log's front has passed: what lay between may be lost."""
+    """How many bases the log's front has passed: what lay between may be lost.
+
+    All that the log has lost was recorded by the time `lost`, and stood before `first_seq`.
+    """
     count: int = await pool.fetchval(_SQL["overtaken"], partitions, first_seq, lost, stream)
     return count
 

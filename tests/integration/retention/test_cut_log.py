@@ -47,8 +47,18 @@ class Log:
         return running
 
     async def cut(self, seq):
-        """Lose all messages before one, and wait for the bases."""
+        """Lose all messages before one."""
         await self.stream.purge_stream(STREAM_RECORD, seq=seq)
+
+    async def keep_for(self, seconds):
+        """Have the log lose what is older from now on; None for nothing."""
+        age = {"max_age": seconds or 0.0, "duplicate_window": min(seconds or 1.0, 1.0)}
+        config = (await self.stream.stream_info(STREAM_RECORD)).config
+        await self.stream.update_stream(replace(config, **age))
+
+    async def first(self):
+        """The first message that the log has, or would have next."""
+        return (await self.stream.stream_info(STREAM_RECORD)).state.first_seq
 
     async def bases(self):
         rows = await self.projectors.fetch("select agent, stream_seq, through_seq from base")
@@ -102,7 +112,7 @@ async def test_a_projection_made_anew_goes_on_from_the_bases(log):
 
 async def has_bases(log, through, *agents):
     found = await log.bases()
-    return found.keys() == {*agents} and all(one[1] >= through for one in found.values())
+    return found.keys() == {*agents} and all(max(one) >= through for one in found.values())
 
 
 async def test_what_came_after_is_projected_on_it(log):
@@ -157,19 +167,19 @@ async def test_a_doubt_about_the_state_is_kept_in_the_base(log):
 
 
 async def test_a_log_with_an_age_loses_nothing_that_has_no_base(log):
-    config = (await log.stream.stream_info(STREAM_RECORD)).config
-    await log.stream.update_stream(replace(config, max_age=2.0, duplicate_window=1.0))
+    await log.keep_for(1.0)
     running = await log.project()
-    for start in range(0, 60, 10):
-        await log.run("a", start, start + 10)
-        if start == 0:
-            await log.run("idle", 0, 2)
-        await asyncio.sleep(0.5)  # the log ages by the broker's clock
-    state = (await log.stream.stream_info(STREAM_RECORD)).state
-    assert state.first_seq > 1
+    await log.run("idle", 0, 2)
+    number = 0
+    while await log.first() <= 5:
+        await log.run("a", number, number + 3)
+        number += 3
+        await asyncio.sleep(0.05)  # the log ages by the broker's clock, which tells nobody
     await eventually(lambda: log.projectors.passed(log.last))
-    # While nobody projects, nothing more is lost.
-    await log.stream.update_stream(replace(config, max_age=0.0))
+    # From here on nothing more is lost, so that what the bases have to reach is known.
+    await log.keep_for(None)
+    first = await log.first()
+    await eventually(lambda: has_bases(log, first - 1, "a", "idle"))
     before = await log.folded()
     await running.stop()
     await log.forget()
@@ -180,6 +190,34 @@ async def test_a_log_with_an_age_loses_nothing_that_has_no_base(log):
         assert_continues(again[timeline], before[timeline])
         assert again[timeline].events
     assert "is lost" not in running.log.read_text()
+
+
+async def test_what_a_base_reaches_is_not_lost_and_what_is_behind_it_is(log):
+    """By what the log has lost, whatever age it is given later."""
+    await log.keep_for(1.0)
+    # With so short an age, bases are made of all that there is.
+    running = await log.project(STRATO_RETENTION__CLEANUP_INTERVAL="0.5")
+    await log.run("a", 0, 10)
+    await eventually(lambda: reaches(log, "a", log.last))
+    before = await log.folded()
+    await running.stop()
+    await log.keep_for(None)
+    await log.cut(log.last)
+    await log.forget()
+    running = await log.project()
+    assert_continues((await log.folded())["default", "a"], before["default", "a"])
+    assert "is lost" not in running.log.read_text()
+    await running.stop()
+    await log.run("a", 10, 20)
+    await log.cut(log.last)
+    await log.keep_for(3600.0)
+    await log.forget()
+    running = await log.project()
+    assert "is lost" in running.log.read_text()
+
+
+async def reaches(log, agent, stream_seq):
+    return (await log.bases()).get(agent, (0,))[0] == stream_seq
 
 
 async def test_a_base_that_the_log_was_cut_behind_is_told(log):

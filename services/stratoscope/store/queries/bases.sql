@@ -24,8 +24,9 @@ where agent.partition = any($1::smallint[])
                  and version.version = agent.first_version
                  and (version.recorded_at <= $2 or version.stream_seq < $3)
            )
+      -- One that was made by time may stand ahead of where the log begins.
       else base.recorded_at < agent.recorded_at
-           and (base.until < $2 or base.through_seq < $3 - 1)
+           and (base.until < $2 or greatest(base.through_seq, base.stream_seq) < $3 - 1)
       end
 order by agent.agent_id
 
@@ -43,8 +44,9 @@ where agent.partition = any($1::smallint[]) and base.space = agent.space
 -- Bases that the log's front has passed, before they could be made anew.
 select count(*)
 from strato.base
-where partition = any($1::smallint[]) and first_seq < $2 and through_seq < $2 - 1
-  and ($3::timestamptz is null or until is null or until < $3)
+where partition = any($1::smallint[]) and first_seq < $2
+  and greatest(through_seq, stream_seq) < $2 - 1
+  and (until is null or until < $3::timestamptz)
   and log_created_at = (select created_at from log where stream = $4)
 
 -- name: first_message
