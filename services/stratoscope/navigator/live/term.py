@@ -182,6 +182,10 @@ class Term:
                 self.lane.release(watch.partition)
             await self.watches.release(surplus)
         taken = await self.watches.claim(share)
+        if any(watch.revision > self.lane.revision for watch in taken):
+            # Who watched before knew more. Taken over first, that has seen what they saw; taken
+            # over later, it would be new, and all of that found and counted again.
+            await self._rearm()
         for watch in taken:
             await self.lane.hold(watch)
         if taken:
