@@ -17,6 +17,8 @@ from support.service import ServiceProcess, service
 from support.stack import NatsServer
 
 Json = dict[str, Any]
+# A navigator drops old hits all the time: nothing else may notice.
+OFTEN = {"STRATO_RETENTION__CLEANUP_INTERVAL": "0.1"}
 
 
 class Stand:
@@ -31,10 +33,10 @@ class Stand:
         self.projector: ServiceProcess
         self.navigator: ServiceProcess
 
-    async def open(self) -> None:
-        """Start what there is to start."""
+    async def open(self, **settings: str) -> None:
+        """Start what there is to start, the navigator with these settings."""
         self.projector = await self._start("projector")
-        self.navigator = await self._start("navigator")
+        self.navigator = await self._start("navigator", **settings)
         self._client = await nats.connect(self.server.url, max_reconnect_attempts=-1)
 
     async def close(self) -> None:

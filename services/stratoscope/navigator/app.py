@@ -30,6 +30,7 @@ from stratoscope.navigator.holding.releasing import Releasing, releasing
 from stratoscope.navigator.holding.telling import telling
 from stratoscope.navigator.lasting import Lasting, LongRequests, lasting
 from stratoscope.navigator.live.outbox import Outbox
+from stratoscope.navigator.live.pruning import Pruning
 from stratoscope.navigator.live.seeing import Seeing, answering_replicas
 from stratoscope.navigator.live.service import watching
 from stratoscope.navigator.live.term import Wiring
@@ -183,7 +184,9 @@ async def _watch(
     wiring = Wiring(
         *(connection.client, sessions, expressions, outbox, metrics.live), traces=traces
     )
-    watched = await stack.enter_async_context(watching(settings.postgres_dsn, wiring))
+    kept = settings.retention
+    pruning = Pruning(sessions, metrics.live, age=kept.max_hit_age, every=kept.cleanup_interval)
+    watched = await stack.enter_async_context(watching(settings.postgres_dsn, wiring, pruning))
     seeing = Seeing(connection.client, sessions, waiting, watched)
     await stack.enter_async_context(answering_replicas(seeing))
     return seeing

@@ -1,16 +1,34 @@
 """What a navigator is told by its environment."""
 
+from datetime import timedelta
+
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratoscope.broker.login import Access
-from stratoscope.telemetry.settings import LogLevel
+from stratoscope.telemetry.settings import LogLevel, Span
 
 
 class BreakpointQuota(BaseModel):
     """How many breakpoints each space may have."""
 
     breakpoints: int | None = Field(None, ge=0, description="Breakpoints of a space.")
+
+
+class HitRetention(BaseModel):
+    """How long hits are kept once they are published."""
+
+    # Over an hour, since what is younger may be found again: see `store.pruning`.
+    max_hit_age: Span = Field(
+        "7d",
+        validate_default=True,
+        ge=timedelta(hours=1),
+        le=timedelta(days=36_500),
+        description="How long a published hit stays in the database: seconds, or 90m, 12h, 30d.",
+    )
+    cleanup_interval: float = Field(
+        300.0, gt=0, description="Seconds between two runs of what drops the rest."
+    )
 
 
 class NavigatorSettings(Access, BaseSettings):
@@ -42,6 +60,7 @@ class NavigatorSettings(Access, BaseSettings):
         2, ge=1, description="Processes at most in which long comparisons are made."
     )
     quota: BreakpointQuota = Field(BreakpointQuota(), description="What each space may have.")
+    retention: HitRetention = Field(HitRetention(), description="What is kept.")
     max_hold: float = Field(
         600.0, gt=0, description="Seconds after which a live agent is held no longer."
     )

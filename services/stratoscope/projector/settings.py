@@ -1,30 +1,15 @@
 """What a projector is told by its environment."""
 
-import re
 from datetime import timedelta
-from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratoscope.broker.login import Access
 from stratoscope.domain.delta import Closing
 from stratoscope.domain.retention import Keeping
 from stratoscope.projector.quotas import Quota
-from stratoscope.telemetry.settings import LogLevel
-
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)")
-_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _age(value: Any) -> Any:
-    """Seconds, or a number with s, m, h, d or w behind it."""
-    if not isinstance(value, str):
-        return value
-    found = _AGE.fullmatch(value.strip())
-    if found is None:
-        raise ValueError("a number of seconds, or a number with s, m, h, d or w behind it")
-    return timedelta(**{_UNITS[found[2]]: float(found[1])})
+from stratoscope.telemetry.settings import LogLevel, Span
 
 
 class RetentionSettings(BaseModel):
@@ -34,7 +19,7 @@ class RetentionSettings(BaseModel):
     max_snapshots_per_agent: int | None = Field(
         None, ge=1, description="Snapshots kept of an agent."
     )
-    max_age: Annotated[timedelta | None, BeforeValidator(_age)] = Field(
+    max_age: Span | None = Field(
         None, gt=timedelta(0), description="How long a record is kept: seconds, or 90m, 12h, 30d."
     )
     cleanup_interval: float = Field(

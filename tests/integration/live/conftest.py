@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from support import stack
-from support.held import Stand
+from support.held import OFTEN, Stand
 from support.watched import Hits, hits_of
 
 
@@ -20,7 +20,7 @@ async def stand(backend: str, shared_postgres: stack.PostgresServer) -> AsyncIte
     try:
         with stack.new_database(shared_postgres) as dsn:
             found = Stand(server, dsn, folder)
-            await found.open()
+            await found.open(**OFTEN)
             try:
                 yield found
             finally:

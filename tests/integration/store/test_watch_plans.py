@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from stratoscope.store.database import pool
 from stratoscope.store.migration import migrate
+from stratoscope.store.pruning import EVER
 from stratoscope.store.sql import queries
 from support import stack
 
@@ -65,6 +66,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "hits.matches": ([SOME], ["agent-1"]),
     "hits.unpublished": ([1, 2], 100),
     "hits.published": ([SOME], NOW),
+    "pruning.prune": (3, EVER, NOW, 200),
     "filling.events": ([1, 2], [10, 20], [12, 22]),
     "filling.versions": ([1, 2], [10, 20], [12, 22]),
     "filling.clocks": ([1, 2], [10, 20], [12, 22]),

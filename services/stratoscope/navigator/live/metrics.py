@@ -48,6 +48,11 @@ class LiveMetrics:
             "Stretches of the log that were read from the database, not having been told.",
             registry=registry,
         )
+        self._dropped = Counter(
+            "strato_navigator_breakpoint_hits_dropped",
+            "Hits deleted from the database, having been published long ago.",
+            registry=registry,
+        )
         self._seconds = Histogram(
             "strato_navigator_breakpoint_hit_seconds",
             "Time from the record's being in the log to its hit being kept.",
@@ -73,6 +78,10 @@ class LiveMetrics:
         """Count a hit, so long after its record."""
         self._hits.labels(action).inc()
         self._seconds.observe(max(after.total_seconds(), 0.0))
+
+    def dropped(self, count: int) -> None:
+        """Count hits that are old and deleted."""
+        self._dropped.inc(count)
 
     def stopped(self) -> None:
         """Count an expression that had to be stopped."""

@@ -15,6 +15,7 @@ from stratoscope.broker import feed
 from stratoscope.broker.ending import end_tasks
 from stratoscope.domain.delta import DamagedChain
 from stratoscope.navigator.live.lane import Lane
+from stratoscope.navigator.live.pruning import Pruning
 from stratoscope.navigator.live.term import Inbox, Term, Wiring, begin
 from stratoscope.store.database import DatabaseUnreachable, connection
 from stratoscope.store.hits import WatchLost
@@ -48,6 +49,10 @@ class Watching:
     def lane(self) -> Lane | None:
         """Who watches here, while somebody does."""
         return None if self._term is None else self._term.lane
+
+    def held(self) -> frozenset[int]:
+        """The partitions watched here."""
+        return frozenset() if self._term is None else frozenset(self._term.lane.held)
 
     def look_at_once(self) -> None:
         """Somebody waits for a record that was projected and not seen yet."""
@@ -98,12 +103,13 @@ async def _leave(term: Term) -> None:
 
 
 @asynccontextmanager
-async def watching(dsn: str, wiring: Wiring) -> AsyncIterator[Watching]:
-    """Watch as long as the block lasts."""
+async def watching(dsn: str, wiring: Wiring, pruning: Pruning) -> AsyncIterator[Watching]:
+    """Watch, and drop old hits, as long as the block lasts."""
     found = Watching(dsn, wiring)
     tasks = [
         asyncio.create_task(found.run(), name="breakpoints"),
         asyncio.create_task(wiring.outbox.run(), name="outbox"),
+        asyncio.create_task(pruning.run(found.held), name="pruning"),
     ]
     try:
         yield found

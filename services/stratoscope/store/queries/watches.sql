@@ -63,8 +63,12 @@ select * from breakpoint where revision > $1 order by revision
 select * from breakpoint where is_enabled and removed_at is null
 
 -- name: sweep
--- Those who watch have heard of it, or read everything anew.
-delete from breakpoint where removed_at < now() - interval '1 hour'
+-- Those who watch have heard of it, or read everything anew. What they counted until they had is of
+-- nothing any more.
+with gone as (
+    delete from breakpoint where removed_at < now() - interval '1 hour' returning id
+)
+delete from hit_count where breakpoint_id in (select id from gone)
 
 -- name: strike
 update breakpoint

@@ -195,9 +195,9 @@ create table hit (
     action text not null,
     body json not null
 );
-comment on table hit is 'Hits, each of them once. What is not published yet is on its way to the stream.';
+comment on table hit is 'Hits, each of them once. What is not published yet is on its way to the stream; what was is dropped once it is old and can''t be found again.';
 create index hit_unpublished on hit (partition, stream_seq, ordinal) where published_at is null;
-create index hit_of_breakpoint on hit (breakpoint_id, stream_seq, ordinal);
+create index hit_published on hit (partition, published_at) where published_at is not null;
 
 create table hold (
     held_at timestamptz not null,
