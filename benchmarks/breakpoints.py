@@ -243,7 +243,7 @@ async def take(watching: Lane, body: bytes) -> None:
     """What a term does with what it hears."""
     committed = feed.decode_committed(body)
     assert committed is not None
-    await watching.take(committed)
+    await watching.take([committed])
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
@@ -81,6 +81,10 @@ class Hits:
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
+    async def prepare(self) -> None:
+        """Keep nothing, so that the first hit is not what the statement is planned for."""
+        await self.keep((), (), {}, datetime.now(UTC))
+
     async def traceparents(self, records: Sequence[Recorded]) -> list[str | None]:
         """What each of these records said of its trace."""
         rows = await self._session.fetch(
@@ -142,7 +146,7 @@ class Hits:
 
 def _lines(reached: Sequence[Reached]) -> list[list[int]]:
     rows = [(one.partition, one.epoch, one.stream_seq, one.revision) for one in reached]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
 
 
 def _columns(hit: HitRow) -> tuple[object, ...]:

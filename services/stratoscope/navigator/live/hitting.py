@@ -12,7 +12,8 @@ from stratoscope.domain.watching.armed import hit_id
 from stratoscope.domain.watching.templates import Template, rendered
 from stratoscope.navigator import spelling
 from stratoscope.navigator.live.arming import Arming
-from stratoscope.navigator.live.judging import Match
+from stratoscope.navigator.live.judging import Match, Stopped
+from stratoscope.navigator.live.lines import Line
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow
@@ -26,10 +27,15 @@ _AT_A_STRETCH = 100
 
 @dataclass(slots=True)
 class Found:
-    """What a batch has led to."""
+    """What some batches have led to: each hit with its line, and how far partitions were passed."""
 
     hits: list[HitRow] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     counts: dict[Counted, Tally] = field(default_factory=dict)
+    # The partitions in which a condition was met.
+    met: set[int] = field(default_factory=set)
+    passed: dict[int, int] = field(default_factory=dict)
+    stopped: list[Stopped] = field(default_factory=list)
 
 
 class Counting:

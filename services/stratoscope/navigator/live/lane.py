@@ -116,22 +116,35 @@ class Lane:
             await self._catch_up(number, new)
             self._wake(number)
 
-    async def take(self, committed: Committed) -> None:
-        """Judge a batch that was told, and before it what was not."""
-        if committed.schema != self._parts.pool.schema:
-            return
-        for number, after in committed.after.items():
-            upto = after if committed.whole else committed.through
-            if self.seen.get(number, upto) < upto:
-                await self._fill(number, upto)
-        passed = {
-            number: self.seen[number]
-            for number in committed.after
-            if self.seen.get(number, committed.through) < committed.through
-        }
-        if passed:
-            self._parts.states.told(committed)
-            await self._judge(committed, passed)
+    async def take(self, told: Sequence[Committed]) -> None:
+        """Judge batches that were told, and before each what was not.
+
+        What they lead to is kept together: under load that is what takes the time.
+        """
+        found = Found()
+        for committed in told:
+            if committed.schema != self._parts.pool.schema:
+                continue
+            for number, after in committed.after.items():
+                upto = after if committed.whole else committed.through
+                if found.passed.get(number, self.seen.get(number, upto)) < upto:
+                    await self._settle(found)
+                    await self._fill(number, upto)
+                    found = Found()
+            passed = {
+                number: found.passed.get(number, self.seen[number])
+                for number in committed.after
+                if number in self.seen
+            }
+            passed = {one: at for one, at in passed.items() if at < committed.through}
+            if passed:
+                self._parts.states.told(committed)
+                await self._judge(found, committed, passed)
+            if found.stopped:
+                # Whoever is to be disabled for it is so before he is asked again.
+                await self._settle(found)
+                found = Found()
+        await self._settle(found)
 
     async def look(self, *, at_once: bool = False) -> None:
         """See whether anything was projected that was not told, and judge that.
@@ -196,23 +209,30 @@ class Lane:
         async for committed in filled(self._parts.pool, partition, wanted, after, through):
             if committed.agents:
                 self._parts.metrics.gap()
-            await self._judge(committed, {partition: self.seen[partition]})
+            found = Found()
+            await self._judge(found, committed, {partition: self.seen[partition]})
+            await self._settle(found)
 
-    async def _judge(self, committed: Committed, passed: Mapping[int, int]) -> None:
-        """Judge a batch behind what was passed in each partition, and keep what that led to."""
-        parts = self._parts
-        matches, stopped = await parts.judge.matches(self.arming, committed, passed)
+    async def _judge(self, found: Found, committed: Committed, passed: Mapping[int, int]) -> None:
+        """Judge a batch behind what was passed in each partition; `found` grows by the outcome."""
+        matches, stopped = await self._parts.judge.matches(self.arming, committed, passed)
         if matches:
-            # How far the others were watched may be kept later: nothing was met there.
-            met = {partition_of(one.line.told.space, one.line.told.agent) for one in matches}
-            reached = [self._reached(number, committed.through) for number in sorted(met)]
-            await self._keep(self.arming, matches, reached)
+            await self._count(self.arming, matches, found)
         self._positions.passed(committed)
-        self.seen.update(dict.fromkeys(passed, committed.through))
-        self._wake(*passed)
-        await self._strike(stopped)
-        parts.metrics.evaluated(parts.judge)
-        parts.states.shrink()
+        found.passed.update(dict.fromkeys(passed, committed.through))
+        found.stopped += stopped
+
+    async def _settle(self, found: Found) -> None:
+        """Keep what some batches have led to, and let everybody know that they are seen."""
+        if found.met:
+            # How far the others were watched may be kept later: nothing was met there.
+            reached = [self._reached(number, found.passed[number]) for number in sorted(found.met)]
+            await self._keep(found, reached)
+        self.seen.update(found.passed)
+        self._wake(*found.passed)
+        await self._strike(found.stopped)
+        self._parts.metrics.evaluated(self._parts.judge)
+        self._parts.states.shrink()
 
     async def _catch_up(self, partition: int, rows: Sequence[BreakpointRow]) -> None:
         """Judge by breakpoints that are new what was seen without them.
@@ -236,18 +256,25 @@ class Lane:
                 await self._strike(stopped)
         self._complete[partition] = self.revision
         if matches and seen is not None:
-            await self._keep(only, matches, [self._reached(partition, seen)])
+            caught_up = Found()
+            await self._count(only, matches, caught_up)
+            await self._keep(caught_up, [self._reached(partition, seen)])
 
-    async def _keep(self, arming: Arming, matches: list[Match], reached: Sequence[Reached]) -> None:
+    async def _count(self, arming: Arming, matches: list[Match], found: Found) -> None:
+        """Find out which matches of a batch are hits, and spell those."""
         parts = self._parts
-        await parts.outbox.room()
         matches.sort(key=lambda one: (one.line.record.place, arming.rows[one.armed.id].number))
         await self._counting.load(Hits(parts.session), matches)
-        found = Found()
         hits = self._counting.counted(matches, found.counts)
         lines = [one.line for one in hits]
         standings = await self._positions.standings(parts.session, lines)
-        found.hits = await hits_of(arming, parts.states, hits, standings)
+        found.hits += await hits_of(arming, parts.states, hits, standings)
+        found.lines += lines
+        found.met |= {partition_of(one.line.told.space, one.line.told.agent) for one in matches}
+
+    async def _keep(self, found: Found, reached: Sequence[Reached]) -> None:
+        parts = self._parts
+        await parts.outbox.room()
         now = datetime.now(UTC)
         new = await self._commit(found, reached, now)
         self._remember(reached)
@@ -257,10 +284,10 @@ class Lane:
         # connection, and one for what writes them.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        for hit, match in zip(found.hits, hits, strict=True):
-            parts.metrics.hit(hit.action, now - match.line.record.recorded_at)
+        for hit, line in zip(found.hits, found.lines, strict=True):
+            parts.metrics.hit(hit.action, now - line.record.recorded_at)
         if parts.traces is not None:
-            told = zip(found.hits, lines, strict=True)
+            told = zip(found.hits, found.lines, strict=True)
             kept = [(hit, line) for hit, line in told if hit.hit_id in new]
             await tell_hits(parts.traces, parts.session, kept, now)
 

@@ -27,13 +27,15 @@ from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.serving import Serving
 from stratoscope.store.breakpoints import CHANNEL, Breakpoints
-from stratoscope.store.hits import WatchLost
+from stratoscope.store.hits import Hits, WatchLost
 from stratoscope.store.watches import Watches, changed, enabled, sweep
 from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.words import PARTITIONS
 
 # Batches that wait to be judged; more than these are read from the database instead.
 _MAX_WAITING: Final = 2_000
+# A few tens of records: whoever waits for a hit at the first of them waits for all.
+_TOGETHER_BYTES: Final = 32 << 10
 _TICK: Final = 0.1
 _LOOK_EVERY: Final = 0.5
 _TELL_EVERY: Final = 1.0
@@ -79,13 +81,16 @@ class Inbox:
         """Somebody waits."""
         self._news.set()
 
-    def next_batch(self) -> feed.Committed | None:
-        """The batch that was heard first and can be read."""
-        while self._batches:
-            found = feed.decode_committed(self._batches.popleft())
-            if found is not None:
-                return found
-        return None
+    def next_batches(self) -> list[feed.Committed]:
+        """The batches that were heard first and can be read, as many as are judged together."""
+        found: list[feed.Committed] = []
+        size = 0
+        while self._batches and size < _TOGETHER_BYTES:
+            body = self._batches.popleft()
+            size += len(body)
+            if (committed := feed.decode_committed(body)) is not None:
+                found.append(committed)
+        return found
 
     async def wait(self, seconds: float) -> None:
         """Return once there is something to do, or after a while."""
@@ -133,8 +138,8 @@ class Term:
         """Judge what was told, for a while: there is more to do than that."""
         until = monotonic() + _BATCHES_SECONDS
         inbox = self.inbox
-        while not inbox.is_changed and monotonic() < until and (batch := inbox.next_batch()):
-            await self.lane.take(batch)
+        while not inbox.is_changed and monotonic() < until and (told := inbox.next_batches()):
+            await self.lane.take(told)
 
     async def _look(self) -> None:
         """What has to be done now and then, whatever is told."""
@@ -231,6 +236,7 @@ async def begin(
     """A term with all breakpoints read, and no partition yet."""
     await session.add_listener(CHANNEL, inbox.change)
     revision, rows = await enabled(session)
+    await Hits(session).prepare()
     watches = Watches(
         session, wiring.pool, owner=owner, lasting=wiring.lasting, partitions=PARTITIONS
     )
