@@ -274,7 +274,10 @@ STORAGE: Final = Dashboard(
         Panel(
             "Rows dropped by retention",
             "cps",
-            [(rate("strato_projector_retention_dropped_total", "kind"), "{{kind}}")],
+            [
+                (rate("strato_projector_retention_dropped_total", "kind"), "{{kind}}"),
+                (rate("strato_navigator_breakpoint_hits_dropped_total"), "hit"),
+            ],
         ),
         Panel(
             "Agents over their limits",
