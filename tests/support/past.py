@@ -25,7 +25,7 @@ from stratoscope.domain.records import (
     Timeline,
 )
 from stratoscope.domain.timeline import Place
-from stratoscope.store.intake import Ids
+from stratoscope.store.past import Ids
 
 Row = dict[str, Any]
 

@@ -14,9 +14,10 @@ from stratoscope.domain.delta import Closing
 from stratoscope.projector.dead_letters import buried
 from stratoscope.projector.gathering import Gathering
 from stratoscope.store.database import pool
-from stratoscope.store.intake import IntakeReader, IntakeWriter, Progress
+from stratoscope.store.intake import IntakeWriter, Progress
 from stratoscope.store.leases import Held
 from stratoscope.store.migration import migrate
+from stratoscope.store.past import IntakeReader
 from stratoscope_contracts.subjects import stored
 
 START = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)

@@ -28,7 +28,7 @@ from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.quotas import Holding
 from stratoscope.projector.recent import MAX_EVENTS, RecentEvents
 from stratoscope.projector.sieve import Sieve
-from stratoscope.store.intake import Ids, IntakeReader
+from stratoscope.store.past import Ids, IntakeReader
 
 # A batch's probe may run while the batch before it is on its way to the database; one more is
 # kept for safety's sake.

@@ -8,7 +8,7 @@ import asyncpg
 from stratoscope.domain.depth import Unresolved, resolve
 from stratoscope.domain.records import Known
 from stratoscope.domain.timeline import Place
-from stratoscope.store.intake import Ids, IntakeReader
+from stratoscope.store.past import Ids, IntakeReader
 from stratoscope.store.sql import queries
 
 _SQL = queries("intake")

@@ -35,8 +35,9 @@ from stratoscope.projector.retention import Cleaner, upkeep
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.tracing import Batches
 from stratoscope.store.database import connection, pool
-from stratoscope.store.intake import Checkpoints, FenceLost, IntakeReader, IntakeWriter, Progress
+from stratoscope.store.intake import Checkpoints, FenceLost, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
+from stratoscope.store.past import IntakeReader
 from stratoscope.store.quotas import SpaceCounts
 from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.subjects import stored_partition

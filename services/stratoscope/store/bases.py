@@ -12,7 +12,7 @@ import asyncpg
 from stratoscope.domain import delta
 from stratoscope.domain.seek import Stand, UpTo
 from stratoscope.domain.timeline import Place
-from stratoscope.store.intake import IntakeReader
+from stratoscope.store.past import IntakeReader
 from stratoscope.store.sql import queries
 from stratoscope.store.states import States
 from stratoscope.store.timelines import Timeline, Timelines

@@ -87,9 +87,8 @@ async def pool(
     # It fills itself up again once a second, with a stack trace each time that it can't; those who
     # ask it for a session say in a line what has happened.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
-    options = (_looking if looking else _changing)(schema, application)
-    if by_key:
-        options = _following(schema, application)
+    kind = _looking if looking else _following if by_key else _changing
+    options = kind(schema, application)
     try:
         sessions = await asyncpg.create_pool(
             dsn,

@@ -4,8 +4,8 @@ import pytest
 
 from stratoscope.projector.resolver import resolve_page
 from stratoscope.store.blocks import EVENTS, Blocks
-from stratoscope.store.intake import IntakeReader
 from stratoscope.store.jumps import Jumps
+from stratoscope.store.past import IntakeReader
 from support.recorded import Recorded, event, recorded_in
 
 DEEP = (5, EVENTS + 7, 3 * EVENTS + 1)

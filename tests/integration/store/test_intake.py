@@ -16,16 +16,10 @@ from stratoscope.domain.records import Batch, Known, Rejection
 from stratoscope.projector.dead_letters import buried
 from stratoscope.projector.decode import decode
 from stratoscope.store.database import pool
-from stratoscope.store.intake import (
-    AlreadyTaken,
-    FenceLost,
-    Ids,
-    IntakeReader,
-    IntakeWriter,
-    Progress,
-)
+from stratoscope.store.intake import AlreadyTaken, FenceLost, IntakeWriter, Progress
 from stratoscope.store.leases import Held
 from stratoscope.store.migration import migrate
+from stratoscope.store.past import Ids, IntakeReader
 from stratoscope_contracts.words import PARTITIONS
 from support.drawn_logs import START, STREAM
 from support.recorded import Recorded, event, snapshot

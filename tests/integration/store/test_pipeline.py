@@ -12,8 +12,9 @@ from stratoscope.domain.records import Batch
 from stratoscope.projector.gathering import Gathering
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.pipeline import Pipeline
-from stratoscope.store.intake import FenceLost, IntakeReader, IntakeWriter, Progress
+from stratoscope.store.intake import FenceLost, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
+from stratoscope.store.past import IntakeReader
 from stratoscope_contracts.subjects import stored
 from stratoscope_contracts.words import PARTITIONS
 from support.drawn_logs import START, STREAM

@@ -13,8 +13,9 @@ import pytest_asyncio
 
 from stratoscope.domain.records import Batch, Head
 from stratoscope.store.database import pool
-from stratoscope.store.intake import AlreadyTaken, Ids, IntakeWriter, Progress
+from stratoscope.store.intake import AlreadyTaken, IntakeWriter, Progress
 from stratoscope.store.migration import migrate
+from stratoscope.store.past import Ids
 from stratoscope.store.sql import queries
 from support import stack
 

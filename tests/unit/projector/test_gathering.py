@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.records import Known, Rejection
 from stratoscope.projector.gathering import Gathering
-from stratoscope.store.intake import Ids
+from stratoscope.store.past import Ids
 from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.words import MAX_STATE_BYTES, PARTITIONS
 from support.drawn_logs import START, STREAM, Drawn, drawn_logs, split
