@@ -1,6 +1,7 @@
 """Dropping hits that were published long ago, beside the watching: a few rows at a time.
 
-It has database sessions of its own, so that no hit waits for it, and rests as long as it works.
+It uses other database sessions than hits do, and works a tenth of the time: at half of it, hits that
+waited for the same disk came ten times as late, one in a hundred.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from stratoscope.store.pruning import EVER, prune
 
 # Some milliseconds of the database's work.
 _AT_A_TIME: Final = 200
+# For each second of work.
+_REST: Final = 9.0
 _PASSING: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 log = structlog.get_logger(__name__)
 
@@ -50,7 +53,7 @@ class Pruning:
             while since is not None:
                 started = perf_counter()
                 since = await self._prune(partition, since, before)
-                await asyncio.sleep(perf_counter() - started)
+                await asyncio.sleep(_REST * (perf_counter() - started))
 
     async def _prune(self, partition: int, since: datetime, before: datetime) -> datetime | None:
         """Drop a few; from when on there may be more: what is gone is not looked through again."""
