@@ -1,7 +1,7 @@
 """Dropping hits that were published long ago, beside the watching: a few rows at a time.
 
-It uses other database sessions than hits do, and works a tenth of the time: at half of it, one hit in
-a hundred came five times as late.
+It uses other database sessions than hits do, and works a tenth of the time: at half of it, one hit
+in a hundred came five times as late.
 """
 
 import asyncio
