@@ -182,7 +182,9 @@ async def _watch(
     tell = telling(connection.client)
     outbox = Outbox(Publisher(connection), connection.jetstream, sessions, tell)
     wiring = Wiring(
-        *(connection.client, sessions, expressions, outbox, metrics.live), traces=traces
+        *(connection.client, sessions, expressions, outbox, metrics.live),
+        projected=waiting.heard,
+        traces=traces,
     )
     kept = settings.retention
     pruning = Pruning(sessions, metrics.live, age=kept.max_hit_age, every=kept.cleanup_interval)

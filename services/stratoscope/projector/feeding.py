@@ -94,17 +94,17 @@ class Feeding:
         types: Mapping[int, str],
         before: Sequence[Held],
         through: int,
-    ) -> None:
-        """Tell of a batch, where somebody wants that."""
+    ) -> bool:
+        """Tell of a batch, where somebody wants that; whether it was told."""
         if not self._interest:
             self._told.clear()
-            return
+            return False
         wanted = self._wanted(batch)
         now = monotonic()
         if not wanted and not batch.rejections and now < self._silent_until:
             for held in before:
                 self._told.setdefault(held.partition, held.stream_seq)
-            return
+            return False
         self._silent_until = now + _SILENCE
         after = {held.partition: self._told.get(held.partition, held.stream_seq) for held in before}
         imported = [one.stream_seq for one in delivered if HEADER_IMPORT in (one.headers or ())]
@@ -113,6 +113,7 @@ class Feeding:
         )
         await self._send(message)
         self._told = dict.fromkeys(after, through)
+        return True
 
     def _wanted(self, batch: Batch) -> dict[int, Timeline]:
         """The agents of a batch that somebody watches, by number."""

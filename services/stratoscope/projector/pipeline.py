@@ -50,8 +50,8 @@ class Feed(Protocol):
         types: Mapping[int, str],
         before: Sequence[Held],
         through: int,
-    ) -> None:
-        """Tell of a batch."""
+    ) -> bool:
+        """Tell of a batch; whether it was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class Folded:
     batch: Batch
 
 
-Told = Callable[[Batch | None, Progress, Sequence[Held]], Awaitable[None]]
+# A batch, how far that gets, of what, and whether those who watch were told.
+Told = Callable[[Batch | None, Progress, Sequence[Held], bool], Awaitable[None]]
 
 
 class Pipeline:
@@ -153,11 +154,11 @@ class Pipeline:
             # Somebody sends again what was sent long ago. Nothing was decided behind this batch.
             self._gathering.forget(folded.batch)
             folded = await self._fold(delivered, traced, trusting=False)
-        batch = folded.batch
+        batch, through, fed = folded.batch, progress.stream_seq, False
         if self._feed is not None:
             types = self._gathering.type_names
-            await self._feed.committed(delivered, batch, types, before, progress.stream_seq)
-        await self._told(batch, progress, before)
+            fed = await self._feed.committed(delivered, batch, types, before, through)
+        await self._told(batch, progress, before, fed)
         # Somebody waits for that: it is on the wire before the books are kept.
         await asyncio.sleep(0)
         self._moved(progress)
@@ -201,7 +202,7 @@ class Pipeline:
             self._moved(progress)
             if self._feed is not None:
                 await self._feed.committed((), Batch(), {}, before, last)
-            await self._told(None, progress, self._leases.held)
+            await self._told(None, progress, before, False)
 
     def _moved(self, progress: Progress) -> None:
         self._leases.moved(progress.stream_seq, progress.probe_seq, progress.probe_digest)

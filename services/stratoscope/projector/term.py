@@ -15,12 +15,12 @@ from typing import Any
 import asyncpg
 import structlog
 
-from stratoscope.broker import feed
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.front import lost_until
 from stratoscope.broker.puller import Puller
 from stratoscope.domain.records import Batch
+from stratoscope.projector.announcing import Announcing
 from stratoscope.projector.bases import BaseKeeper, LogFront, begin
 from stratoscope.projector.feeding import Feeding, Interest
 from stratoscope.projector.following import Following
@@ -81,6 +81,7 @@ class Term:
         self._schema = schema
         self._dead_letters = dead_letters
         self._lasting = timedelta(seconds=wiring.settings.lease_seconds)
+        self._announcing = Announcing(wiring.broker.client, schema)
         self._turn = asyncio.Event()
         self._ending = asyncio.Event()
         self.holding = 0
@@ -119,6 +120,7 @@ class Term:
                 await _accompanied(holding, self._tend(leases), self._look(leases), self._stop())
             finally:
                 self.holding = 0
+                await self._announcing.close()
             await leases.leave()
 
     async def _hold(
@@ -266,17 +268,16 @@ class Term:
         info = await self._wiring.broker.jetstream.stream_info(STREAM_RECORD)
         return info.state.last_seq
 
-    async def _told(self, batch: Batch | None, progress: Progress, held: Sequence[Held]) -> None:
+    async def _told(
+        self, batch: Batch | None, progress: Progress, held: Sequence[Held], fed: bool
+    ) -> None:
         """After a commit: tell the navigators, and who publishes dead letters."""
         self.progressed = True
         if self._wiring.quiet:
             return
         if batch is not None and batch.rejections:
             self._dead_letters.set()
-        projected = feed.Projected(
-            self._schema, progress.stream_seq, tuple(one.partition for one in held)
-        )
-        await self._wiring.broker.client.publish(feed.PROJECTED, feed.encode(projected))
+        await self._announcing.say(progress.stream_seq, held, at_once=not fed)
 
 
 def process_name() -> str:

@@ -144,6 +144,39 @@ async def test_the_news_of_a_batch_come_after_its_commit(publish, projectors, ru
         assert await projectors.passed(seq)
 
 
+async def test_where_those_who_watch_are_told_of_each_batch_the_others_hear_of_several_at_once(
+    publish, projectors, running
+):
+    batches: list[int] = []
+    news: list[int] = []
+    last = asyncio.get_running_loop().create_future()
+
+    async def told(message: Msg) -> None:
+        committed = feed.decode_committed(message.data)
+        batches.extend(len(one.events) for one in committed.agents)
+
+    async def heard(message: Msg) -> None:
+        news.append(feed.decode(message.data).stream_seq)
+        if news[-1] == 101 and not last.done():
+            last.set_result(None)
+
+    await publish.client.subscribe(feed.COMMITTED, cb=told)
+    await publish.client.subscribe(feed.PROJECTED, cb=heard)
+    watched = feed.Watched("test", agents=[("default", "a")])
+    await publish.client.publish(feed.WATCHED, feed.encode(watched))
+    # The broker keeps an order for each who publishes, and this asks the projector nothing: so that
+    # it has heard is seen by its telling.
+    await publish("a", "event", {"type": "x"})
+    await eventually(lambda: projectors.passed(1))
+    for _ in range(100):
+        await publish("a", "event", {"type": "x"})
+    async with asyncio.timeout(5):
+        await last
+    assert sum(batches) == 101
+    assert news == sorted(news)
+    assert len(news) < len(batches)
+
+
 async def test_health_readiness_and_metrics_are_served(publish, projectors, running):
     await publish("a", "event", b"{")
     last = await publish("a", "event", {"type": "x"})

@@ -13,7 +13,7 @@ from stratoscope.projector.gathering import Gathering
 from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.pipeline import Pipeline
 from stratoscope.store.intake import FenceLost, IntakeWriter, Progress
-from stratoscope.store.leases import Held, Leases
+from stratoscope.store.leases import Leases
 from stratoscope.store.past import IntakeReader
 from stratoscope_contracts.subjects import stored
 from stratoscope_contracts.words import PARTITIONS
@@ -81,7 +81,7 @@ class Run:
             metrics=Metrics(),
         )
 
-    async def _tell(self, batch: Batch | None, progress: Progress, held: Sequence[Held]) -> None:
+    async def _tell(self, batch: Batch | None, progress: Progress, *_: object) -> None:
         self.told.append((progress.stream_seq, len(batch.events) if batch else 0))
         if progress.stream_seq == self._log.ends_at:
             self.stopping.set()

@@ -6,6 +6,7 @@ ends the term, and the next one starts from what was kept.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -55,6 +56,8 @@ class Wiring:
     metrics: LiveMetrics
     lasting: timedelta = timedelta(seconds=10)
     traces: Traces | None = None
+    # Who wants to know, too, up to where partitions are projected.
+    projected: Callable[[Collection[int], int], None] = lambda *_: None
 
 
 class Inbox:
@@ -139,6 +142,9 @@ class Term:
         until = monotonic() + _BATCHES_SECONDS
         inbox = self.inbox
         while not inbox.is_changed and monotonic() < until and (told := inbox.next_batches()):
+            for committed in told:
+                if committed.schema == self.schema:
+                    self.wiring.projected(committed.after, committed.through)
             await self.lane.take(told)
 
     async def _look(self) -> None:
