@@ -55,8 +55,9 @@ class Seeing:
         number = partition_of(space, agent)
         try:
             async with asyncio.timeout(within):
-                await self.waiting.until({number}, stream_seq, within)
+                # What a breakpoint has seen is projected, and known to be: then nobody asks.
                 await self._seen(number, {"space": space, "agent": agent, "seq": stream_seq})
+                await self.waiting.until({number}, stream_seq, within)
         except TimeoutError as error:
             raise NotProjectedYet(
                 f"breakpoints have not seen {stream_seq} yet", {"wanted": stream_seq}
