@@ -2,7 +2,8 @@
 
 The first part is all of it: records are published one by one, a thousand a second, into a broker
 whose projector and navigator are processes of their own; a hit is timed when a plain subscriber has
-it, and is in Postgres by then. The second is the evaluator alone, in this process, given what a
+it, and is in Postgres by then. Beside that one agent records an event and asks an exact gate, again
+and again: that takes from the call until it is let pass. The second is the evaluator alone, in this process, given what a
 projector would have told it.
 """
 
@@ -27,6 +28,7 @@ from nats.aio.client import Client
 from processes import service
 from servers import servers
 
+import stratoscope
 from stratoscope.broker import feed
 from stratoscope.broker.connection import connect
 from stratoscope.broker.publishing import Publisher
@@ -56,6 +58,7 @@ Json = dict[str, Any]
 P50_MS, P99_MS = 5.0, 15.0
 THROUGHPUT, SHARE = 15_000, 0.7
 AGENTS, BREAKPOINTS = 20, 100
+GATE_EVERY = 0.02
 MANY_AGENTS, EACH = 1_000, 10
 BATCH = 500
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -97,8 +100,8 @@ def a_record(number: int) -> Json:
     return found
 
 
-async def latency(url: str, seconds: float, rate: int) -> list[float]:
-    """Milliseconds from publishing a record until a subscriber has a hit at it."""
+async def latency(url: str, seconds: float, rate: int) -> tuple[list[float], list[float]]:
+    """Milliseconds from publishing a record until a subscriber has a hit at it, and of gates."""
     client = await nats.connect(url)
     sent: dict[int, float] = {}
     found: list[float] = []
@@ -117,6 +120,8 @@ async def latency(url: str, seconds: float, rate: int) -> list[float]:
             agent=f"agent-{number % AGENTS}",
             condition=kinds[number // AGENTS * 2 % len(kinds) + number % 2],
         )
+    gates: list[float] = []
+    gating = asyncio.create_task(gate(url, gates))
     start = time.perf_counter()
     for number in range(int(seconds * rate)):
         due = start + number / rate
@@ -127,11 +132,24 @@ async def latency(url: str, seconds: float, rate: int) -> list[float]:
         await client.publish(subject, orjson.dumps(a_record(number)))
         await client.flush() if number % 64 == 0 else await asyncio.sleep(0)
     took = time.perf_counter() - start
+    gating.cancel()
     # Nobody knows how many hits there will be: what is under way by now has come by then.
     await asyncio.sleep(2)
     await client.close()
     print(f"  {int(seconds * rate) / took:,.0f} records a second, {len(found):,} hits", flush=True)
-    return found
+    return found, gates
+
+
+async def gate(url: str, found: list[float]) -> None:
+    """Ask exact gates of an agent that breakpoints watch, each behind a new event."""
+    async with stratoscope.connect(url) as recorder:
+        agent = recorder.agent("agent-0")
+        while True:
+            await agent.event("action_execution", data={"number": -1})
+            start = time.perf_counter()
+            await agent.gate(exact=True)
+            found.append((time.perf_counter() - start) * 1000)
+            await asyncio.sleep(GATE_EVERY)
 
 
 async def ask(client: Client, verb: str, **body: Any) -> Json:
@@ -267,9 +285,10 @@ def main() -> None:
                 service("navigator", url, dsn),
             ):
                 print("publishing to hit, 100 breakpoints")
-                found = uvloop.run(latency(url, options.seconds, options.rate))
-            floors.at_most("p50", median(found), P50_MS, " ms")
-            floors.at_most("p99", quantiles(found, n=100)[98], P99_MS, " ms")
+                found, gates = uvloop.run(latency(url, options.seconds, options.rate))
+            for name, taken in (("publishing to hit", found), (f"{len(gates)} exact gates", gates)):
+                floors.at_most(f"{name}, p50", median(taken), P50_MS, " ms")
+                floors.at_most(f"{name}, p99", quantiles(taken, n=100)[98], P99_MS, " ms")
         if options.only != "latency":
             (folder / "throughput").mkdir()
             with servers(folder / "throughput") as (url, dsn):
