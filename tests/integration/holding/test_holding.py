@@ -227,10 +227,10 @@ async def test_a_quick_gate_hears_of_a_breakpoint(
 async def test_gates_cost_next_to_nothing(stand: Stand, strato: stratoscope.Recorder) -> None:
     agent = strato.agent("fast")
     await agent.gate()
-    began = time.perf_counter()
+    began = time.process_time()  # not what others take of the machine
     for _ in range(2_000):
         await agent.gate()
-    assert time.perf_counter() - began < 0.4  # 200 microseconds each on the slowest machine
+    assert time.process_time() - began < 0.4  # 200 microseconds each on the slowest machine
     costs = []
     for _ in range(50):
         await agent.event("action_execution")
