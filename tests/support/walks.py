@@ -27,6 +27,11 @@ class Record:
     recorded: float
     id: str
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands in the log."""
+        return self.seq, self.ordinal
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

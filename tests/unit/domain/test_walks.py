@@ -32,6 +32,7 @@ from stratoscope.domain.stepping import (
     out_of_bounds,
     step,
 )
+from stratoscope.domain.timeline import Place as LogPlace
 from stratoscope.domain.trail import Trail
 from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.sessions import SessionGotoRequest, SessionStepRequest
@@ -81,8 +82,7 @@ class Planned:
         clock = self.place.clock
         return Footing(
             sum(one.kind != "snapshot" for one in passed) - 1,
-            sum(one.kind != "event" for one in passed) - 1,
-            bool(passed) and passed[-1].kind == "snapshot",
+            LogPlace(*passed[-1].place) if passed else None,
             None if clock is None else after(clock),
         )
 
@@ -94,14 +94,15 @@ class Planned:
             )
             if self.records[number].kind == "snapshot"
         ]
+        placed = {pair: self.records[pair[1]].place for pair in snapshots}
         match move.target:
-            case NextSnapshot(after_version=known):
-                found = next((pair for pair in snapshots if pair[0] > known), None)
-                if found is None:
+            case NextSnapshot(after=place):
+                behind = [pair for pair in snapshots if place is None or placed[pair] > place]
+                if not behind:
                     raise out_of_bounds(self.extent.events, self.extent)
-                return self._stand_behind(*found)
-            case PreviousSnapshot(before_version=known):
-                before = [pair for pair in snapshots if pair[0] < known]
+                return self._stand_behind(*behind[0])
+            case PreviousSnapshot(before=place):
+                before = [pair for pair in snapshots if place is not None and placed[pair] < place]
                 if before:
                     return self._stand_behind(*before[-1])
                 if self._footing().event_index <= -1:
