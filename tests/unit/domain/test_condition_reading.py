@@ -61,6 +61,14 @@ def test_it_says_what_it_looks_at_and_when_it_is_judged():
     assert looks({"kind": "expression", "source": "1 == 1"}) == ("state", set(), [])
 
 
+def test_it_reads_states_itself_but_for_expressions():
+    source = {"kind": "expression", "source": "state.health < 3"}
+    matches = on_state("name", "matches", "a")
+    assert not watched(kind="any_of", conditions=[source, matches]).reads_state
+    assert watched(kind="any_of", conditions=[source, on_state("n", "eq", 3)]).reads_state
+    assert watched(kind="not", condition={"kind": "on_change", "path": ""}).reads_state
+
+
 def test_expressions_are_named_once_with_the_patterns_that_are_some_too():
     source = {"kind": "expression", "source": "state.health < 3"}
     match = on_state('bag[0]["a.b"]', "matches", 'a\\."é')

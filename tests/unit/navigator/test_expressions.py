@@ -112,6 +112,14 @@ async def test_what_is_no_cel_is_refused_with_the_place(expressions, source, pos
         assert f"at character {position + 1}" in refused.value.message
 
 
+async def test_a_path_may_be_longer_than_anything_is_deep(expressions):
+    state = {"a": 1}
+    for _ in range(63):
+        state = {"a": state}
+    assert await verdict(expressions, f"state{'.a' * 64} == 1", state) is HOLDS
+    assert await verdict(expressions, f"state{'.a' * 500} == 1", state) is FAILS
+
+
 async def test_macros_run_over_a_thousand_elements_and_no_more(expressions):
     source = "state.items.exists(i, i < 0)"
     assert await verdict(expressions, source, {"items": [1] * 1000}) is FAILS

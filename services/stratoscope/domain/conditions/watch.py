@@ -51,6 +51,11 @@ class Watch:
         return frozenset(need for leaf in leaves(self.root) for need in _needs(leaf))
 
     @cached_property
+    def reads_state(self) -> bool:
+        """Whether it looks into states itself; expressions do so where they are evaluated."""
+        return any(isinstance(leaf, StateIs | Changed) for leaf in leaves(self.root))
+
+    @cached_property
     def paths(self) -> tuple[Segments, ...]:
         """The paths of the state that it depends on; the root stands for all."""
         found = (path for leaf in leaves(self.root) for path in _paths(leaf))

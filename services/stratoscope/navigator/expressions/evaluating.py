@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +24,8 @@ _READ_SECONDS: Final = 3.0
 # What it may be late with its last document, or with being scheduled at all.
 _GRACE_SECONDS: Final = 0.25
 _KNOWN: Final = 1024
+# Nothing that is recorded is deeper, and what is much deeper can't be spelled.
+_DEEPEST: Final = 100
 log = structlog.get_logger(__name__)
 
 
@@ -94,20 +96,24 @@ class Expressions(Workers):
 
         The one on which a worker had to be killed is STOPPED, and is the last.
         """
-        asked = _frame(expression, documents, seconds)
+
+        def asked() -> bytes:
+            return _frame(expression, documents, seconds)
+
         return [Verdict(one) for one in await self._judged(asked, len(documents), seconds)]
 
     async def evaluate_sheet(
         self, expression: Expression, sheet: Sheet, count: int, seconds: float
     ) -> str:
         """The same over so many documents of a sheet: a letter each, as `Verdict` has them."""
-        return await self._judged(_sheet(expression, sheet, seconds), count, seconds)
+        return await self._judged(lambda: _sheet(expression, sheet, seconds), count, seconds)
 
-    async def _judged(self, asked: bytes, count: int, seconds: float) -> str:
+    async def _judged(self, asked: Callable[[], bytes], count: int, seconds: float) -> str:
+        """Letters, as many as there are; a frame is spelled once there is somebody to read it."""
         found: list[str] = []
         async with self.one(ExpressionRefused) as worker:
             try:
-                await _collect(worker, asked, found, seconds)
+                await _collect(worker, asked(), found, seconds)
             except (TimeoutError, WorkerLost) as error:
                 await worker.kill()
                 log.warning("an expression was stopped", lost=isinstance(error, WorkerLost))
@@ -185,10 +191,11 @@ def _tree(paths: Sequence[KeyPath]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path in sorted(paths, key=len):
         below: dict[str, Any] | None = tree
-        for key in path[:-1]:
+        *above, last = path[:_DEEPEST]
+        for key in above:
             below = below.setdefault(key, {}) if below is not None else None
         if below is not None:
-            below[path[-1]] = None
+            below[last] = None
     return tree
 
 

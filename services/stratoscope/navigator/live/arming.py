@@ -117,7 +117,7 @@ def armed_of(row: BreakpointRow) -> Armed:
     """A stored breakpoint, ready to be judged. Raises ValidationError and ConditionRefused."""
     watched = watch(_CONDITION.validate_json(row.condition))
     # Looked at now, so that it is known by the time that a record comes.
-    _ = watched.judged, watched.paths, watched.expressions
+    _ = watched.judged, watched.paths, watched.expressions, watched.reads_state
     return Armed(
         id=row.id,
         watch=watched,

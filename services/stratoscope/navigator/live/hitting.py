@@ -9,12 +9,12 @@ import orjson
 
 from stratoscope.domain.conditions.policies import counts
 from stratoscope.domain.watching.armed import hit_id
-from stratoscope.domain.watching.templates import Template, rendered
 from stratoscope.navigator import spelling
 from stratoscope.navigator.live.arming import Arming
-from stratoscope.navigator.live.judging import Match, Stopped
+from stratoscope.navigator.live.deciding import Match
+from stratoscope.navigator.live.judging import Stopped
 from stratoscope.navigator.live.lines import Line
-from stratoscope.navigator.live.states import States
+from stratoscope.navigator.live.messages import message_of
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.hits import Counted, HitRow, Hits, Tally
@@ -81,30 +81,27 @@ def _key(match: Match) -> Counted:
 
 
 async def hits_of(
-    arming: Arming, states: States, matches: Sequence[Match], standings: Sequence[Standing]
+    arming: Arming, matches: Sequence[Match], standings: Sequence[Standing]
 ) -> list[HitRow]:
     """The rows of hits, each with the message that is published of it."""
     found: list[HitRow] = []
     for match, standing in zip(matches, standings, strict=True):
-        found.append(_hit(arming, states, match, standing))
+        found.append(_hit(arming, match, standing))
         if not len(found) % _AT_A_STRETCH:
             await asyncio.sleep(0)
     return found
 
 
-def _hit(arming: Arming, states: States, match: Match, standing: Standing) -> HitRow:
+def _hit(arming: Arming, match: Match, standing: Standing) -> HitRow:
     told, record = match.line.told, match.line.record
     row = arming.rows[match.armed.id]
     event = match.line.event_row()
     spelled = None if event is None else spelling.event(event)
     identity = hit_id(row.id, record.place)
     position = spelling.position(told.agent, standing)
-    message = None
-    if template := arming.messages.get(row.id):
-        state = None
-        if "state" in template.roots:
-            state = states.document((told.agent_id, record.version))
-        message = _message(template, spelled, state)
+    message = match.message
+    if message is None and (template := arming.messages.get(row.id)):
+        message = message_of(template, spelled, None)
     body = spelled_hit(row, identity, told.agent, position, spelled, match.reason, message)
     return HitRow(
         hit_id=identity,
@@ -143,11 +140,3 @@ def spelled_hit(
             "message": message,
         }
     )
-
-
-def _message(template: Template, event: Json | None, state: object) -> str:
-    document = None
-    if event is not None and "event" in template.roots:
-        # As it is replied: what is stored as JSON is spliced in, and to be read back.
-        document = orjson.loads(orjson.dumps(event))
-    return rendered(template, document, state)

@@ -1,23 +1,22 @@
 """Which breakpoints the records of a batch meet: the index narrows, the one evaluator decides."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 from stratoscope.broker.feed import Committed
-from stratoscope.domain.conditions.judging import Truths, is_hit
-from stratoscope.domain.conditions.reasons import reason
 from stratoscope.domain.conditions.seen import Before, Seen
 from stratoscope.domain.expressions.rules import Expression
-from stratoscope.domain.watching.armed import Armed, Record
+from stratoscope.domain.watching.armed import Record
 from stratoscope.navigator import spelling
 from stratoscope.navigator.expressions.evaluating import Document, Expressions
 from stratoscope.navigator.live.arming import Arming, candidates
+from stratoscope.navigator.live.deciding import Deciding, Match, Pair, question_of, tells_state
 from stratoscope.navigator.live.lines import Line, lines_of
 from stratoscope.navigator.live.states import States
-from stratoscope.navigator.live.truths import Answers, Question, Questions, answered, settled
+from stratoscope.navigator.live.truths import Answers, Questions, answered, settled
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import LARGE
@@ -26,37 +25,13 @@ from stratoscope_contracts.subjects import partition_of
 
 _LOOK_AGAIN_SECONDS: Final = 0.02
 _STATES: Final = frozenset({"state", "changes"})
-# Judging so many records at a stretch takes some milliseconds; between them others have a turn.
+# What is judged together: so many records, and so many bytes of states that they have set.
+_RECORDS: Final = 500
+_STATE_BYTES: Final = 8 << 20
+# So many pairs of a record and a breakpoint at a time.
+_PAIRS: Final = 50_000
+# Going through so many of either takes some milliseconds; between them others have a turn.
 _AT_A_STRETCH: Final = 500
-
-
-@dataclass(slots=True)
-class Pair:
-    """A record and a breakpoint that it could hit."""
-
-    number: int
-    line: Line
-    armed: Armed
-    seen: Seen
-
-    @property
-    def version(self) -> Version:
-        """The state after the record."""
-        return self.line.told.agent_id, self.line.record.version
-
-    @property
-    def version_before(self) -> Version:
-        """The state before it."""
-        return self.line.told.agent_id, self.line.record.version_before
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A record at which a breakpoint's condition is met, and why."""
-
-    line: Line
-    armed: Armed
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +40,15 @@ class Stopped:
 
     breakpoint_id: UUID
     line: Line
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was found in a batch so far; `sources` are the expressions that had to be stopped."""
+
+    matches: list[Match] = field(default_factory=list)
+    stopped: dict[UUID, Stopped] = field(default_factory=dict)
+    sources: set[str] = field(default_factory=set)
 
 
 class Judge:
@@ -80,21 +64,43 @@ class Judge:
         self, arming: Arming, committed: Committed, passed: Mapping[int, int]
     ) -> tuple[list[Match], list[Stopped]]:
         """What is met behind the message passed in each partition, and what had to be stopped."""
-        lines = await self._lines(arming, committed, passed)
-        matches: list[Match] = []
-        stopped: dict[UUID, Stopped] = {}
-        for start in range(0, len(lines), _AT_A_STRETCH):
-            pairs = [*self._pairs(arming, lines[start : start + _AT_A_STRETCH])]
-            if not pairs:
-                continue
-            pairs = await self._with_states(arming, pairs)
-            questions = self._questions(pairs)
-            answers = await answered(self._expressions, questions) if questions.asked else Answers()
-            self.evaluations += len(pairs)
-            matches += await self._judged(pairs, answers)
-            stopped = _stopped(pairs, answers) | stopped
-            await asyncio.sleep(0)
-        return matches, list(stopped.values())
+        outcome = Outcome()
+        for number, lines in enumerate(_stretches(await self._lines(arming, committed, passed))):
+            if number:
+                self._states.shrink()
+                await asyncio.sleep(0)
+            await self._meet(arming, lines, outcome)
+        return outcome.matches, [*outcome.stopped.values()]
+
+    async def _meet(self, arming: Arming, lines: Sequence[Line], outcome: Outcome) -> None:
+        """Judge some records by all that they could hit."""
+        pairs: list[Pair] = []
+        turn = 0
+        for number, line in enumerate(lines):
+            pairs += self._pairs(arming, number, line)
+            if len(pairs) >= _PAIRS:
+                await self._judge(arming, pairs, outcome)
+                pairs, turn = [], 0
+            elif len(pairs) - turn >= _AT_A_STRETCH:
+                turn = len(pairs)
+                await asyncio.sleep(0)
+        if pairs:
+            await self._judge(arming, pairs, outcome)
+
+    async def _judge(self, arming: Arming, pairs: list[Pair], outcome: Outcome) -> None:
+        pairs, read_bytes = await self._with_states(arming, pairs)
+        questions = await self._questions(pairs, outcome.sources)
+        answers = await answered(self._expressions, questions) if questions.asked else Answers()
+        self.evaluations += len(pairs)
+        outcome.stopped = _stopped(pairs, answers) | outcome.stopped
+        outcome.sources |= answers.stopped
+        deciding = Deciding(answers, arming.messages, self._states)
+        if read_bytes > LARGE:
+            # Comparing documents of megabytes takes long, and other requests are not to wait.
+            outcome.matches += await asyncio.to_thread(deciding.matches, pairs)
+            return
+        async for some in _in_turns(pairs):
+            outcome.matches += deciding.matches(some)
 
     async def _lines(
         self, arming: Arming, committed: Committed, passed: Mapping[int, int]
@@ -131,47 +137,61 @@ class Judge:
             if waiting:
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
-    def _pairs(self, arming: Arming, lines: Sequence[Line]) -> Iterator[Pair]:
-        for number, line in enumerate(lines):
-            seen: Seen | None = None
-            for armed in candidates(arming.indexes(line.told.space, line.told.agent), line.record):
-                if armed.watch.judged == "event" and not line.record.is_event:
-                    continue
-                if seen is None:
-                    seen = _seen(line.record, line.told.agent_id, self._states.look)
-                yield Pair(number, line, armed, seen)
+    def _pairs(self, arming: Arming, number: int, line: Line) -> Iterator[Pair]:
+        seen: Seen | None = None
+        for armed in candidates(arming.indexes(line.told.space, line.told.agent), line.record):
+            if armed.watch.judged == "event" and not line.record.is_event:
+                continue
+            if seen is None:
+                seen = _seen(line.record, line.told.agent_id, self._states.look)
+            yield Pair(number, line, armed, seen)
 
-    async def _with_states(self, arming: Arming, pairs: list[Pair]) -> list[Pair]:
-        """Those whose states are there, loaded; what retention dropped meanwhile is passed over."""
-        wanted: dict[Version, None] = {}
-        for pair in pairs:
-            template = arming.messages.get(pair.armed.id)
-            if pair.armed.watch.needs & _STATES or (template and "state" in template.roots):
-                wanted[pair.version] = wanted[pair.version_before] = None
+    async def _with_states(self, arming: Arming, pairs: list[Pair]) -> tuple[list[Pair], int]:
+        """Those whose states are there, loaded, and how many bytes of them will be looked into.
+
+        What retention dropped meanwhile is passed over.
+        """
+        wanted: dict[Version, bool] = {}
+        async for some in _in_turns(pairs):
+            for pair in some:
+                watch = pair.armed.watch
+                reads = watch.reads_state or tells_state(arming.messages, pair.armed)
+                if reads or watch.needs & _STATES:
+                    for version in (pair.version, pair.version_before):
+                        wanted[version] = reads or wanted.get(version, False)
         gone = await self._states.load(wanted)
-        if not gone:
-            return pairs
-        return [one for one in pairs if not gone & {one.version, one.version_before}]
+        read_bytes = sum(self._states.size(one) for one, reads in wanted.items() if reads)
+        if gone:
+            pairs = [one for one in pairs if not gone & {one.version, one.version_before}]
+        return pairs, read_bytes
 
-    def _questions(self, pairs: Sequence[Pair]) -> Questions:
+    async def _questions(self, pairs: Sequence[Pair], stopped: Collection[str]) -> Questions:
+        """What is to be asked; of what had to be stopped in this batch, nothing any more."""
         questions = Questions()
         events: dict[int, Json] = {}
-        for pair in pairs:
-            watch = pair.armed.watch
-            if not watch.expressions or settled(watch.root, pair.seen) is False:
-                continue
-            for expression in watch.expressions:
-                event = None
-                if "event" in expression.variables and pair.line.event is not None:
-                    if pair.number not in events:
-                        row = pair.line.event_row()
-                        assert row is not None
-                        events[pair.number] = spelling.event(row)
-                    event = events[pair.number]
-                self._ask(questions, pair, expression, pair.version, event)
-                if watch.judged == "state" and pair.armed.trigger == "edge":
-                    self._ask(questions, pair, expression, pair.version_before, None)
+        async for some in _in_turns(pairs):
+            for pair in some:
+                watch = pair.armed.watch
+                if not watch.expressions or settled(watch.root, pair.seen) is False:
+                    continue
+                for expression in watch.expressions:
+                    if expression.source not in stopped:
+                        self._ask_of(questions, pair, expression, events)
         return questions
+
+    def _ask_of(
+        self, questions: Questions, pair: Pair, expression: Expression, events: dict[int, Json]
+    ) -> None:
+        event = None
+        if "event" in expression.variables and pair.line.event is not None:
+            if pair.number not in events:
+                row = pair.line.event_row()
+                assert row is not None
+                events[pair.number] = spelling.event(row)
+            event = events[pair.number]
+        self._ask(questions, pair, expression, pair.version, event)
+        if pair.armed.watch.judged == "state" and pair.armed.trigger == "edge":
+            self._ask(questions, pair, expression, pair.version_before, None)
 
     def _ask(
         self,
@@ -182,25 +202,29 @@ class Judge:
         event: Json | None,
     ) -> None:
         state = self._states.raw(version) if "state" in expression.variables else None
-        question = _question(pair, expression, version)
+        question = question_of(pair, expression, version)
         questions.ask(expression, question, Document(event, state))
 
-    async def _judged(self, pairs: Sequence[Pair], answers: Answers) -> list[Match]:
-        if any(self._states.size(pair.version) > LARGE for pair in pairs):
-            # Comparing documents of megabytes takes long, and other requests are not to wait.
-            return await asyncio.to_thread(_judge_all, pairs, answers)
-        return _judge_all(pairs, answers)
+
+def _stretches(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:
+    """Records that are judged together."""
+    start = size = 0
+    for number, line in enumerate(lines):
+        is_full = number - start >= _RECORDS or size + line.size > _STATE_BYTES
+        if is_full and number > start:
+            yield lines[start:number]
+            start, size = number, 0
+        size += line.size
+    if start < len(lines):
+        yield lines[start:]
 
 
-def _judge_all(pairs: Sequence[Pair], answers: Answers) -> list[Match]:
-    found: list[Match] = []
-    for pair in pairs:
-        armed, seen = pair.armed, pair.seen
-        truths = _truths(pair, answers, pair.version)
-        before = _truths(pair, answers, pair.version_before)
-        if is_hit(armed.watch, seen, truths, before, armed.trigger):
-            found.append(Match(pair.line, armed, reason(armed.watch, seen, truths)))
-    return found
+async def _in_turns(pairs: Sequence[Pair]) -> AsyncIterator[Sequence[Pair]]:
+    """Some at a time."""
+    for start in range(0, len(pairs), _AT_A_STRETCH):
+        if start:
+            await asyncio.sleep(0)
+        yield pairs[start : start + _AT_A_STRETCH]
 
 
 def _stopped(pairs: Sequence[Pair], answers: Answers) -> dict[UUID, Stopped]:
@@ -209,23 +233,6 @@ def _stopped(pairs: Sequence[Pair], answers: Answers) -> dict[UUID, Stopped]:
         if any(one.source in answers.stopped for one in pair.armed.watch.expressions):
             found.setdefault(pair.armed.id, Stopped(pair.armed.id, pair.line))
     return found
-
-
-def _truths(pair: Pair, answers: Answers, version: Version) -> Truths:
-    expressions = pair.armed.watch.expressions
-    if not expressions:
-        return {}
-    return {
-        one.source: answers.truths.get(_question(pair, one, version), False) for one in expressions
-    }
-
-
-def _question(pair: Pair, expression: Expression, version: Version) -> Question:
-    return (
-        expression.source,
-        pair.number if "event" in expression.variables else None,
-        version if "state" in expression.variables else None,
-    )
 
 
 def _seen(record: Record, agent_id: int, look: Callable[[Version], Callable[[], Any]]) -> Seen:

@@ -17,9 +17,10 @@ import structlog
 
 from stratoscope.broker.feed import Committed
 from stratoscope.navigator.live.arming import Arming, is_in
+from stratoscope.navigator.live.deciding import Match
 from stratoscope.navigator.live.filling import filled
 from stratoscope.navigator.live.hitting import Counting, Found, hits_of
-from stratoscope.navigator.live.judging import Judge, Match, Stopped
+from stratoscope.navigator.live.judging import Judge, Stopped
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.positions import Positions
@@ -268,7 +269,7 @@ class Lane:
         hits = self._counting.counted(matches, found.counts)
         lines = [one.line for one in hits]
         standings = await self._positions.standings(parts.session, lines)
-        found.hits += await hits_of(arming, parts.states, hits, standings)
+        found.hits += await hits_of(arming, hits, standings)
         found.lines += lines
         found.met |= {partition_of(one.line.told.space, one.line.told.agent) for one in matches}
 

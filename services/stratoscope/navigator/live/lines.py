@@ -15,16 +15,21 @@ from stratoscope.store.timelines import EventRow
 _SEQ, _ORDINAL = 1, 7
 _VERSION_SEQ, _VERSION_ORDINAL = 2, 3
 _DEPTH: Final = 8
+_SIZE: Final = 9
 
 
 @dataclass(slots=True)
 class Line:
-    """A record of an agent, with the row of its event where it is one."""
+    """A record of an agent, with the row of its event where it is one.
+
+    `size` is that of the state that it set, in bytes.
+    """
 
     told: Recorded
     record: Record
     event: Row | None
     types: Mapping[int, str]
+    size: int = 0
 
     def event_row(self) -> EventRow | None:
         """The event as it is stored; None for a snapshot."""
@@ -106,7 +111,7 @@ def _event(
         depth=event[_DEPTH],
         changed=() if patch is None else _changed(patch),
     )
-    return Line(told, record, event, committed.types)
+    return Line(told, record, event, committed.types, 0 if patch is None else patch[_SIZE])
 
 
 def _snapshot(
@@ -123,7 +128,7 @@ def _snapshot(
         is_event=False,
         changed=_changed(row),
     )
-    return Line(told, record, None, committed.types)
+    return Line(told, record, None, committed.types, row[_SIZE])
 
 
 def _changed(version: Row) -> tuple[tuple[str | int, ...], ...] | None:

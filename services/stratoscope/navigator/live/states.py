@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64decode
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from stratoscope.broker.feed import Committed
@@ -51,8 +51,11 @@ class States:
         self.__init__(self._pool)  # type: ignore[misc]  # all of it is to be as at first
         self._schema = schema
 
-    async def load(self, wanted: Collection[Version]) -> set[Version]:
-        """Have all at hand that rebuilds these versions; those that retention has dropped."""
+    async def load(self, wanted: Mapping[Version, bool]) -> set[Version]:
+        """Have these versions at hand, those that are true as documents, the others as text.
+
+        Returns those that retention has dropped.
+        """
         missing = [one for one in wanted if one[1] >= 0 and not self._is_whole(one)]
         gone: set[Version] = set()
         if missing:
@@ -61,10 +64,10 @@ class States:
             for version, frame in found.items():
                 self._keep(version, frame)
             gone = {one for one in missing if not self._is_whole(one)}
-        for one in wanted:
-            if one[1] >= 0 and one not in gone and self._frames[one].size > LARGE:
-                # Unpacked and read beside the loop; whoever looks then finds it here.
-                await asyncio.to_thread(self.document, one)
+        new = [one for one in wanted if one not in gone and self._lacks(one, wanted[one])]
+        if sum(self._frames[one].size for one in new) > LARGE:
+            # Unpacked and read beside the loop; whoever looks then finds it here.
+            await asyncio.to_thread(self._read, new, wanted)
         return gone
 
     def look(self, version: Version) -> Callable[[], Any]:
@@ -111,6 +114,15 @@ class States:
             version, raw = self._raws.popitem(last=False)
             self._documents.pop(version, None)
             self._raw_bytes -= len(raw)
+
+    def _lacks(self, version: Version, as_document: bool) -> bool:
+        """Whether a version is still to be unpacked, or read."""
+        known = self._documents if as_document else self._raws
+        return version[1] >= 0 and version not in known
+
+    def _read(self, versions: Sequence[Version], as_documents: Mapping[Version, bool]) -> None:
+        for one in versions:
+            self.document(one) if as_documents[one] else self.raw(one)
 
     def _is_whole(self, version: Version) -> bool:
         """Whether all is here that rebuilds a version."""

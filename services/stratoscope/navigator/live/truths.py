@@ -8,6 +8,7 @@ it again before the next one.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from stratoscope.domain.conditions.judging import holds
@@ -20,6 +21,8 @@ from stratoscope.store.filling import Version
 # What one expression may take for a batch, and for each record of it: ten times what most take.
 SECONDS: Final = 0.1
 SECONDS_A_RECORD: Final = 0.00025
+# More than are evaluated at once; all of them at once would begin in one turn of the loop.
+_ASKED_AT_ONCE: Final = 64
 
 # The source, the line of the batch whose event it looks at, and the state that it looks at.
 Question = tuple[str, int | None, Version | None]
@@ -50,9 +53,9 @@ class Answers:
 async def answered(expressions: Expressions, questions: Questions) -> Answers:
     """Ask all of them."""
     answers = Answers()
-    await asyncio.gather(
-        *(_ask(expressions, one, of, answers) for one, of in questions.asked.values())
-    )
+    asked = iter(questions.asked.values())
+    while some := [*islice(asked, _ASKED_AT_ONCE)]:
+        await asyncio.gather(*(_ask(expressions, one, of, answers) for one, of in some))
     return answers
 
 
