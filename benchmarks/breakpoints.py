@@ -38,6 +38,7 @@ from stratoscope.domain.records import Head, Known, Limits
 from stratoscope.navigator.app import calm_the_collector
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import tell_nobody
+from stratoscope.navigator.live.arming import arming_of
 from stratoscope.navigator.live.judging import Judge
 from stratoscope.navigator.live.lane import Lane, Parts
 from stratoscope.navigator.live.outbox import Outbox
@@ -225,7 +226,7 @@ async def lane(url: str, dsn: str, armed: list[BreakpointRow]) -> AsyncIterator[
         judge = Judge(pool, states, expressions)
         outbox = Outbox(Publisher(broker), broker.jetstream, pool, tell_nobody)
         parts = Parts(pool, session, watches, judge, states, outbox, Metrics(()).live)
-        found = Lane(parts, 1, armed)
+        found = Lane(parts, 1, await arming_of(armed))
         for watch in await watches.claim(PARTITIONS):
             await found.hold(watch)
         yield found

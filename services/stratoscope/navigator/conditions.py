@@ -5,11 +5,14 @@ from stratoscope.domain.conditions.reading import ConditionRefused, watch
 from stratoscope.domain.conditions.watch import Watch
 from stratoscope.domain.expressions.rules import Expression
 from stratoscope.navigator.expressions.evaluating import Document, Expressions, Verdict
+from stratoscope.navigator.threads import work_on
 from stratoscope_contracts.breakpoints import Condition
 from stratoscope_contracts.errors import BadRequest, InvalidExpression, StratoError
 
 # A pattern is compiled where it is used: on a text of one letter it shows whether it is one.
 _TRIAL_SECONDS = 0.25
+# Reading a condition takes so many times as long as going through its text does.
+_BYTES_A_LETTER = 256
 
 
 async def watched(
@@ -17,7 +20,7 @@ async def watched(
 ) -> Watch:
     """A condition that can be judged. Raises BadRequest and InvalidExpression."""
     try:
-        found = watch(condition, field)
+        found = await work_on(_BYTES_A_LETTER * _letters(condition), watch, condition, field)
     except ConditionRefused as refused:
         raise _refused(refused) from refused
     for leaf in leaves(found.root):
@@ -26,6 +29,10 @@ async def watched(
             if leaf.pattern is not None:
                 await _try_pattern(expressions, leaf.pattern, leaf.field)
     return found
+
+
+def _letters(condition: Condition) -> int:
+    return len(condition.model_dump_json())
 
 
 async def _try_pattern(expressions: Expressions, pattern: str, field: str) -> None:

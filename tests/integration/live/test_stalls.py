@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -30,11 +31,13 @@ from stratoscope.navigator.live.term import Wiring
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.serving import Serving, serving
 from stratoscope.navigator.waiting import Waiting
+from stratoscope.store.breakpoints import BreakpointRow, Breakpoints
+from stratoscope.store.database import pool
 from stratoscope.store.migration import migrate
 from stratoscope.store.watermarks import Watermarks
 from stratoscope_contracts.errors import BadRequest, InvalidExpression
 from support.eventually import eventually
-from support.recorded import event, recorded_in, snapshot
+from support.recorded import START, event, recorded_in, snapshot
 from support.stalls import watched_stalls
 
 Json = dict[str, Any]
@@ -62,6 +65,8 @@ TAKEN = {
     "lists in a list": "state.pairs[5] == [5]",
     "a doubled text": f"state.texts.exists(x, size({' + '.join(['x'] * 200)}) == 1)",
 }
+# A condition takes a hundred of these, each as long as it may be.
+LONGEST = {"kind": "expression", "source": "+".join(["1"] * 500) + " == 1"}
 HARMLESS = ("state.n == 7", "event.data.n == 7")
 
 
@@ -107,6 +112,7 @@ def asked() -> Iterator[Json]:
         yield {"agent": agent, "condition": {"kind": "on_change", "path": "bag"}}
         state = {"kind": "on_state", "path": "n", "op": "eq", "value": 7}
         yield {"agent": agent, "condition": state, "message": "{state.n} of {event.data}"}
+    yield {"agent": "quiet", "condition": {"kind": "any_of", "conditions": [LONGEST] * 100}}
     for n in range(100):
         yield expression("small", f"event.data.n == {n}")
 
@@ -168,6 +174,16 @@ async def recorded(dsn: str) -> dict[str, int]:
     return last
 
 
+async def arm_many(dsn: str, schema: str, count: int) -> None:
+    """Breakpoints of agents that are not there: what they are is read all the same."""
+    condition = json.dumps(LONGEST)
+    rows = [
+        BreakpointRow(uuid4(), "default", f"quiet-{n}", condition, START, 0) for n in range(count)
+    ]
+    async with pool(dsn, schema, "test", size=1) as sessions, sessions.acquire() as session:
+        await Breakpoints(session).create(rows)
+
+
 async def until_seen(watching: Watching, last: dict[str, int]) -> None:
     async def is_watched() -> bool:
         return watching.lane is not None and len(watching.held()) == 16
@@ -187,6 +203,7 @@ async def test_the_loop_has_its_turns_while_hostile_conditions_are_set_and_judge
     await connection.close()
     last = await recorded(projection_dsn)
     schema = (await migrate(projection_dsn)).serving
+    await arm_many(projection_dsn, schema, 300)
     async with serving(projection_dsn, schema, size=6) as sessions, desk_over(sessions) as desk:
         async with watched_stalls() as setting:
             for source in REFUSED.values():

@@ -1,31 +1,27 @@
 """The breakpoints that are watched for, by whom they concern."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 from uuid import UUID
 
-import structlog
-from pydantic import TypeAdapter, ValidationError
-
 from stratoscope.broker.feed import Watched
-from stratoscope.domain.conditions.reading import ConditionRefused, watch
 from stratoscope.domain.expressions.rules import Expression
 from stratoscope.domain.watching.armed import Armed, Record
 from stratoscope.domain.watching.index import Index
-from stratoscope.domain.watching.templates import Template, TemplateRefused, read
+from stratoscope.domain.watching.templates import Template
+from stratoscope.navigator.live.reading import Read, read_all
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.filling import Wanted
-from stratoscope_contracts.breakpoints import Condition, HitRule
 from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.words import ANY_AGENT
 
-_CONDITION: Final = TypeAdapter[Condition](Condition)
-_RULE: Final = TypeAdapter[HitRule](HitRule)
 # More agents than these are not named one by one.
 _NAMED_AGENTS: Final = 5_000
-log = structlog.get_logger(__name__)
+# Adding so many takes some milliseconds; between them others have a turn.
+_AT_A_STRETCH: Final = 200
 
 
 class Arming:
@@ -33,6 +29,7 @@ class Arming:
 
     def __init__(self) -> None:
         self.rows: dict[UUID, BreakpointRow] = {}
+        self.read: dict[UUID, Read] = {}
         self.messages: dict[UUID, Template] = {}
         # One of those that were armed, None as long as none was.
         self.expression: Expression | None = None
@@ -43,21 +40,16 @@ class Arming:
     def __bool__(self) -> bool:
         return bool(self.rows)
 
-    def add(self, row: BreakpointRow) -> None:
+    def add(self, read: Read) -> None:
         """Watch for one more, or for another one in the place of one with its id."""
+        row = read.row
         self.remove(row.id)
-        try:
-            armed = armed_of(row)
-            template = None if row.message is None else read(row.message)
-        except (ValidationError, ConditionRefused, TemplateRefused) as error:
-            # It was taken by other rules than today's.
-            log.warning("a breakpoint can't be watched", breakpoint=str(row.id), error=str(error))
-            return
         self.rows[row.id] = row
-        if template is not None:
-            self.messages[row.id] = template
-        self._index(row).add(armed)
-        self.expression = next(iter(armed.watch.expressions), self.expression)
+        self.read[row.id] = read
+        if read.template is not None:
+            self.messages[row.id] = read.template
+        self._index(row).add(read.armed)
+        self.expression = next(iter(read.armed.watch.expressions), self.expression)
         if row.agent != ANY_AGENT:
             self._partitions[partition_of(row.space, row.agent)] += 1
 
@@ -66,6 +58,7 @@ class Arming:
         row = self.rows.pop(breakpoint_id, None)
         if row is None:
             return
+        self.read.pop(breakpoint_id)
         self.messages.pop(breakpoint_id, None)
         index = self._index(row)
         index.remove(breakpoint_id)
@@ -113,19 +106,14 @@ class Arming:
         return self._agents.setdefault((row.space, row.agent), Index())
 
 
-def armed_of(row: BreakpointRow) -> Armed:
-    """A stored breakpoint, ready to be judged. Raises ValidationError and ConditionRefused."""
-    watched = watch(_CONDITION.validate_json(row.condition))
-    # Looked at now, so that it is known by the time that a record comes.
-    _ = watched.judged, watched.paths, watched.expressions, watched.reads_state
-    return Armed(
-        id=row.id,
-        watch=watched,
-        armed_seq=row.armed_seq,
-        trigger=row.trigger,
-        rule=None if row.hit is None else _RULE.validate_json(row.hit),
-        ends_at=row.ends_at,
-    )
+async def arming_of(rows: Sequence[BreakpointRow]) -> Arming:
+    """What is armed by these."""
+    found = Arming()
+    for number, one in enumerate(await read_all(rows), 1):
+        found.add(one)
+        if not number % _AT_A_STRETCH:
+            await asyncio.sleep(0)
+    return found
 
 
 def candidates(indexes: Collection[Index], record: Record) -> Iterator[Armed]:

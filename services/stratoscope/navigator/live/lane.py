@@ -24,6 +24,7 @@ from stratoscope.navigator.live.judging import Judge, Stopped
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.positions import Positions
+from stratoscope.navigator.live.reading import read_all
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.tracing import tell_hits
@@ -35,6 +36,8 @@ from stratoscope.store.watches import Changed, Watch, Watches, strike
 from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.subjects import partition_of
 
+# Taking so many changes over takes some milliseconds; between them others have a turn.
+_AT_A_STRETCH: Final = 200
 _TOO_LONG: Final = "it takes too long, or a macro runs over more than 1,000 elements"
 log = structlog.get_logger(__name__)
 
@@ -60,11 +63,9 @@ class Parts:
 class Lane:
     """Watches the partitions that it is given, for what is armed."""
 
-    def __init__(self, parts: Parts, revision: int, rows: Sequence[BreakpointRow]) -> None:
+    def __init__(self, parts: Parts, revision: int, arming: Arming) -> None:
         self._parts = parts
-        self.arming = Arming()
-        for row in rows:
-            self.arming.add(row)
+        self.arming = arming
         self.revision = revision
         self.held: set[int] = set()
         self.seen: dict[int, int] = {}
@@ -98,14 +99,18 @@ class Lane:
 
     async def rearm(self, revision: int, changes: Sequence[Changed]) -> None:
         """Take over what was changed; what was armed behind what is seen by now is caught up."""
+        there = [one.row for one in changes if one.row.is_enabled and not one.is_gone]
+        read = {one.row.id: one for one in await read_all(there)}
         armed: list[BreakpointRow] = []
-        for change in changes:
+        for number, change in enumerate(changes, 1):
             row = change.row
             self._counting.forget(row.id)
             self.arming.remove(row.id)
-            if row.is_enabled and not change.is_gone:
-                self.arming.add(row)
+            if row.id in read:
+                self.arming.add(read[row.id])
                 armed.append(row)
+            if not number % _AT_A_STRETCH:
+                await asyncio.sleep(0)
             revision = max(revision, row.revision)
         self.revision = revision
         for number in sorted(self.held):
@@ -242,9 +247,13 @@ class Lane:
         """
         seen = self.seen.get(partition)
         only = Arming()
-        for row in rows:
-            if seen is not None and row.armed_seq < seen:
-                only.add(row)
+        for number, row in enumerate(rows, 1):
+            # One that was struck out meanwhile is not there any more.
+            read = self.arming.read.get(row.id)
+            if read is not None and seen is not None and row.armed_seq < seen:
+                only.add(read)
+            if not number % _AT_A_STRETCH:
+                await asyncio.sleep(0)
         matches: list[Match] = []
         if only and seen is not None:
             after = min(row.armed_seq for row in only.rows.values())

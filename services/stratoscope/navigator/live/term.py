@@ -21,6 +21,7 @@ from nats.aio.msg import Msg
 from stratoscope.broker import feed
 from stratoscope.broker.ending import end_tasks
 from stratoscope.navigator.expressions.evaluating import Expressions
+from stratoscope.navigator.live.arming import arming_of
 from stratoscope.navigator.live.judging import Judge
 from stratoscope.navigator.live.lane import Lane, Parts
 from stratoscope.navigator.live.metrics import LiveMetrics
@@ -252,4 +253,5 @@ async def begin(
         *(wiring.pool, session, watches, judge, states, wiring.outbox, wiring.metrics),
         traces=wiring.traces,
     )
-    return Term(wiring, owner, session, inbox, Lane(parts, revision, rows), watches, schema)
+    lane = Lane(parts, revision, await arming_of(rows))
+    return Term(wiring, owner, session, inbox, lane, watches, schema)
