@@ -1,4 +1,7 @@
 -- Jumping through a timeline: which records a condition could be hit at, and what they were.
+--
+-- In halving, what a probe finds is used twice, and without `offset 0` Postgres would put it into
+-- both places, and so probe twice.
 
 -- name: of_types_forward
 -- Events of some types ($2) from one index up to and with another, the first ones: each type by its
@@ -151,6 +154,7 @@ with recursive search(number, event_index, low, high) as (
             from state_version as version
             where version.agent_id = $1 and version.version = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 )

@@ -2,6 +2,8 @@
 --
 -- Clocks and places never go back along event_index, nor along version, so a bound on them is found
 -- by halving over the primary key: some twenty probes of an index that is there anyway.
+-- In halving, what a probe finds is used twice, and without `offset 0` Postgres would put it into
+-- both places, and so probe twice.
 
 -- name: timeline
 -- An agent without a record is none yet: its name may be known from a dead letter.
@@ -49,6 +51,7 @@ with recursive search(low, high) as (
             from event
             where event.agent_id = $1 and event.event_index = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 )
@@ -73,6 +76,7 @@ with recursive search(low, high) as (
             from state_version as version
             where version.agent_id = $1 and version.version = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 )
@@ -242,6 +246,7 @@ with recursive hop(version, line) as (
                         from state_version as version
                         where version.agent_id = $1 and version.version = middle
                     ), true)
+                    offset 0
                 ) as probe(before)
                 where high - low > 1
             )

@@ -1,4 +1,7 @@
 -- Reaching a place of one timeline, and what stands around there, in one question.
+--
+-- In halving, what a probe finds is used twice, and without `offset 0` Postgres would put it into
+-- both places, and so probe twice.
 
 -- name: reach
 -- Both rows are halved between what is known to be within the bounds ($2, $4) and what is known
@@ -20,6 +23,7 @@ with recursive events_within(low, high) as (
             from event
             where event.agent_id = $1 and event.event_index = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 ),
@@ -40,6 +44,7 @@ versions_within(low, high) as (
             from state_version as version
             where version.agent_id = $1 and version.version = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 )
@@ -95,6 +100,7 @@ with recursive standing(low, high) as (
             from state_version as version
             where version.agent_id = $1 and version.version = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 ),
@@ -113,6 +119,7 @@ search(stand, low, high, stride) as (
             from state_version as version
             where version.agent_id = $1 and version.version = middle
         ), true)
+        offset 0
     ) as probe(before)
     where high - low > 1
 )
@@ -139,6 +146,7 @@ with recursive standing(low, high) as (
             from state_version as version
             where version.agent_id = $1 and version.version = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 )

@@ -2,6 +2,8 @@
 --
 -- All lines are halved together, so that a thousand agents take twenty rounds and not a thousand
 -- queries. Clocks and places never go back along a timeline.
+-- In halving, what a probe finds is used twice, and without `offset 0` Postgres would put it into
+-- both places, and so probe twice.
 
 -- name: seek_events
 -- The last event within all bounds that are given, -1 where there is none. $2 has the lengths of
@@ -31,6 +33,7 @@ search(number, low, high) as (
             from event
             where event.agent_id = asked.agent_id and event.event_index = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 )
@@ -61,6 +64,7 @@ search(number, low, high) as (
             from state_version as version
             where version.agent_id = asked.agent_id and version.version = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 )

@@ -1,4 +1,7 @@
 -- Sessions: an operator's place in a timeline, its navigation history, what is kept with it.
+--
+-- In halving, what a probe finds is used twice, and without `offset 0` Postgres would put it into
+-- both places, and so probe twice.
 
 -- name: create
 insert into session
@@ -102,6 +105,7 @@ with recursive events_within(low, high) as (
             from event
             where event.agent_id = $1 and event.event_index = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 ),
@@ -122,6 +126,7 @@ versions_within(low, high) as (
             from state_version as version
             where version.agent_id = $1 and version.version = middle
         ), true)
+        offset 0
     ) as probe(within)
     where high - low > 1
 ),
