@@ -51,7 +51,7 @@ class Commands:
         last = (await connection.jetstream.stream_info(STREAM_RECORD)).state.last_seq
         await connection.close()
         async with Navigator.connect(self.url) as nav:
-            await nav.request("agents.list", AgentsListRequest(wait_for=last, wait_ms=10_000))
+            await nav.request("agents.list", AgentsListRequest(wait_for=last, wait_ms=30_000))
 
 
 @dataclass(frozen=True)

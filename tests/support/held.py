@@ -59,7 +59,7 @@ class Stand:
         """The reply to a verb."""
         assert self._client is not None
         reply = await self._client.request(
-            f"strato.default.nav.{verb}", orjson.dumps(body), timeout=5
+            f"strato.default.nav.{verb}", orjson.dumps(body), timeout=30
         )
         found: Json = orjson.loads(reply.data)
         assert "code" not in found, found

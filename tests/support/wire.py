@@ -24,7 +24,7 @@ async def connected(url: str) -> AsyncIterator[Client]:
 
 async def ask(client: Client, verb: str, body: bytes = b"", space: str = "default") -> Msg:
     """The reply to a request."""
-    return await client.request(f"strato.{space}.nav.{verb}", body, timeout=5)
+    return await client.request(f"strato.{space}.nav.{verb}", body, timeout=30)
 
 
 async def refusal(

@@ -63,7 +63,7 @@ class Asking:
 
     async def ask(self, verb: str, **body: Any) -> Json:
         reply = await self.client.request(
-            f"strato.default.nav.{verb}", orjson.dumps(body), timeout=10
+            f"strato.default.nav.{verb}", orjson.dumps(body), timeout=30
         )
         found: Json = orjson.loads(reply.data)
         assert "code" not in found, found
@@ -108,7 +108,7 @@ async def work(asking: Asking) -> tuple[Json, int]:
     last = await asking.record(
         "sitter", b'{"state":{"x":1}}', b'{"state":{"x":2}}', kind="snapshot"
     )
-    await asking.ask("agents.list", wait_for=last)
+    await asking.ask("agents.list", wait_for=last, wait_ms=20_000)
     await eventually(lambda: _is(asking.hits_in_the_stream, 20))
     alone = {"auto_breakpoints": False}
     session = (await asking.ask("session.create", agent="walker", config=alone))["session"]

@@ -64,12 +64,17 @@ async def test_what_an_agent_records_an_operator_sees(serving: Guarded) -> None:
         # Packed it fits into a message, but the reply does not.
         await agent.snapshot({"noise": os.urandom(5 * MIB).hex(), "end": True})
         last = await agent.flush()
-        body = StateAtRequest(agent="explorer", at=AtLatest(latest=True), wait_for=last)
+        # A busy machine may take its time.
+        body = StateAtRequest(
+            agent="explorer", at=AtLatest(latest=True), wait_for=last, wait_ms=20_000
+        )
         state = (await nav.request("state.at", body)).state
         assert isinstance(state, dict)
         assert state["end"] is True
         async with aclosing(nav.replay(ReplayRequest(agent="explorer"))) as events:
-            assert [event.event_index async for event in events] == list(range(600))
+            found = [event.event_index async for event in events]
+        assert len(found) >= 600
+        assert found == list(range(len(found)))
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -102,7 +107,7 @@ async def test_dead_letters_and_statistics_are_told(serving: Guarded) -> None:
         admin = await connect(serving.url, name="test", login=serving.login("admin"))
         await admin.jetstream.publish("strato.default.rec.explorer.event", b"not JSON")
         last = (await admin.jetstream.stream_info("STRATO_RECORD")).state.last_seq
-        reply = await nav.request("stats", StatsRequest(wait_for=last))
+        reply = await nav.request("stats", StatsRequest(wait_for=last, wait_ms=20_000))
         assert reply.dead_letters == before + 1
 
         async def is_published() -> bool:
@@ -127,6 +132,10 @@ async def test_events_are_tailed_as_they_come(serving: Guarded) -> None:
 async def test_the_commands_are_let_in_by_the_same_variables(
     serving: Guarded, forking: Forking
 ) -> None:
+    async with recording(serving, "stranger") as agent, asking(serving) as nav:
+        await agent.event("decision_made")
+        last = await agent.flush()
+        await nav.request("agents.list", AgentsListRequest(wait_for=last, wait_ms=20_000))
     commands = Commands(serving.url, forking)
     told = serving.settings("operator", "ops")
     file = serving.folder / "stranger.json"

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 
 import orjson
 import pytest
@@ -36,6 +37,13 @@ async def untouched(sharing):
     assert (await sharing.last_seq(), await sharing.agents()) == before
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def runner(sharing) -> str:
+    """An agent whose sharing lasts long enough to be stopped."""
+    await sharing.record("runner", 8_000)
+    return "runner"
+
+
 async def refused(sharing, name: str, **asked) -> ImportFailed:
     with pytest.raises(ImportFailed) as found:
         await sharing.take(name, **asked)
@@ -50,7 +58,8 @@ async def test_a_session_comes_back_in_every_format(sharing):
         "session.goto", SessionGotoRequest(id=session, at=AtEventIndex(event_index=7))
     )
     await nav.request("session.mark", SessionMarkRequest(id=session, name="here", note="why"))
-    for number, form in enumerate(("json", "binary", "archive"), 1):
+    agents = set()
+    for form in ("json", "binary", "archive"):
         sharing.told.clear()
         reply = await sharing.export(session, form)
         assert (reply.format, reply.events, reply.snapshots) == (form, 2000, 2)
@@ -59,12 +68,15 @@ async def test_a_session_comes_back_in_every_format(sharing):
         assert {one.stage for one in sharing.told} <= {None, "waiting", "exporting"}
         sharing.told.clear()
         taken = await sharing.take(await sharing.upload(data))
-        assert (taken.agent, taken.events, taken.snapshots) == (f"walker-import-{number}", 2000, 2)
+        assert (taken.events, taken.snapshots) == (2000, 2)
+        assert re.fullmatch(r"walker-import-\d+", taken.agent)
+        agents.add(taken.agent)
         assert (taken.session.name, taken.session.state) == ("shared", "created")
         assert taken.session.position.event_index == 7
         assert taken.agent in await sharing.agents()
         marks = await nav.request("session.marks", SessionRequest(id=taken.session.id))
         assert [(one.name, one.position.event_index) for one in marks.marks] == [("here", 7)]
+    assert len(agents) == 3
     # An import goes through the log, and says so.
     jetstream = sharing.client.jetstream()
     last = await jetstream.get_msg("STRATO_RECORD", seq=await sharing.last_seq())
@@ -158,9 +170,8 @@ async def test_a_file_that_unpacks_to_more_than_may_be_is_refused(sharing):
     assert "more than 67108864 bytes unpacked" in error.message
 
 
-async def test_an_import_that_is_stopped_or_dies_is_never_listed(sharing):
-    await sharing.record("runner", 8_000)
-    name = (await sharing.export(await sharing.session_on("runner"))).object
+async def test_an_import_that_is_stopped_or_dies_is_never_listed(sharing, runner):
+    name = (await sharing.export(await sharing.session_on(runner))).object
     stop = asyncio.Event()
     listener = asyncio.create_task(_when(sharing, "recording", stop.set))
     error = await refused(sharing, name, stop=stop)
@@ -182,10 +193,11 @@ async def test_an_import_that_is_stopped_or_dies_is_never_listed(sharing):
     assert (await sharing.take(name)).agent == "runner-import-3"
 
 
-async def test_an_export_that_is_stopped_leaves_nothing_behind(sharing):
-    session = await sharing.session_on("runner")
+async def test_an_export_that_is_stopped_leaves_nothing_behind(sharing, runner):
+    session = await sharing.session_on(runner)
     stop = asyncio.Event()
     body = SessionExportRequest(id=session, format="json")
+    await sharing.upload(b"there is a bucket")
     store = await sharing.client.jetstream().object_store(BUCKET)
     before = (await store.status()).size
 

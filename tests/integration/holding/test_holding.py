@@ -106,7 +106,7 @@ async def test_an_agent_without_a_gate_is_not_held_and_the_list_says_so(
     agent = strato.agent("gateless")
     await agent.event("action_execution")
     seq = await agent.flush(5)
-    reply = await stand.ask("agent.pause", agent="gateless", wait_for=seq)
+    reply = await stand.ask("agent.pause", agent="gateless", wait_for=seq, wait_ms=20_000)
     assert (reply["held"], reply["held_by"]) == (False, ["operator"])
     listed = await stand.listed("gateless")
     assert (listed["held"], listed["held_by"], listed["gated"]) == (False, ["operator"], False)
@@ -298,8 +298,11 @@ async def test_a_graph_is_held_between_its_tasks(
 async def test_a_recorder_that_is_closed_keeps_nobody_at_a_gate(stand: Stand) -> None:
     await stand.ask("agent.pause", agent="closed")
     async with stratoscope.connect(stand.server.url, wait_connected=5) as recorder:
-        gate = asyncio.create_task(recorder.agent("closed").gate())
-        await asyncio.sleep(0.1)
+        agent = recorder.agent("closed")
+        await agent.event("action_execution")
+        await agent.flush()
+        gate = asyncio.create_task(agent.gate())
+        await stand.until_waiting("closed")
     async with asyncio.timeout(2):
         with pytest.raises(stratoscope.RecorderClosed):
             await gate

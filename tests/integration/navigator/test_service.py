@@ -140,12 +140,11 @@ async def test_what_is_recorded_can_be_asked_for_at_once(
         for n in range(20):
             body = json.dumps({"state": {"n": n}}).encode()
             ack = await client.jetstream().publish("strato.default.rec.live.snapshot", body)
-            sent = {"agent": "live", "at": {"latest": True}, "wait_for": ack.seq}
+            waiting = {"wait_for": ack.seq, "wait_ms": 20_000}
+            sent = {"agent": "live", "at": {"latest": True}} | waiting
             reply = await ask(client, "state.at", json.dumps(sent).encode())
             assert json.loads(reply.data)["state"] == {"n": n}
-        stats = json.loads(
-            (await ask(client, "stats", json.dumps({"wait_for": ack.seq}).encode())).data
-        )
+        stats = json.loads((await ask(client, "stats", json.dumps(waiting).encode())).data)
         assert stats["lag"] == 0
         assert stats["total_snapshots"] == 20
 

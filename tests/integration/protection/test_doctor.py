@@ -29,9 +29,20 @@ def failing(found: dict[str, str]) -> set[str]:
     return {name for name, status in found.items() if status == "fail"} - {"durability"}
 
 
-async def test_a_stack_that_is_well_is_told_so(
-    administered: Administered, navigator: ServiceProcess
+async def test_what_falls_apart_is_told_piece_by_piece(
+    administered: Administered, navigator: ServiceProcess, projector: ServiceProcess
 ) -> None:
+    """One stack, of which each step takes away more: none could be taken by itself."""
+    await _what_is_well(administered)
+    await _services_that_are_not_there(administered, navigator, projector)
+    await _streams_that_are_gone_or_others(administered)
+    await _a_database_that_is_not_migrated_or_not_there(administered)
+    done = await administered.run("doctor")
+    assert (done.code, done.json["healthy"]) == (1, False)
+    assert {"name", "status", "message", "advice"} == done.json["checks"][0].keys()
+
+
+async def _what_is_well(administered: Administered) -> None:
     await administered.record(EVENT, {"type": "seen"})
     await administered.projected()
     found = await statuses(administered)
@@ -47,7 +58,7 @@ async def test_a_stack_that_is_well_is_told_so(
     assert found["sync_interval"] == "skip"
 
 
-async def test_services_that_are_not_there_are_missed(
+async def _services_that_are_not_there(
     administered: Administered, navigator: ServiceProcess, projector: ServiceProcess
 ) -> None:
     assert await navigator.stop() == 0
@@ -58,9 +69,7 @@ async def test_services_that_are_not_there_are_missed(
     assert found["breakpoints"] == "warn"
 
 
-async def test_streams_that_are_gone_or_others_are_told(
-    administered: Administered, projector: ServiceProcess
-) -> None:
+async def _streams_that_are_gone_or_others(administered: Administered) -> None:
     client = await nats.connect(administered.nats_url)
     try:
         stream = client.jetstream()
@@ -80,9 +89,7 @@ async def test_streams_that_are_gone_or_others_are_told(
     assert other["stream STRATO_RECORD"] == other["log"] == "fail"
 
 
-async def test_a_database_that_is_not_migrated_or_not_there_is_told(
-    administered: Administered, projector: ServiceProcess
-) -> None:
+async def _a_database_that_is_not_migrated_or_not_there(administered: Administered) -> None:
     await administered.fetch("delete from strato.migration where number > 1")
     found = await statuses(administered)
     assert found["migrations of strato"] == "fail"
@@ -90,11 +97,3 @@ async def test_a_database_that_is_not_migrated_or_not_there_is_told(
     found = await statuses(elsewhere, monitor="http://127.0.0.1:1")
     assert (found["database"], found["monitoring"]) == ("fail", "warn")
     assert not {"lag", "leases"} & found.keys()
-
-
-async def test_the_command_ends_with_1_where_anything_fails(
-    administered: Administered, projector: ServiceProcess
-) -> None:
-    done = await administered.run("doctor")
-    assert (done.code, done.json["healthy"]) == (1, False)
-    assert {"name", "status", "message", "advice"} == done.json["checks"][0].keys()

@@ -76,7 +76,7 @@ async def tell(url: str) -> None:
 
     async def ask(verb: str, **body: Any) -> Any:
         reply = await client.request(
-            f"strato.default.nav.{verb}", orjson.dumps(body), timeout=5, headers=headers(ASKED)
+            f"strato.default.nav.{verb}", orjson.dumps(body), timeout=30, headers=headers(ASKED)
         )
         return orjson.loads(reply.data)
 
@@ -90,7 +90,7 @@ async def tell(url: str) -> None:
         await record(b'{"type":"moved"}', RECORDED)
         await hits.next_msg(timeout=10)
         last = await record(b"no JSON", REFUSED)
-        await ask("events.list", agent="walker", wait_for=last)
+        await ask("events.list", agent="walker", wait_for=last, wait_ms=20_000)
         assert (await ask("events.get", event_id="no id"))["code"] == "bad_request"
         session = (await ask("session.create", agent="walker"))["session"]
         await ask("session.continue", id=session["id"], direction="backward")
