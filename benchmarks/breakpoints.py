@@ -3,8 +3,8 @@
 The first part is all of it: records are published one by one, a thousand a second, into a broker
 whose projector and navigator are processes of their own; a hit is timed when a plain subscriber has
 it, and is in Postgres by then. Beside that one agent records an event and asks an exact gate, again
-and again: that takes from the call until it is let pass. The second is the evaluator alone, in this process, given what a
-projector would have told it.
+and again: that takes from the call until it is let pass. The second part is the evaluator alone, in
+this process, given what a projector would have told it.
 """
 
 import argparse
