@@ -35,3 +35,11 @@ async def hits(stand: Stand) -> AsyncIterator[Hits]:
     """Who records, and sees what is hit."""
     async with hits_of(stand.server.url, stand.dsn) as found:
         yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cleared(stand: Stand) -> AsyncIterator[None]:
+    """No test has the breakpoints of another, also where that one has failed."""
+    yield
+    for one in (await stand.ask("breakpoint.list", limit=1000))["breakpoints"]:
+        await stand.ask("breakpoint.remove", id=one["id"])

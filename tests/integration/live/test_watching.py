@@ -11,13 +11,12 @@ from uuid import uuid4
 
 import orjson
 import pytest
-import pytest_asyncio
 
 from stratoscope.broker.ending import end_tasks
 from support.eventually import eventually
 from support.watched import a_breakpoint, a_record
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("cleared")]
 
 Json = dict[str, Any]
 ERRORS = {"kind": "on_event_type", "type": "error_occurred"}
@@ -47,14 +46,6 @@ async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         yield
     finally:
         await end_tasks([task])
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="module")
-async def cleared(stand: Any) -> AsyncIterator[None]:
-    """No test has the breakpoints of another, also where that one has failed."""
-    yield
-    for one in (await stand.ask("breakpoint.list", limit=1000))["breakpoints"]:
-        await stand.ask("breakpoint.remove", id=one["id"])
 
 
 async def test_live_hits_are_those_that_the_past_has(stand, hits):
