@@ -95,7 +95,6 @@ class Pipeline:
         self._batches = batches or Batches(None)
         self._taken = min(held.stream_seq for held in leases.held)
         self._commit: asyncio.Task[None] | None = None
-        self._few = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Project until `stopping` is set. What was begun is finished."""
@@ -109,10 +108,6 @@ class Pipeline:
                 await end_tasks([self._commit])
 
     async def _turn(self) -> None:
-        if self._few:
-            # What comes meanwhile is taken together: gathered beside the commit it would only wait
-            # for that, and be a batch more.
-            await self._settle()
         # With a commit on its way there is something to wait for besides new messages.
         wait = _IDLE if self._commit is None else 0.0
         limit = self._quarantine.batch(self._taken, BATCH)
@@ -124,8 +119,12 @@ class Pipeline:
             few = len(delivered) < _FEW
             taken = await self._fold(delivered, traced, trusting=few and self._commit is None)
             await self._settle()
-            self._few = few
-            self._commit = asyncio.create_task(self._write(delivered, taken, traced))
+            if few:
+                # What comes meanwhile is taken together: gathered beside the commit it would only
+                # wait for that, and be a batch more.
+                await self._write(delivered, taken, traced)
+            else:
+                self._commit = asyncio.create_task(self._write(delivered, taken, traced))
         elif self._commit is not None:
             await self._settle()
         else:

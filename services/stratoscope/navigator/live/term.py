@@ -38,6 +38,7 @@ from stratoscope_contracts.words import PARTITIONS
 _MAX_WAITING: Final = 2_000
 # A few tens of records: whoever waits for a hit at the first of them waits for all.
 _TOGETHER_BYTES: Final = 32 << 10
+_FEW: Final = 4
 _TICK: Final = 0.1
 _LOOK_EVERY: Final = 0.5
 _TELL_EVERY: Final = 1.0
@@ -86,10 +87,13 @@ class Inbox:
         self._news.set()
 
     def next_batches(self) -> list[feed.Committed]:
-        """The batches that were heard first and can be read, as many as are judged together."""
+        """The batches that were heard first and can be read, as many as are judged together.
+
+        That is one, as long as few wait.
+        """
         found: list[feed.Committed] = []
-        size = 0
-        while self._batches and size < _TOGETHER_BYTES:
+        size, limit = 0, _TOGETHER_BYTES if len(self._batches) > _FEW else 1
+        while self._batches and size < limit:
             body = self._batches.popleft()
             size += len(body)
             if (committed := feed.decode_committed(body)) is not None:
