@@ -122,7 +122,23 @@ async def latency(url: str, seconds: float, rate: int) -> tuple[list[float], lis
             condition=kinds[number // AGENTS * 2 % len(kinds) + number % 2],
         )
     gates: list[float] = []
-    gating = asyncio.create_task(gate(url, gates))
+    async with stratoscope.connect(url) as recorder:
+        for number in range(AGENTS):
+            # An agent's first record makes its rows, and its first gate connects.
+            await recorder.agent(f"agent-{number}").event("agent_started")
+        await recorder.agent("agent-0").gate(exact=True)
+        gating = asyncio.create_task(gate(recorder, gates))
+        await publish(client, seconds, rate, sent)
+        gating.cancel()
+    # Nobody knows how many hits there will be: what is under way by now has come by then.
+    await asyncio.sleep(2)
+    await client.close()
+    print(f"  {len(found):,} hits", flush=True)
+    return found, gates
+
+
+async def publish(client: Client, seconds: float, rate: int, sent: dict[int, float]) -> None:
+    """Records at a rate, one by one; when each was sent."""
     start = time.perf_counter()
     for number in range(int(seconds * rate)):
         due = start + number / rate
@@ -133,24 +149,18 @@ async def latency(url: str, seconds: float, rate: int) -> tuple[list[float], lis
         await client.publish(subject, orjson.dumps(a_record(number)))
         await client.flush() if number % 64 == 0 else await asyncio.sleep(0)
     took = time.perf_counter() - start
-    gating.cancel()
-    # Nobody knows how many hits there will be: what is under way by now has come by then.
-    await asyncio.sleep(2)
-    await client.close()
-    print(f"  {int(seconds * rate) / took:,.0f} records a second, {len(found):,} hits", flush=True)
-    return found, gates
+    print(f"  {int(seconds * rate) / took:,.0f} records a second", flush=True)
 
 
-async def gate(url: str, found: list[float]) -> None:
+async def gate(recorder: stratoscope.Recorder, found: list[float]) -> None:
     """Ask exact gates of an agent that breakpoints watch, each behind a new event."""
-    async with stratoscope.connect(url) as recorder:
-        agent = recorder.agent("agent-0")
-        while True:
-            await agent.event("action_execution", data={"number": -1})
-            start = time.perf_counter()
-            await agent.gate(exact=True)
-            found.append((time.perf_counter() - start) * 1000)
-            await asyncio.sleep(GATE_EVERY)
+    agent = recorder.agent("agent-0")
+    while True:
+        await agent.event("action_execution", data={"number": -1})
+        start = time.perf_counter()
+        await agent.gate(exact=True)
+        found.append((time.perf_counter() - start) * 1000)
+        await asyncio.sleep(GATE_EVERY)
 
 
 async def ask(client: Client, verb: str, **body: Any) -> Json:
