@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -43,6 +43,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+class WaitedInVain(Exception):
+    """The database was started anew since: what was projected may have to be so again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """Answers verbs from the read models. Raises StratoError, and whatever else goes wrong."""
@@ -62,10 +66,13 @@ class Dispatch:
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
         """The body of the reply."""
-        request = await self.ready(space, verb, body)
-        async with asyncio.timeout(self.seconds):
-            reply = await self._answer(space, verb, request)
-        return spelling.spelled(reply)
+        while True:
+            known = self.waiting.forgotten
+            request = await self.ready(space, verb, body)
+            with suppress(WaitedInVain):
+                async with asyncio.timeout(self.seconds):
+                    reply = await self._answer(space, verb, request, known)
+                return spelling.spelled(reply)
 
     async def ready(self, space: str, verb: str, body: bytes) -> Request:
         """What is asked for, once what it waits for is projected."""
@@ -76,9 +83,14 @@ class Dispatch:
         return request
 
     @asynccontextmanager
-    async def reading(self, space: str) -> AsyncIterator[Reading]:
-        """A session to read with; TimeoutError where that takes too long."""
+    async def reading(self, space: str, known: int | None = None) -> AsyncIterator[Reading]:
+        """A session to read with; TimeoutError where that takes too long.
+
+        Raises WaitedInVain where what was waited for is `known` no longer.
+        """
         async with asyncio.timeout(self.seconds), self.pool.acquire() as session:
+            if known is not None and self.waiting.forgotten != known:
+                raise WaitedInVain
             yield Reading(
                 space,
                 session,
@@ -93,11 +105,11 @@ class Dispatch:
                 rebuilt=self.rebuilt,
             )
 
-    async def _answer(self, space: str, verb: str, request: Request) -> Json:
+    async def _answer(self, space: str, verb: str, request: Request, known: int) -> Json:
         # Both are asked for before a session is held, or requests could wait for each other's.
         projected = await Watermarks(self.pool).read() if verb == STATS else {}
         log_end = await self.log_end() if verb == STATS else 0
-        async with self.walks.room_for(request), self.reading(space) as reading:
+        async with self.walks.room_for(request), self.reading(space, known) as reading:
             if verb == STATS:
                 return await stats(reading, projected, log_end)
             return await ANSWERS[verb](reading, request)

@@ -6,9 +6,10 @@ the switch gets one of the new projection. The old sessions are closed once nobo
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -37,13 +38,29 @@ class _Sessions:
     unused: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class Uptime:
+    """Notices by a new session that the server was started anew, or is another one."""
+
+    def __init__(self) -> None:
+        self.on_restart: Callable[[], None] = lambda: None
+        self._since: datetime | None = None
+
+    async def look(self, session: asyncpg.Connection) -> None:
+        """See since when the server that a session is of is up."""
+        since = await session.fetchval("select pg_postmaster_start_time()")
+        if self._since not in (None, since):
+            self.on_restart()
+        self._since = since
+
+
 class Serving:
     """Stands where a pool would, and follows the projection that serves."""
 
-    def __init__(self, dsn: str, size: int, first: _Sessions) -> None:
+    def __init__(self, dsn: str, size: int, first: _Sessions, uptime: Uptime) -> None:
         self._dsn = dsn
         self._size = size
         self._current = first
+        self.uptime = uptime
         self._old: dict[asyncio.Task[None], _Sessions] = {}
         self._news = asyncio.Event()
 
@@ -107,7 +124,8 @@ class Serving:
         schema = await serving_schema(self)
         if schema == self.schema:
             return
-        old, self._current = self._current, await _opened(self._dsn, schema, self._size)
+        opened = await _opened(self._dsn, schema, self._size, self.uptime)
+        old, self._current = self._current, opened
         # What was known of the old one's checkpoints says nothing about this one's.
         waiting.forget()
         log.info("another projection serves", schema=schema, before=old.schema)
@@ -119,7 +137,8 @@ class Serving:
 @asynccontextmanager
 async def serving(dsn: str, schema: str, *, size: int) -> AsyncIterator[Serving]:
     """Up to `size` sessions, at first of the projection named. Raises DatabaseUnreachable."""
-    found = Serving(dsn, size, await _opened(dsn, schema, size))
+    uptime = Uptime()
+    found = Serving(dsn, size, await _opened(dsn, schema, size, uptime), uptime)
     try:
         yield found
     finally:
@@ -129,6 +148,8 @@ async def serving(dsn: str, schema: str, *, size: int) -> AsyncIterator[Serving]
 @asynccontextmanager
 async def following(sessions: Serving, waiting: Waiting) -> AsyncIterator[None]:
     """Have sessions follow the projection that serves."""
+    # A crash may have taken the end of the projection: it is there again in a moment.
+    sessions.uptime.on_restart = waiting.forget
     task = asyncio.create_task(sessions.follow(waiting), name="serving")
     try:
         yield
@@ -136,10 +157,10 @@ async def following(sessions: Serving, waiting: Waiting) -> AsyncIterator[None]:
         await end_tasks([task])
 
 
-async def _opened(dsn: str, schema: str, size: int) -> _Sessions:
+async def _opened(dsn: str, schema: str, size: int, uptime: Uptime) -> _Sessions:
     stack = AsyncExitStack()
     sessions = await stack.enter_async_context(
-        pool(dsn, schema, _APPLICATION, size=size, looking=True)
+        pool(dsn, schema, _APPLICATION, size=size, looking=True, on_connect=uptime.look)
     )
     return _Sessions(schema, sessions, stack)
 

@@ -25,6 +25,8 @@ class Waiting:
         self._waiters: set[asyncio.Event] = set()
         self._polling: asyncio.Task[None] | None = None
         self._given_up = False
+        # How often what was known turned out to be no longer so.
+        self.forgotten = 0
 
     def heard(self, partitions: Collection[int], stream_seq: int) -> None:
         """Partitions are projected up to a message."""
@@ -43,7 +45,8 @@ class Waiting:
             raise self._not_yet(partitions, stream_seq) from error
 
     def forget(self) -> None:
-        """What was known is of another projection: whoever waits looks again."""
+        """What was known is of another projection, or the database's: whoever waits looks again."""
+        self.forgotten += 1
         self._reached.clear()
         self._wake()
 

@@ -96,13 +96,10 @@ class Term:
         async with (
             pool(dsn, schema, _APPLICATION, size=_POOL) as sessions,
             pool(dsn, schema, _APPLICATION, size=_LOOKING_UP, by_key=True) as following,
-            # What a crash takes from a projection that is being filled, checkpoint and all, is
-            # read again; the swap waits for the disk, and for all that was written before it.
-            connection(
-                *(dsn, schema, _APPLICATION),
-                by_key=True,
-                waits_for_disk=not self._wiring.quiet,
-            ) as session,
+            # The log is on the disk: what a crash of the server takes from the projection,
+            # checkpoint and all, is projected again. What others write for good waits for the disk,
+            # and for all that was written before it: hits, sessions, the swap of a rebuild.
+            connection(dsn, schema, _APPLICATION, by_key=True, waits_for_disk=False) as session,
         ):
             leases = Leases(
                 session,

@@ -1,7 +1,7 @@
 """Connections: each sees one projection and the operations schema by its search path."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -79,10 +79,11 @@ async def pool(
     size: int,
     looking: bool = False,
     by_key: bool = False,
+    on_connect: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
 ) -> AsyncIterator[asyncpg.Pool]:
     """Up to `size` sessions; `looking` for who does little else, `by_key` for who follows keys.
 
-    Raises DatabaseUnreachable.
+    `on_connect` is done to each new session before anybody has it. Raises DatabaseUnreachable.
     """
     # It fills itself up again once a second, with a stack trace each time that it can't; those who
     # ask it for a session say in a line what has happened.
@@ -94,6 +95,7 @@ async def pool(
             dsn,
             min_size=min(2, size),
             max_size=size,
+            init=on_connect,
             **options,
         )
     except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
