@@ -9,7 +9,7 @@ the broker's deduplication makes harmless.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,7 +95,26 @@ class Publisher:
         self._ack_timeout = ack_timeout
         self._on_retry = on_retry
 
-    async def publish(self, message: Outgoing) -> PubAck:
+    async def begin(self, message: Outgoing) -> asyncio.Future[PubAck] | None:
+        """Put a message on its way; what to give to `publish`, which sees that it arrives.
+
+        It goes out with all that is begun before the caller waits for anything. None where that
+        can't be now.
+        """
+        headers = message.all_headers()
+        size = message_size(message.body, headers)
+        if not self._connection.connected.is_set() or size > self._connection.message_limit:
+            return None
+        try:
+            return await self._connection.jetstream.publish_async(
+                message.subject, message.body, headers=headers
+            )
+        except (NatsError, OSError):
+            return None
+
+    async def publish(
+        self, message: Outgoing, begun: asyncio.Future[PubAck] | None = None
+    ) -> PubAck:
         """Send until the stream acknowledges; limit it with `asyncio.timeout` where that is due.
 
         Raises MessageTooLarge and PublishRefused, which no repetition would heal, and
@@ -104,11 +123,15 @@ class Publisher:
         headers = message.all_headers()
         pause = FIRST_PAUSE
         while True:
-            await self._connection.wait_usable()
-            # Each time anew: the server that it reconnected to may take less.
-            check_size(message.body, headers, self._connection.message_limit)
-            async with self._slots:
-                trouble = await self._try(message, headers)
+            if begun is not None:
+                first, begun = begun, None
+                trouble = await self._acknowledged(asyncio.wait_for(first, self._ack_timeout))
+            else:
+                await self._connection.wait_usable()
+                # Each time anew: the server that it reconnected to may take less.
+                check_size(message.body, headers, self._connection.message_limit)
+                async with self._slots:
+                    trouble = await self._acknowledged(self._sent(message, headers))
             if isinstance(trouble, PubAck):
                 return trouble
             _stop_if_cancelled()
@@ -117,12 +140,15 @@ class Publisher:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _try(self, message: Outgoing, headers: dict[str, str]) -> PubAck | str:
+    async def _sent(self, message: Outgoing, headers: dict[str, str]) -> PubAck:
+        return await self._connection.jetstream.publish(
+            message.subject, message.body, timeout=self._ack_timeout, headers=headers
+        )
+
+    async def _acknowledged(self, sending: Awaitable[PubAck]) -> PubAck | str:
         """The acknowledgement, or in words why it has to be sent again."""
         try:
-            return await self._connection.jetstream.publish(
-                message.subject, message.body, timeout=self._ack_timeout, headers=headers
-            )
+            return await sending
         except (ConnectionClosedError, ConnectionDrainingError) as error:
             raise BrokerUnreachable("the connection to the broker is closed") from error
         except APIError as error:

@@ -289,10 +289,8 @@ class Lane:
         new = await self._commit(found, reached, now)
         self._remember(reached)
         self._counting.kept(found.counts)
-        parts.outbox.send([hit for hit in found.hits if hit.hit_id in new], now)
-        # On the wire before anything else is judged: a turn for those that hand them over to the
-        # connection, and one for what writes them.
-        await asyncio.sleep(0)
+        await parts.outbox.send([hit for hit in found.hits if hit.hit_id in new], now)
+        # On the wire before anything else is judged.
         await asyncio.sleep(0)
         for hit, line in zip(found.hits, found.lines, strict=True):
             parts.metrics.hit(hit.action, now - line.record.recorded_at)

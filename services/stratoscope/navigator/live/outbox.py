@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.api import PubAck
 
 from stratoscope.broker.connection import BrokerError
 from stratoscope.broker.publishing import MessageTooLarge, Outgoing, Publisher
@@ -62,10 +63,13 @@ class Outbox:
         self._inherited.update(partitions)
         self._news.set()
 
-    def send(self, hits: Sequence[HitRow], now: datetime) -> None:
+    async def send(self, hits: Sequence[HitRow], now: datetime) -> None:
         """Publish hits that are committed, in this order; and hold those that are to be held."""
         for hit in hits:
-            self._publish(hit)
+            if hit.hit_id not in self._under_way:
+                self._under_way.add(hit.hit_id)
+                outgoing = _outgoing(hit)
+                self._start(self._send(hit, outgoing, await self._publisher.begin(outgoing)))
         pausing = [hit for hit in hits if hit.action == "pause"]
         if pausing:
             self._start(self._pause(pausing, now))
@@ -131,7 +135,7 @@ class Outbox:
     def _publish(self, hit: HitRow | Waiting) -> None:
         if hit.hit_id not in self._under_way:
             self._under_way.add(hit.hit_id)
-            self._start(self._send(hit))
+            self._start(self._send(hit, _outgoing(hit)))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="hit")
@@ -145,12 +149,14 @@ class Outbox:
                 hold = Untold(hit.space, hit.agent, by, hit.session_id, held_at)
                 await tell_of(hold, self._tell, Holds(session))
 
-    async def _send(self, hit: HitRow | Waiting) -> None:
-        outgoing = Outgoing(
-            subjects.hit(hit.space, hit.agent), hit.body.encode(), message_id=str(hit.hit_id)
-        )
+    async def _send(
+        self,
+        hit: HitRow | Waiting,
+        outgoing: Outgoing,
+        begun: asyncio.Future[PubAck] | None = None,
+    ) -> None:
         try:
-            await self._publisher.publish(outgoing)
+            await self._publisher.publish(outgoing, begun)
         except MessageTooLarge:
             log.error("a hit is too large to be published", hit=str(hit.hit_id))
         except BrokerError as error:
@@ -170,3 +176,9 @@ class Outbox:
         wanted = {str(one.hit_id): one.hit_id for one in old}
         found = await ids_since(self._jetstream, STREAM_HITS, since)
         return {wanted[one] for one in found & wanted.keys()}
+
+
+def _outgoing(hit: HitRow | Waiting) -> Outgoing:
+    return Outgoing(
+        subjects.hit(hit.space, hit.agent), hit.body.encode(), message_id=str(hit.hit_id)
+    )
