@@ -44,6 +44,22 @@ async def test_a_message_stands_once_however_often_it_is_sent(connection: Connec
     assert (first.seq, again.seq, again.duplicate) == (1, 1, True)
 
 
+async def test_a_message_that_was_put_on_its_way_is_seen_to_its_end(connection: Connection) -> None:
+    await ensure_streams(connection.jetstream, StreamSettings())
+    publisher = Publisher(connection, ack_timeout=0.1)
+    begun = await publisher.begin(outgoing(1))
+    assert begun is not None
+    assert (await publisher.publish(outgoing(1), begun)).seq == 1
+    # One whose acknowledgement is lost is sent again, and stands once.
+    await publisher.begin(outgoing(2))
+    never = asyncio.get_running_loop().create_future()
+    assert (await publisher.publish(outgoing(2), never)).seq == 2
+    large = outgoing(3, b"x" * (connection.message_limit + 1))
+    assert await publisher.begin(large) is None
+    with pytest.raises(MessageTooLarge):
+        await publisher.publish(large)
+
+
 async def test_the_largest_message_goes_out_and_one_byte_more_is_refused_here(
     connection: Connection,
 ) -> None:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import orjson
 import pytest
 
@@ -222,15 +223,27 @@ async def test_an_expression_that_takes_too_long_is_disabled_after_the_third_tim
     assert [hit["position"]["event_index"] for hit in told] == list(range(800))
 
 
+async def imported(dsn: str, agent: str, last_seq: int) -> None:
+    session = await asyncpg.connect(dsn, server_settings={"search_path": "strato"})
+    await session.execute(
+        "insert into imported_agent (id, space, agent, source_agent, object, digest, started_at,"
+        " last_seq, completed_at) values ($1, 'default', $2, $2, 'x', 'x', now(), $3, now())",
+        *(uuid4(), agent, last_seq),
+    )
+    await session.close()
+
+
 async def test_imports_are_not_seen(stand, hits):
     agent = f"imported-{uuid4()}"
     await stand.ask("breakpoint.create", agent=agent, condition=ERRORS)
     error = {"kind": "event", "type": "error_occurred"}
-    await hits.jetstream.publish(
+    ack = await hits.jetstream.publish(
         f"strato.default.rec.{agent}.batch",
         orjson.dumps({"records": [error, error]}),
         headers={"Strato-Import": "x"},
     )
+    # As an import leaves it: what is not told is known by this.
+    await imported(hits.dsn, agent, ack.seq)
     await hits.until_seen(agent, await hits.record(agent, [error]))
     told = [hit for hit in await hits.told() if hit["agent"] == agent]
     assert [hit["position"]["event_index"] for hit in told] == [2]
