@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from nats.aio.msg import Msg
 
 from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
 from stratoscope_contracts.words import MAX_MESSAGE_BYTES, SERVER_MAX_PAYLOAD
@@ -96,3 +97,17 @@ async def test_a_callback_that_raises_does_not_harm_the_connection(nats_url: str
     connection = await connect(nats_url, name="test", on_closed=fail)
     await connection.client.close()
     assert connection.closed.is_set()
+
+
+async def test_who_was_flushed_can_be_asked(connection: Connection, nats_url: str) -> None:
+    """A ping that overtakes a subscription made one in ten of these find nobody."""
+
+    async def answer(message: Msg) -> None:
+        await message.respond(b"here")
+
+    for number in range(100):
+        answering = await connect(nats_url, name="answering")
+        await answering.client.subscribe(f"asked.{number}", cb=answer)
+        await answering.client.flush()
+        assert (await connection.client.request(f"asked.{number}", timeout=5)).data == b"here"
+        await answering.close()
