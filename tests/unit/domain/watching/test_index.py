@@ -196,6 +196,14 @@ def test_the_narrowest_part_of_a_conjunction_finds_it():
     assert found(index, record(event_index=9, type="b"))
 
 
+def test_where_nobody_knows_what_changed_everything_may_have():
+    watched = [armed({"kind": "on_change", "path": path}) for path in ("a.b", "c")]
+    typed = armed({"kind": "on_event_type", "type": "b"})
+    index = index_of(*watched, typed)
+    assert found(index, record(version=4, changed=None)) == set(watched)
+    assert found(index, record(version=4, changed=(("c",),))) == {watched[1]}
+
+
 def test_what_begins_does_so_at_a_first_record_too():
     one = armed({"kind": "not", "condition": {"kind": "on_state", "path": "x", "op": "exists"}})
     assert found(index_of(one), record(clock_before=None)) == {one}
