@@ -6,8 +6,10 @@ equal, truth values are texts, and an element that a list has again stands in a 
 since deepdiff counts what is equal as one. A text with NUL can't be recorded, so it marks them.
 """
 
+import gc
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,21 +41,22 @@ def unordered(old: object, new: object, options: Options) -> list[Difference]:
     # It takes longer to import than most comparisons take.
     from deepdiff import DeepDiff
 
-    tree = DeepDiff(
-        _prepared(old, options.digits)[0],
-        _prepared(new, options.digits)[0],
-        ignore_order=True,
-        report_repetition=True,
-        ignore_private_variables=False,
-        # By default lists that have little in common are not paired at all, and objects neither.
-        cutoff_intersection_for_pairs=1,
-        cutoff_distance_for_pairs=0.5,
-        threshold_to_diff_deeper=0,
-        cache_size=5_000,
-        max_diffs=MAX_DIFFS,
-        max_passes=MAX_PASSES,
-        view="tree",
-    )
+    with _nothing_collected():
+        tree = DeepDiff(
+            _prepared(old, options.digits)[0],
+            _prepared(new, options.digits)[0],
+            ignore_order=True,
+            report_repetition=True,
+            ignore_private_variables=False,
+            # By default lists with little in common are not paired at all, and objects neither.
+            cutoff_intersection_for_pairs=1,
+            cutoff_distance_for_pairs=0.5,
+            threshold_to_diff_deeper=0,
+            cache_size=5_000,
+            max_diffs=MAX_DIFFS,
+            max_passes=MAX_PASSES,
+            view="tree",
+        )
     stats = tree.get_stats()  # type: ignore[no-untyped-call]  # deepdiff types most, not this
     if stats["MAX PASS LIMIT REACHED"] or stats["MAX DIFF LIMIT REACHED"]:
         raise TooManyPasses
@@ -62,6 +65,18 @@ def unordered(old: object, new: object, options: Options) -> list[Difference]:
     return sorted(
         (place.difference(old, new) for place in places if not place.is_below(boxes)), key=_order
     )
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Python's collector waits: deepdiff's cache (cachebox 5.2) waits for itself if it looks in."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Lists without order, as deepdiff compares them, and what must hold of any such comparison."""
 
+import gc
 from collections import Counter
 from typing import Any
 
@@ -102,6 +103,21 @@ def test_nothing_differs_where_both_hold_the_same_and_only_there(pair: tuple[Jso
 @given(documents, st.randoms(use_true_random=False))
 def test_shuffled_lists_are_the_same(document: Json, random: Any) -> None:
     assert unordered(document, shuffled(document, random), WITHOUT_ORDER) == []
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_may_run_at_any_time(enabled: bool) -> None:
+    """One that ran within an insertion into deepdiff's cache would never end."""
+    was_enabled, thresholds = gc.isenabled(), gc.get_threshold()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        gc.set_threshold(1, 1, 1)
+        changed = told([{"n": n, "m": 0} for n in range(9)], [{"n": n, "m": 1} for n in range(9)])
+        assert gc.isenabled() is enabled
+    finally:
+        gc.set_threshold(*thresholds)
+        (gc.enable if was_enabled else gc.disable)()
+    assert changed == [(f"[{n}].m", "modified") for n in range(9)]
 
 
 @settings(max_examples=60, deadline=None)
