@@ -28,6 +28,7 @@ _ERROR_BYTES: Final = 64 * 1024
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     OSError,

@@ -8,7 +8,6 @@ import signal
 import sys
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import structlog
 import uvloop
 from nats.js.errors import NotFoundError
@@ -44,7 +43,7 @@ from stratoscope.navigator.spill import ObjectSpills, Spills
 from stratoscope.navigator.standing import looking
 from stratoscope.navigator.stats import LogEnd
 from stratoscope.navigator.waiting import Waiting
-from stratoscope.store.database import DatabaseUnreachable
+from stratoscope.store.database import DATABASE_ERRORS, DatabaseUnreachable
 from stratoscope.store.migration import migrate
 from stratoscope.store.watermarks import Watermarks
 from stratoscope.telemetry.http import Readiness, serve, service_app
@@ -216,7 +215,7 @@ async def _answers(sessions: Serving) -> bool:
     try:
         async with asyncio.timeout(2):
             return bool(await sessions.fetchval("select true"))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except DATABASE_ERRORS:
         return False
 
 

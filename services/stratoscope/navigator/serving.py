@@ -16,8 +16,9 @@ import asyncpg
 import structlog
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.navigator.upkeep import repeat
 from stratoscope.navigator.waiting import Waiting
-from stratoscope.store.database import DatabaseUnreachable, pool
+from stratoscope.store.database import pool
 from stratoscope.store.projections import serving_schema
 
 _APPLICATION: Final = "stratoscope navigator"
@@ -100,18 +101,15 @@ class Serving:
 
     async def follow(self, waiting: Waiting) -> None:
         """Switch whenever another projection serves, until cancelled."""
-        while True:
+
+        async def turn() -> None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY):
                     await self._news.wait()
             self._news.clear()
-            try:
-                await self._look(waiting)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("can't see which projection serves", error=str(error))
-            except DatabaseUnreachable as error:
-                log.warning("can't switch to another projection", error=str(error))
-            await asyncio.sleep(_LOOK_AT_MOST_EVERY)
+            await self._look(waiting)
+
+        await repeat(turn, _LOOK_AT_MOST_EVERY, "can't see which projection serves")
 
     async def close(self) -> None:
         """Close all sessions, used or not."""

@@ -6,27 +6,23 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-import asyncpg
-import structlog
-
 from stratoscope.broker.ending import end_tasks
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.serving import Serving
+from stratoscope.navigator.upkeep import repeat
 from stratoscope.store.sessions import Sessions
 
 _EVERY: Final = 5.0
-log = structlog.get_logger(__name__)
 
 
 async def look(pool: Serving, metrics: Metrics) -> None:
     """Look again and again, until cancelled."""
-    while True:
-        try:
-            async with pool.acquire() as session:
-                metrics.sessions(await Sessions(session).states(datetime.now(UTC)))
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("can't count the sessions", error=str(error))
-        await asyncio.sleep(_EVERY)
+
+    async def turn() -> None:
+        async with pool.acquire() as session:
+            metrics.sessions(await Sessions(session).states(datetime.now(UTC)))
+
+    await repeat(turn, _EVERY, "can't count the sessions")
 
 
 @asynccontextmanager

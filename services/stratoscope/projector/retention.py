@@ -32,6 +32,7 @@ from stratoscope.domain.retention import (
 from stratoscope.domain.seek import UpTo
 from stratoscope.projector.bases import BaseKeeper
 from stratoscope.projector.metrics import Metrics
+from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.leases import Held
 from stratoscope.store.retention import Retention
 from stratoscope.store.timelines import Timeline, Timelines
@@ -39,7 +40,7 @@ from stratoscope_contracts.subjects import partition_of
 
 log = structlog.get_logger(__name__)
 
-_PASSING = (asyncpg.PostgresError, asyncpg.InterfaceError, NatsError, OSError, TimeoutError)
+_PASSING = (*DATABASE_ERRORS, NatsError)
 # What a request may still read before the horizon that it has found.
 GRACE = 2.0
 

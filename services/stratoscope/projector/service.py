@@ -8,7 +8,6 @@ halts the projector: it stays up, says why on `/readyz`, and touches nothing.
 import asyncio
 from contextlib import suppress
 
-import asyncpg
 import structlog
 from nats.errors import Error as NatsError
 
@@ -19,23 +18,14 @@ from stratoscope.projector.dead_letters import Undertaker
 from stratoscope.projector.log_check import LogReplaced
 from stratoscope.projector.quarantine import Unstorable
 from stratoscope.projector.term import Term, Wiring
-from stratoscope.store.database import DatabaseUnreachable
+from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.intake import FenceLost
 
 log = structlog.get_logger(__name__)
 
 _PASSING = (
-    # What asyncpg says where the server died between two steps of a question.
-    asyncpg.InternalClientError,
-    *(
-        Doubt,
-        FenceLost,
-        Unstorable,
-        DatabaseUnreachable,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-    ),
-    *(NatsError, OSError, TimeoutError),
+    *(Doubt, FenceLost, Unstorable),
+    *(*DATABASE_ERRORS, NatsError),
 )
 _BACKOFF = 0.1
 _MAX_BACKOFF = 5.0

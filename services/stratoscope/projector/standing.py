@@ -19,18 +19,12 @@ from nats.js.errors import NotFoundError
 from prometheus_client import CollectorRegistry, Gauge
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.projections import Projections, database_bytes, serving_schema
 from stratoscope_contracts.words import STREAM_RECORD
 
 _EVERY: Final = 5.0
-_PASSING: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    NatsError,
-    OSError,
-    TimeoutError,
-)
+_PASSING: Final = (*DATABASE_ERRORS, NatsError)
 log = structlog.get_logger(__name__)
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -13,6 +13,17 @@ _PLAN_SECONDS = 1
 
 class DatabaseUnreachable(Exception):
     """Postgres did not answer, or refused; the message says which server and what to look at."""
+
+
+# Whatever a question to Postgres may end in that has nothing to do with who asks. An
+# InternalClientError is what asyncpg says where the server died between two steps of one.
+DATABASE_ERRORS: Final = (
+    DatabaseUnreachable,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 
 
 def settings(schema: str, application: str) -> dict[str, str]:
@@ -66,7 +77,7 @@ async def close(session: asyncpg.Connection) -> None:
     """End a session, whatever state it is in."""
     try:
         await session.close(timeout=2)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+    except DATABASE_ERRORS:
         session.terminate()
 
 

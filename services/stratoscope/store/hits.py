@@ -108,9 +108,12 @@ class Hits:
         hits: Sequence[HitRow],
         counts: Mapping[Counted, Tally],
         now: datetime,
+        *,
+        waits_for_disk: bool = False,
     ) -> set[UUID]:
         """Keep the hits of a batch, in the caller's transaction if there is one; which are new.
 
+        Where that does not wait for the disk, a crash of the server may take all of it back.
         Raises WatchLost, and then nothing is kept.
         """
         columns = [list(column) for column in zip(*map(_columns, hits), strict=True)]
@@ -123,6 +126,7 @@ class Hits:
             now,
             *(columns or [[] for _ in range(11)]),
             *([list(column) for column in zip(*tallies, strict=True)] or [[], [], [], []]),
+            waits_for_disk,
         )
         if not row["is_ours"]:
             raise WatchLost("a partition is watched by somebody else now")

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-import asyncpg
 import uvloop
 from nats.errors import Error as NatsError
 
@@ -13,11 +12,11 @@ from stratoscope.admin.doctor.database import database_checks
 from stratoscope.admin.doctor.services import clocks, navigators, projecting
 from stratoscope.broker.connection import BrokerUnreachable, Connection, connect
 from stratoscope.broker.login import Login
-from stratoscope.store.database import OPERATIONS, DatabaseUnreachable, connection
+from stratoscope.store.database import DATABASE_ERRORS, OPERATIONS, connection
 from stratoscope.store.doctor import Patient, Served
 
 _APPLICATION = "stratoscope doctor"
-_CUT_SHORT = (NatsError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_CUT_SHORT = (*DATABASE_ERRORS, NatsError)
 _SECONDS = 20.0
 
 
@@ -66,7 +65,7 @@ async def _database(
         session = await stack.enter_async_context(connection(dsn, OPERATIONS, _APPLICATION))
         patient = Patient(session)
         checks, served = await database_checks(patient)
-    except (DatabaseUnreachable, *_CUT_SHORT) as error:
+    except _CUT_SHORT as error:
         advice = "check STRATO_POSTGRES_DSN, the role's password, and that Postgres runs"
         found.append(Check("database", "fail", str(error), advice))
         return None, None

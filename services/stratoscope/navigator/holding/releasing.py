@@ -17,6 +17,7 @@ import structlog
 from stratoscope.broker.ending import end_tasks
 from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope.navigator.holding.telling import Tell, resume, tell_of
+from stratoscope.navigator.upkeep import repeat
 from stratoscope.store.holds import Holds, Over
 
 _EVERY: Final = 0.5
@@ -36,15 +37,11 @@ class Releasing:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self.look(datetime.now(UTC))
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("can't see which holds are over", error=str(error))
-            await asyncio.sleep(_EVERY)
+        await repeat(self.look, _EVERY, "can't see which holds are over")
 
-    async def look(self, now: datetime) -> None:
+    async def look(self) -> None:
         """Release what is over by now, and tell the agents."""
+        now = datetime.now(UTC)
         async with self.pool.acquire() as session:
             holds = Holds(session)
             over = await holds.release_over(now, now - self.max_hold)

@@ -305,7 +305,10 @@ class Lane:
         if not pausing:
             return await Hits(session).keep(reached, found.hits, found.counts, now)
         async with session.transaction():
-            new = await Hits(session).keep(reached, found.hits, found.counts, now)
+            # Who is held stays held, whatever crashes; a hit alone would be found again.
+            new = await Hits(session).keep(
+                reached, found.hits, found.counts, now, waits_for_disk=True
+            )
             for hit in pausing:
                 if hit.hit_id in new:
                     await Holds(session).place(*hold_of(hit), now)

@@ -11,9 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import structlog
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
@@ -23,6 +21,7 @@ from stratoscope.broker.streams import HITS_DEDUPLICATION
 from stratoscope.broker.tail import ids_since
 from stratoscope.navigator.holding.telling import Tell, tell_of
 from stratoscope.navigator.serving import Serving
+from stratoscope.navigator.upkeep import repeat
 from stratoscope.store.hits import HitRow, Hits, Waiting
 from stratoscope.store.holds import Holds, Untold
 from stratoscope_contracts import subjects
@@ -35,10 +34,6 @@ _AT_A_TIME: Final = 512
 # The broker is asked while it surely remembers: half of what it does.
 _REMEMBERED: Final = timedelta(seconds=HITS_DEDUPLICATION / 2)
 _AGAIN_AFTER: Final = 1.0
-_PASSING: Final = (
-    *(OSError, TimeoutError, NatsError),
-    *(asyncpg.PostgresError, asyncpg.InterfaceError),
-)
 log = structlog.get_logger(__name__)
 
 
@@ -97,17 +92,19 @@ class Outbox:
 
     async def run(self) -> None:
         """Publish what was left by others and mark what was published, until cancelled."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            try:
-                await self._take_over()
-                await asyncio.sleep(_MARK_EVERY)
-                await self.mark()
-            except _PASSING as error:
-                log.warning("hits wait in the table", error=f"{type(error).__name__}: {error}")
-                self._news.set()
-                await asyncio.sleep(_AGAIN_AFTER)
+        await repeat(self._turn, 0.0, "hits wait in the table", again_after=_AGAIN_AFTER)
+
+    async def _turn(self) -> None:
+        await self._news.wait()
+        self._news.clear()
+        try:
+            await self._take_over()
+            await asyncio.sleep(_MARK_EVERY)
+            await self.mark()
+        except Exception:
+            # Nobody else would say that there is something left to be done.
+            self._news.set()
+            raise
 
     async def _take_over(self) -> None:
         inherited = tuple(self._inherited)

@@ -10,19 +10,15 @@ from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Final
 
-import asyncpg
-import structlog
-
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.serving import Serving
+from stratoscope.navigator.upkeep import repeat
 from stratoscope.store.pruning import EVER, prune
 
 # Some milliseconds of the database's work.
 _AT_A_TIME: Final = 200
 # For each second of work.
 _REST: Final = 9.0
-_PASSING: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-log = structlog.get_logger(__name__)
 
 
 class Pruning:
@@ -38,12 +34,12 @@ class Pruning:
 
     async def run(self, held: Callable[[], Collection[int]]) -> None:
         """Drop what is old in the partitions held, every few seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(self._every)
-            try:
-                await self.prune(held(), datetime.now(UTC))
-            except _PASSING as error:
-                log.warning("old hits stay for now", error=f"{type(error).__name__}: {error}")
+
+        async def turn() -> None:
+            await self.prune(held(), datetime.now(UTC))
+
+        await asyncio.sleep(self._every)
+        await repeat(turn, self._every, "old hits stay for now")
 
     async def prune(self, partitions: Collection[int], now: datetime) -> None:
         """Drop what is old by now."""

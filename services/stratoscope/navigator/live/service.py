@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-import asyncpg
 import structlog
-from nats.errors import Error as NatsError
 
 from stratoscope.broker import feed
 from stratoscope.broker.ending import end_tasks
@@ -17,21 +15,12 @@ from stratoscope.domain.delta import DamagedChain
 from stratoscope.navigator.live.lane import Lane
 from stratoscope.navigator.live.pruning import Pruning
 from stratoscope.navigator.live.term import Inbox, Term, Wiring, begin
-from stratoscope.store.database import DatabaseUnreachable, connection
+from stratoscope.navigator.upkeep import PASSING
+from stratoscope.store.database import connection
 from stratoscope.store.hits import WatchLost
 
 _APPLICATION: Final = "stratoscope navigator watching"
-_PASSING: Final = (
-    WatchLost,
-    DatabaseUnreachable,
-    DamagedChain,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    NatsError,
-    OSError,
-    TimeoutError,
-)
+_PASSING: Final = (*PASSING, WatchLost, DamagedChain)
 _BACKOFF: Final = 0.1
 _MAX_BACKOFF: Final = 5.0
 log = structlog.get_logger(__name__)

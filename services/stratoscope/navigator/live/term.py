@@ -123,16 +123,24 @@ class Term:
     schema: str
     _due: dict[str, float] = field(default_factory=dict)
     _nudged: bool = False
+    # How many partitions are this one's; nobody has counted yet who watches.
+    _part: int = 0
 
     async def run(self) -> None:
         """Hold partitions and watch them, until cancelled or until something goes wrong."""
         inbox = self.inbox
         await self._prepare()
-        renewing = asyncio.create_task(self._renew(), name="watches")
+        self._part = await self.watches.share()
+        # Both wait for the disk, and no hit has to wait for them.
+        beside = [
+            asyncio.create_task(self._renew(), name="watches"),
+            asyncio.create_task(self._count(), name="watchers"),
+        ]
         try:
             while True:
-                if renewing.done():
-                    renewing.result()
+                for task in beside:
+                    if task.done():
+                        task.result()
                 await self._share()
                 if inbox.is_changed or self._is_due("poll", _LOOK_EVERY):
                     await self._rearm()
@@ -140,7 +148,7 @@ class Term:
                 await self._look()
                 await inbox.wait(_TICK)
         finally:
-            await end_tasks([renewing])
+            await end_tasks(beside)
 
     async def _take_batches(self) -> None:
         """Judge what was told, for a while: there is more to do than that."""
@@ -190,14 +198,13 @@ class Term:
             return
         if self.wiring.pool.schema != self.schema:
             raise WatchLost("another projection serves")
-        share = await self.watches.share()
-        surplus = self.watches.held[share:]
+        surplus = self.watches.held[self._part :]
         if surplus:
             await self.lane.keep_progress()
             for watch in surplus:
                 self.lane.release(watch.partition)
             await self.watches.release(surplus)
-        taken = await self.watches.claim(share)
+        taken = await self.watches.claim(self._part)
         if any(watch.revision > self.lane.revision for watch in taken):
             # Who watched before knew more. Taken over first, that has seen what they saw; taken
             # over later, it would be new, and all of that found and counted again.
@@ -239,6 +246,12 @@ class Term:
             await asyncio.sleep(self.wiring.lasting.total_seconds() / 4)
             if not await self.watches.renew():
                 raise WatchLost("a lease was taken over by somebody else")
+
+    async def _count(self) -> None:
+        """Say that this one lives, and see who else does."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            self._part = await self.watches.share()
 
 
 async def begin(

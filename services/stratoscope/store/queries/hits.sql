@@ -1,15 +1,19 @@
 -- Hits: found once, kept, and published from here.
 
 -- name: advance
--- How far partitions were watched, and by which breakpoints: only by who still holds them.
+-- How far partitions were watched, and by which breakpoints: only by who still holds them. It is not
+-- waited for the disk: what a crash takes of it is judged once more, to the same end.
 update watch
 set stream_seq = held.stream_seq, revision = held.revision
 from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[])
     as held(partition, epoch, stream_seq, revision)
 where watch.partition = held.partition and watch.epoch = held.epoch
+returning set_config('synchronous_commit', 'off', true)
 
 -- name: keep
--- All that a batch has led to in one statement, or nothing where the lease was lost.
+-- All that a batch has led to in one statement, or nothing where the lease was lost. It is only
+-- waited for the disk where that is asked for ($21): a crash that takes hits and counts takes how far
+-- was watched with them, and all of it is found again in the log, under the same ids.
 with held as (
          select * from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::bigint[])
              as held(partition, epoch, stream_seq, revision)
@@ -49,7 +53,9 @@ with held as (
          on conflict (breakpoint_id, agent) do update
          set matches = known.matches + excluded.matches, hits = known.hits + excluded.hits
      )
-select is_ours, array(select hit_id from kept) as kept from allowed
+select is_ours, array(select hit_id from kept) as kept,
+       case when not $21::boolean then set_config('synchronous_commit', 'off', true) end
+from allowed
 
 -- name: matches
 -- How often conditions were met so far.

@@ -1,0 +1,38 @@
+"""What a navigator does again and again beside answering."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from nats.errors import Error as NatsError
+
+from stratoscope.store.database import DATABASE_ERRORS
+
+PASSING = (*DATABASE_ERRORS, NatsError)
+log = structlog.get_logger(__name__)
+
+
+async def repeat(
+    turn: Callable[[], Awaitable[object]],
+    every: float,
+    otherwise: str,
+    *,
+    again_after: float | None = None,
+) -> None:
+    """Do something, rest for `every` seconds, and so on until cancelled.
+
+    After a turn that failed it rests for `again_after`, and the log says `otherwise`: what goes
+    wrong once, be it a fault of ours, must not end what nobody would start again.
+    """
+    if again_after is None:
+        again_after = every
+    while True:
+        rest = again_after
+        try:
+            await turn()
+            rest = every
+        except PASSING as error:
+            log.warning(otherwise, error=f"{type(error).__name__}: {error}")
+        except Exception:
+            log.exception(otherwise)
+        await asyncio.sleep(rest)
