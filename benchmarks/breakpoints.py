@@ -229,15 +229,15 @@ async def lane(url: str, dsn: str, armed: list[BreakpointRow]) -> AsyncIterator[
         stack.push_async_callback(broker.close)
         schema = (await migrate(dsn)).serving
         pool = await stack.enter_async_context(serving(dsn, schema, size=2))
-        session = await stack.enter_async_context(connection(dsn, schema, "benchmark"))
+        session = await stack.enter_async_context(connection(dsn, schema, "benchmark", by_key=True))
         expressions = await stack.enter_async_context(Expressions(2))
         watches = Watches(
             session, pool, owner="benchmark", lasting=timedelta(hours=1), partitions=PARTITIONS
         )
-        states = States(pool)
-        judge = Judge(pool, states, expressions)
+        states = States(session)
+        judge = Judge(session, states, expressions)
         outbox = Outbox(Publisher(broker), broker.jetstream, pool, tell_nobody)
-        parts = Parts(pool, session, watches, judge, states, outbox, Metrics(()).live)
+        parts = Parts(schema, session, watches, judge, states, outbox, Metrics(()).live)
         found = Lane(parts, 1, await arming_of(armed))
         for watch in await watches.claim(PARTITIONS):
             await found.hold(watch)

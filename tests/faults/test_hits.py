@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.faults
 
 Json = dict[str, Any]
 ERRORS = {"kind": "on_event_type", "type": "error_occurred"}
-RECORDS, EACH = 2_000, 5
+EACH = 5
 
 
 @pytest.fixture
@@ -56,25 +57,30 @@ async def test_none_is_lost_and_none_doubled(stand: Stand, lazy_postgres: Postgr
     ]
     heard = 0
 
-    async def count(_: object) -> None:
+    async def hear(_: object) -> None:
         nonlocal heard
         heard += 1
 
     async with hits_of(stand.server.url, stand.dsn) as hits:
-        await hits.client.subscribe("strato.default.hit.*", cb=count)
-        recording = asyncio.create_task(record(hits, agent))
-        for share in (1, 2, 3):
+        await hits.client.subscribe("strato.default.hit.*", cb=hear)
+        enough = asyncio.Event()
+        recording = asyncio.create_task(record(hits, agent, enough))
+        for _ in range(3):
+            before = heard
 
-            async def is_under_way(share: int = share) -> bool:
-                return heard > RECORDS * share // 8
+            async def are_under_way(before: int = before) -> bool:
+                return heard > before + 300
 
-            await eventually(is_under_way)
+            await eventually(are_under_way, within=20)
             lazy_postgres.kill()
             lazy_postgres.start()
-        await hits.until_seen(agent, await recording)
+        enough.set()
+        total = await recording
+        # Each message is one record, and nobody else records.
+        await hits.until_seen(agent, total)
         told = await hits.told()
     assert Counter(hit["hit_id"] for hit in told).most_common(1)[0][1] == 1
-    expected = {every_second: range(1, RECORDS, 2), changing: range(3, RECORDS, EACH)}
+    expected = {every_second: range(1, total, 2), changing: range(3, total, EACH)}
     for key, indexes in expected.items():
         of = [hit for hit in told if hit["breakpoint_id"] == key]
         assert [hit["position"]["event_index"] for hit in of] == list(indexes)
@@ -83,15 +89,14 @@ async def test_none_is_lost_and_none_doubled(stand: Stand, lazy_postgres: Postgr
         assert found["breakpoint"]["hit_count"] == len(of)
 
 
-async def record(hits: Hits, agent: str) -> int:
-    """Record one by one; the last one's place in the log."""
-    last = 0
-    for n in range(RECORDS):
+async def record(hits: Hits, agent: str, enough: asyncio.Event) -> int:
+    """Record one by one until it is enough; how many."""
+    for n in count():
+        if enough.is_set():
+            return n
         patch = [{"op": "add", "path": "/n", "value": n % EACH}]
-        last = await hits.record(
-            agent, [{"kind": "event", "type": "error_occurred", "patch": patch}]
-        )
-    return last
+        await hits.record(agent, [{"kind": "event", "type": "error_occurred", "patch": patch}])
+    raise AssertionError
 
 
 async def kept(dsn: str, breakpoint_id: str) -> set[str]:

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 from typing import Final
 
+import asyncpg
+
 from stratoscope.broker.feed import Committed, Recorded
-from stratoscope.navigator.serving import Serving
 from stratoscope.store.filling import Filling, Part, Rows, Wanted
 
 # Messages of the log at a time, and rows: a message may have been a batch of ten thousand.
@@ -14,20 +15,22 @@ _ROWS: Final = 5_000
 
 
 async def filled(
-    pool: Serving, partition: int, wanted: Wanted, after: int, through: int
+    session: asyncpg.Connection,
+    schema: str,
+    partition: int,
+    wanted: Wanted,
+    after: int,
+    through: int,
 ) -> AsyncIterator[Committed]:
     """What agents of a partition recorded behind one message, up to and with another."""
-    step = _MESSAGES
+    filling, step = Filling(session), _MESSAGES
     while after < through:
-        async with pool.acquire() as session:
-            filling, schema = Filling(session), pool.schema
-            upto = min(after + step, through)
-            parts = await filling.parts(partition, wanted, after, upto)
-            if sum(part.count for part in parts) > _ROWS and upto > after + 1:
-                step = max(1, step // 8)
-                continue
-            committed = await _read(filling, schema, partition, parts, after, upto)
-        yield committed
+        upto = min(after + step, through)
+        parts = await filling.parts(partition, wanted, after, upto)
+        if sum(part.count for part in parts) > _ROWS and upto > after + 1:
+            step = max(1, step // 8)
+            continue
+        yield await _read(filling, schema, partition, parts, after, upto)
         after, step = upto, min(_MESSAGES, step * 2)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
+
 from stratoscope.broker.feed import Committed
 from stratoscope.domain.conditions.seen import Before, Seen
 from stratoscope.domain.expressions.rules import Expression
@@ -17,7 +19,6 @@ from stratoscope.navigator.live.deciding import Deciding, Match, Pair, question_
 from stratoscope.navigator.live.lines import Line, lines_of
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.live.truths import Answers, Questions, answered, settled
-from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import LARGE
 from stratoscope.store.filling import Filling, Version
@@ -54,8 +55,10 @@ class Outcome:
 class Judge:
     """Judges the records of batches."""
 
-    def __init__(self, pool: Serving, states: States, expressions: Expressions) -> None:
-        self._pool = pool
+    def __init__(
+        self, session: asyncpg.Connection, states: States, expressions: Expressions
+    ) -> None:
+        self._filling = Filling(session)
         self._states = states
         self._expressions = expressions
         self.evaluations = 0
@@ -129,8 +132,7 @@ class Judge:
         """Wait until it is known how deep events stand whose causes other partitions have."""
         waiting = {(line.told.agent_id, line.record.event_index): line for line in lines}
         while waiting:
-            async with self._pool.acquire() as session:
-                depths = await Filling(session).depths(waiting.keys())
+            depths = await self._filling.depths(waiting.keys())
             for event, depth in depths.items():
                 if depth is not None:
                     waiting.pop(event).record.depth = depth

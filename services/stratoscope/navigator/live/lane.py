@@ -26,7 +26,6 @@ from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.positions import Positions
 from stratoscope.navigator.live.reading import read_all
 from stratoscope.navigator.live.states import States
-from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.tracing import tell_hits
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.filling import Filling
@@ -48,9 +47,12 @@ class NotWatchedHere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a lane works with; the session carries the leases, and is used by the lane alone."""
+    """What a lane works with; the session carries the leases, and is used by the lane alone.
 
-    pool: Serving
+    It sees the projection `schema`.
+    """
+
+    schema: str
     session: asyncpg.Connection
     watches: Watches
     judge: Judge
@@ -129,7 +131,7 @@ class Lane:
         """
         found = Found()
         for committed in told:
-            if committed.schema != self._parts.pool.schema:
+            if committed.schema != self._parts.schema:
                 continue
             for number, after in committed.after.items():
                 upto = after if committed.whole else committed.through
@@ -159,8 +161,7 @@ class Lane:
         """
         if not self.seen:
             return
-        async with self._parts.pool.acquire() as session:
-            reached = await Filling(session).checkpoints(self.seen.keys())
+        reached = await Filling(self._parts.session).checkpoints(self.seen.keys())
         due, self._projected = reached if at_once else self._projected, reached
         for number, stream_seq in due.items():
             if self.seen.get(number, stream_seq) < stream_seq:
@@ -212,7 +213,9 @@ class Lane:
     async def _fill(self, partition: int, through: int) -> None:
         """Judge what the database has of a partition up to a message."""
         after, wanted = self.seen[partition], self.arming.wanted(partition)
-        async for committed in filled(self._parts.pool, partition, wanted, after, through):
+        parts = self._parts
+        told = filled(parts.session, parts.schema, partition, wanted, after, through)
+        async for committed in told:
             if committed.agents:
                 self._parts.metrics.gap()
             found = Found()
@@ -258,10 +261,10 @@ class Lane:
         if only and seen is not None:
             after = min(row.armed_seq for row in only.rows.values())
             wanted = only.wanted(partition)
-            async for committed in filled(self._parts.pool, partition, wanted, after, seen):
-                found, stopped = await self._parts.judge.matches(
-                    only, committed, {partition: after}
-                )
+            parts = self._parts
+            told = filled(parts.session, parts.schema, partition, wanted, after, seen)
+            async for committed in told:
+                found, stopped = await parts.judge.matches(only, committed, {partition: after})
                 matches += found
                 await self._strike(stopped)
         self._complete[partition] = self.revision
@@ -320,10 +323,9 @@ class Lane:
             self._parts.metrics.stopped()
             record = one.line.record
             said = f"stopped at event {record.event_index} of {one.line.told.agent}: {_TOO_LONG}"
-            async with self._parts.pool.acquire() as session:
-                if await strike(session, one.breakpoint_id, said):
-                    self.arming.remove(one.breakpoint_id)
-                    log.warning("a breakpoint is disabled", id=str(one.breakpoint_id), why=said)
+            if await strike(self._parts.session, one.breakpoint_id, said):
+                self.arming.remove(one.breakpoint_id)
+                log.warning("a breakpoint is disabled", id=str(one.breakpoint_id), why=said)
 
     def _reached(self, partition: int, stream_seq: int) -> Reached:
         epoch = self._parts.watches.epoch(partition)

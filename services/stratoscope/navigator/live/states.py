@@ -6,12 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+import asyncpg
+
 from stratoscope.broker.feed import Committed
 from stratoscope.domain import delta
 from stratoscope.domain.canonical import decoded
 from stratoscope.domain.delta import Frame
 from stratoscope.navigator.reading import EMPTY_STATE
-from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.threads import LARGE
 from stratoscope.store.filling import Filling, Version
 
@@ -26,9 +27,8 @@ _DECODED: Final = 6
 class States:
     """Frames and documents that were needed lately, of one projection."""
 
-    def __init__(self, pool: Serving) -> None:
-        self._pool = pool
-        self._schema = pool.schema
+    def __init__(self, session: asyncpg.Connection) -> None:
+        self._filling = Filling(session)
         self._frames: OrderedDict[Version, Frame] = OrderedDict()
         self._frame_bytes = 0
         self._raws: OrderedDict[Version, bytes] = OrderedDict()
@@ -37,19 +37,12 @@ class States:
 
     def told(self, committed: Committed) -> None:
         """Keep the frames of a batch that was told."""
-        if committed.schema != self._schema:
-            self.forget(committed.schema)
         for one in committed.agents:
             for row in one.versions:
                 version, slot, size, digest, blob = row[0], *row[8:12]
                 if blob is not None:
                     frame = Frame(slot, size, b64decode(digest), b64decode(blob))
                     self._keep((one.agent_id, version), frame)
-
-    def forget(self, schema: str) -> None:
-        """Another projection has other numbers."""
-        self.__init__(self._pool)  # type: ignore[misc]  # all of it is to be as at first
-        self._schema = schema
 
     async def load(self, wanted: Mapping[Version, bool]) -> set[Version]:
         """Have these versions at hand, those that are true as documents, the others as text.
@@ -59,8 +52,7 @@ class States:
         missing = [one for one in wanted if one[1] >= 0 and not self._is_whole(one)]
         gone: set[Version] = set()
         if missing:
-            async with self._pool.acquire() as session:
-                found = await Filling(session).frames(missing)
+            found = await self._filling.frames(missing)
             for version, frame in found.items():
                 self._keep(version, frame)
             gone = {one for one in missing if not self._is_whole(one)}

@@ -264,10 +264,10 @@ async def begin(
     watches = Watches(
         session, wiring.pool, owner=owner, lasting=wiring.lasting, partitions=PARTITIONS
     )
-    states = States(wiring.pool)
-    judge = Judge(wiring.pool, states, wiring.expressions)
+    states = States(session)
+    judge = Judge(session, states, wiring.expressions)
     parts = Parts(
-        *(wiring.pool, session, watches, judge, states, wiring.outbox, wiring.metrics),
+        *(schema, session, watches, judge, states, wiring.outbox, wiring.metrics),
         traces=wiring.traces,
     )
     lane = Lane(parts, revision, await arming_of(rows))

@@ -59,13 +59,26 @@ select type_id, name from event_type where type_id = any($1::integer[])
 
 -- name: frames
 -- All that rebuilds versions of many agents: the ancestors of a slot clear its bits from below.
-select distinct frame.agent_id, frame.version, frame.slot, frame.size, frame.digest, frame.blob
-from unnest($1::integer[], $2::bigint[]) as wanted(agent_id, version)
-join state_version as newest using (agent_id, version)
-cross join generate_series(0, 8) as bit
-join state_version as frame
-    on frame.agent_id = newest.agent_id
-    and frame.version = newest.version - newest.slot + (newest.slot >> bit << bit)
+-- Row by row: planned while the table was small, a join took its square once it had grown.
+select frame.*
+from (
+    select distinct newest.agent_id,
+                    newest.version - newest.slot + (newest.slot >> bit << bit) as version
+    from unnest($1::integer[], $2::bigint[]) as wanted(agent_id, version)
+    cross join lateral (
+        select agent_id, version, slot
+        from state_version
+        where agent_id = wanted.agent_id and version = wanted.version
+        limit 1
+    ) as newest
+    cross join generate_series(0, 8) as bit
+) as ancestor
+cross join lateral (
+    select agent_id, version, slot, size, digest, blob
+    from state_version
+    where agent_id = ancestor.agent_id and version = ancestor.version
+    limit 1
+) as frame
 
 -- name: depths
 select agent_id, event_index, depth
