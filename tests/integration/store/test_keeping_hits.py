@@ -71,3 +71,21 @@ async def test_hits_are_kept_beside_a_lease_that_is_being_renewed(
         assert await keeping == {one.hit_id}
     assert await watched(sessions) == {5}
     assert await sessions.fetchval("select array_agg(hit_id) from hit") == [one.hit_id]
+
+
+async def test_what_waits_for_the_disk_is_there_afterwards(
+    sessions: asyncpg.Pool, reached: list[Reached]
+):
+    async with sessions.acquire() as session:
+        before = await session.fetchval("select pg_current_wal_insert_lsn()")
+        async with session.transaction():
+            await Hits(session).keep(reached, [hit(7)], {}, NOW, waits_for_disk=True)
+        assert await session.fetchval("select pg_current_wal_flush_lsn() > $1::pg_lsn", before)
+
+
+async def test_who_waits_otherwise_still_does(sessions: asyncpg.Pool, reached: list[Reached]):
+    """That hits do not wait for the disk is of their own statement, not of the session."""
+    async with sessions.acquire() as session:
+        await Hits(session).keep(reached, [hit(7)], {}, NOW)
+        await Hits(session).advance(reached)
+        assert await session.fetchval("select current_setting('synchronous_commit')") == "on"
