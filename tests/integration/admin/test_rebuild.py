@@ -223,10 +223,15 @@ async def test_a_log_that_ends_before_what_serves_is_refused(
     await administered.projected()
     assert await projector.stop() == 0
     await administered.fetch("update partition set stream_seq = stream_seq + 5")
+    await administered.fetch("update watch set stream_seq = 8 where partition > 3")
     refused = await administered.run("rebuild")
     assert refused.code == 1
     assert "ends at 3, but strato_p1 has it up to 8" in refused.err
+    watched = "select array_agg(distinct stream_seq order by stream_seq) from watch"
+    assert (await administered.fetch(watched))[0][0] == [0, 8]
     assert (await administered.rebuild("--force-swap"))["events"] == 3
+    # Else breakpoints would be blind until the log has so many messages again.
+    assert (await administered.fetch(watched))[0][0] == [0, 3]
 
 
 async def test_whoever_has_no_database_to_rebuild_is_told(administered: Administered):

@@ -89,6 +89,19 @@ async def test_each_change_is_a_revision_that_is_told(breakpoints, session, sess
         await listener.remove_listener(CHANNEL, hear)
 
 
+async def test_what_was_seen_before_it_was_disabled_is_not_seen_again(breakpoints, session):
+    """The request to enable it may have read the log's end before another disabled it."""
+    one = row()
+    await breakpoints.create([one])
+    await breakpoints.disable("default", one.id)
+    await session.execute("update watch set stream_seq = 20 where partition = 3")
+    await breakpoints.enable("default", one.id, 9)
+    assert (await breakpoints.find("default", one.id)).armed_seq == 20
+    await breakpoints.disable("default", one.id)
+    await breakpoints.enable("default", one.id, 30)
+    assert (await breakpoints.find("default", one.id)).armed_seq == 30
+
+
 async def test_changes_at_once_are_ordered(breakpoints, sessions):
     async def change() -> int:
         async with sessions.acquire() as one:

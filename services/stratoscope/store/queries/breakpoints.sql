@@ -69,10 +69,12 @@ where space = $1 and session_id = $2 and removed_at is null
 
 -- name: enable
 -- Enabled again it is armed anew: what was recorded in between it has not seen, and its rule counts
--- from the start.
+-- from the start. Where the log's end was read before another request disabled it, that has seen
+-- more by now, and is not to be counted twice.
 with armed as (
     update breakpoint
-    set revision = $3, is_enabled = true, armed_seq = $4, strikes = 0, last_error = null,
+    set revision = $3, is_enabled = true,
+        armed_seq = greatest($4, (select max(stream_seq) from watch)), strikes = 0, last_error = null,
         disabled_reason = null
     where space = $1 and id = $2 and removed_at is null and not is_enabled
     returning id

@@ -51,6 +51,19 @@ from dead_letter
 order by stream_seq
 on conflict do nothing
 
+-- name: take_breakpoints_back
+-- The log ends before where it did: breakpoints that wait for what was behind would see nothing
+-- until it is there again. Whoever watches begins a new lease.
+with armed as (
+    update breakpoint
+    set armed_seq = least(armed_seq, (select max(stream_seq) from partition))
+)
+update watch
+set stream_seq = least(watch.stream_seq, partition.stream_seq), epoch = watch.epoch + 1,
+    owner = null, owner_pid = null, owner_since = null, lease_until = null
+from partition
+where partition.partition = watch.partition
+
 -- name: retire
 update strato.projection set serving = false where serving
 
