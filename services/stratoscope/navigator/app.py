@@ -6,6 +6,8 @@ import gc
 import secrets
 import signal
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -26,7 +28,7 @@ from stratoscope.navigator.exchange.reading import Readers
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.gate import Gate, gating
 from stratoscope.navigator.holding.releasing import Releasing, releasing
-from stratoscope.navigator.holding.telling import telling
+from stratoscope.navigator.holding.telling import Tell, telling
 from stratoscope.navigator.lasting import Lasting, LongRequests, lasting
 from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.pruning import Pruning
@@ -39,7 +41,7 @@ from stratoscope.navigator.service import answering, listening
 from stratoscope.navigator.serving import Serving, following, serving
 from stratoscope.navigator.sessions.continuing import Runs
 from stratoscope.navigator.settings import NavigatorSettings
-from stratoscope.navigator.spill import ObjectSpills, Spills
+from stratoscope.navigator.spill import ObjectSpills
 from stratoscope.navigator.standing import looking
 from stratoscope.navigator.stats import LogEnd
 from stratoscope.navigator.waiting import Waiting
@@ -55,6 +57,20 @@ from stratoscope_contracts.words import STREAM_RECORD
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all that answers and watches works with, as long as the stack lasts."""
+
+    stack: contextlib.AsyncExitStack
+    settings: NavigatorSettings
+    connection: Connection
+    sessions: Serving
+    waiting: Waiting
+    metrics: Metrics
+    traces: Traces | None
+    tell: Tell
+
+
 async def run(settings: NavigatorSettings) -> int:
     """Answer until SIGINT or SIGTERM; the process's exit code."""
     stopping = asyncio.Event()
@@ -65,132 +81,131 @@ async def run(settings: NavigatorSettings) -> int:
     for step in migrated.applied:
         log.info("migrated", step=step)
     async with contextlib.AsyncExitStack() as stack:
-        # A closed connection can't come back: the process ends, and its supervisor starts another.
-        connection = await connect(
-            settings.nats_url,
-            name="stratoscope-navigator",
-            on_closed=stopping.set,
-            login=settings.login,
-        )
-        stack.push_async_callback(connection.close)
-        sessions = await stack.enter_async_context(
-            serving(settings.postgres_dsn, migrated.serving, size=settings.navigator_pool)
-        )
-        waiting = Waiting(Watermarks(sessions).read)
-        await stack.enter_async_context(following(sessions, waiting))
-        await stack.enter_async_context(listening(connection, sessions, waiting))
-        traces = await stack.enter_async_context(tracing("navigator", settings.otlp_endpoint))
-        metrics = Metrics(sorted(SERVED), traces)
-        await _answer(stack, settings, connection, sessions, waiting, metrics, traces)
-        app = service_app(_readiness(connection, sessions), metrics.registry)
+        parts = await _parts(stack, settings, migrated.serving, stopping.set)
+        seeing = await _watch(parts)
+        dispatch = await _dispatch(parts, seeing)
+        await _hold(parts, seeing)
+        # Entered last, ended first: what has come by then is answered.
+        await _answer(parts, dispatch)
+        app = service_app(_readiness(parts), parts.metrics.registry)
         port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
         log.info("answering", http=f"http://{settings.http_host}:{port}")
         await stopping.wait()
-        waiting.give_up()
-        return 1 if connection.closed.is_set() else 0
+        parts.waiting.give_up()
+        return 1 if parts.connection.closed.is_set() else 0
 
 
-async def _answer(
+async def _parts(
     stack: contextlib.AsyncExitStack,
     settings: NavigatorSettings,
-    connection: Connection,
-    sessions: Serving,
-    waiting: Waiting,
-    metrics: Metrics,
-    traces: Traces | None,
-) -> None:
-    """Answer requests as long as the stack lasts."""
-    expressions = await stack.enter_async_context(
+    schema: str,
+    stop: Callable[[], None],
+) -> Parts:
+    # A closed connection can't come back: the process ends, and its supervisor starts another.
+    connection = await connect(
+        settings.nats_url,
+        name="stratoscope-navigator",
+        on_closed=stop,
+        login=settings.login,
+    )
+    stack.push_async_callback(connection.close)
+    sessions = await stack.enter_async_context(
+        serving(settings.postgres_dsn, schema, size=settings.navigator_pool)
+    )
+    waiting = Waiting(Watermarks(sessions).read)
+    await stack.enter_async_context(following(sessions, waiting))
+    await stack.enter_async_context(listening(connection, sessions, waiting))
+    traces = await stack.enter_async_context(tracing("navigator", settings.otlp_endpoint))
+    metrics = Metrics(sorted(SERVED), traces)
+    tell = telling(connection.client)
+    return Parts(stack, settings, connection, sessions, waiting, metrics, traces, tell)
+
+
+async def _watch(parts: Parts) -> Seeing:
+    """Watch for breakpoints; who says what they have seen."""
+    client, metrics, kept = parts.connection.client, parts.metrics, parts.settings.retention
+    # Workers of their own: no breakpoint waits for a search that somebody asked for.
+    expressions = await parts.stack.enter_async_context(
+        Expressions(parts.settings.navigator_expression_workers)
+    )
+    publisher = Publisher(parts.connection)
+    outbox = Outbox(publisher, parts.connection.jetstream, parts.sessions, parts.tell)
+    wiring = Wiring(
+        *(client, parts.sessions, expressions, outbox, metrics.live),
+        projected=parts.waiting.heard,
+        traces=parts.traces,
+    )
+    pruning = Pruning(
+        parts.sessions, metrics.live, age=kept.max_hit_age, every=kept.cleanup_interval
+    )
+    watched = await parts.stack.enter_async_context(
+        watching(parts.settings.postgres_dsn, wiring, pruning)
+    )
+    seeing = Seeing(client, parts.sessions, parts.waiting, watched)
+    await parts.stack.enter_async_context(answering_replicas(seeing))
+    return seeing
+
+
+async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
+    """From a verb to who does it."""
+    settings = parts.settings
+    expressions = await parts.stack.enter_async_context(
         Expressions(settings.navigator_expression_workers)
     )
-    comparisons = await stack.enter_async_context(
+    comparisons = await parts.stack.enter_async_context(
         Comparisons(settings.navigator_comparison_workers)
     )
-    tell = telling(connection.client)
-    seeing = await _watch(stack, settings, connection, sessions, waiting, metrics, traces)
-    dispatch = Dispatch(
-        sessions,
-        waiting,
-        _log_end(connection),
+    return Dispatch(
+        parts.sessions,
+        parts.waiting,
+        _log_end(parts.connection),
         expressions,
         settings.navigator_request_seconds,
         comparisons=comparisons,
-        tell=tell,
+        tell=parts.tell,
         known=seeing.known,
         breakpoint_quota=settings.quota.breakpoints,
-        rebuilt=metrics.rebuilt,
+        rebuilt=parts.metrics.rebuilt,
     )
+
+
+async def _hold(parts: Parts, seeing: Seeing) -> None:
+    """Hold live agents at their gates, and let them go."""
+    sessions, holds = parts.sessions, parts.metrics.holds
+    releases = Releasing(sessions, parts.tell, holds, timedelta(seconds=parts.settings.max_hold))
+    enter = parts.stack.enter_async_context
+    await enter(looking(sessions, parts.metrics))
+    await enter(gating(parts.connection.client, Gate(sessions, seeing, holds)))
+    await enter(releasing(releases))
+
+
+async def _answer(parts: Parts, dispatch: Dispatch) -> None:
+    """Answer requests, those that last and replays beside them."""
+    connection, metrics, enter = parts.connection, parts.metrics, parts.stack.enter_async_context
+    limit = connection.message_limit
     spills = ObjectSpills(connection.jetstream)
-    answers = Answering(dispatch, spills, metrics, connection.message_limit)
-    discovery = Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies)
-    gate = Gate(sessions, seeing, metrics.holds)
-    releases = Releasing(sessions, tell, metrics.holds, timedelta(seconds=settings.max_hold))
-    await stack.enter_async_context(looking(sessions, metrics))
-    await stack.enter_async_context(gating(connection.client, gate))
-    await stack.enter_async_context(releasing(releases))
-    replays = Replays(connection.client, dispatch, spills, metrics, connection.message_limit)
-    await stack.enter_async_context(replaying(connection.client, replays))
-    readers = await stack.enter_async_context(Readers(AT_A_TIME))
-    long = _long_requests(settings, connection, dispatch, readers, spills, metrics)
-    await stack.enter_async_context(lasting(connection.client, long))
-    await stack.enter_async_context(
-        answering(
-            connection,
-            answers,
-            replays,
-            discovery,
-            workers=settings.navigator_workers,
-            lasting=long,
-        )
-    )
-
-
-def _long_requests(
-    settings: NavigatorSettings,
-    connection: Connection,
-    dispatch: Dispatch,
-    readers: Readers,
-    spills: Spills,
-    metrics: Metrics,
-) -> LongRequests:
-    """What answers the verbs that may last."""
-    desk = Desk(connection, dispatch, readers, Bounds(all_bytes=settings.navigator_import_bytes))
-    answers: dict[str, Lasting] = {
+    replays = Replays(connection.client, dispatch, spills, metrics, limit)
+    await enter(replaying(connection.client, replays))
+    readers = await enter(Readers(AT_A_TIME))
+    bounds = Bounds(all_bytes=parts.settings.navigator_import_bytes)
+    desk = Desk(connection, dispatch, readers, bounds)
+    verbs: dict[str, Lasting] = {
         "session.continue": Runs(dispatch),
         "session.export": Exports(desk),
         "session.import": Imports(desk),
     }
-    limit = connection.message_limit
-    return LongRequests(connection.client, dispatch, answers, spills, metrics, limit)
-
-
-async def _watch(
-    stack: contextlib.AsyncExitStack,
-    settings: NavigatorSettings,
-    connection: Connection,
-    sessions: Serving,
-    waiting: Waiting,
-    metrics: Metrics,
-    traces: Traces | None,
-) -> Seeing:
-    """Watch for breakpoints as long as the stack lasts; who says what they have seen."""
-    # Workers of their own: no breakpoint waits for a search that somebody asked for.
-    expressions = await stack.enter_async_context(
-        Expressions(settings.navigator_expression_workers)
+    long = LongRequests(connection.client, dispatch, verbs, spills, metrics, limit)
+    await enter(lasting(connection.client, long))
+    await enter(
+        answering(
+            connection,
+            Answering(dispatch, spills, metrics, limit),
+            replays,
+            Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies),
+            workers=parts.settings.navigator_workers,
+            lasting=long,
+        )
     )
-    tell = telling(connection.client)
-    outbox = Outbox(Publisher(connection), connection.jetstream, sessions, tell)
-    wiring = Wiring(
-        *(connection.client, sessions, expressions, outbox, metrics.live),
-        projected=waiting.heard,
-        traces=traces,
-    )
-    kept = settings.retention
-    pruning = Pruning(sessions, metrics.live, age=kept.max_hit_age, every=kept.cleanup_interval)
-    watched = await stack.enter_async_context(watching(settings.postgres_dsn, wiring, pruning))
-    seeing = Seeing(connection.client, sessions, waiting, watched)
-    await stack.enter_async_context(answering_replicas(seeing))
-    return seeing
 
 
 def _log_end(connection: Connection) -> LogEnd:
@@ -204,9 +219,12 @@ def _log_end(connection: Connection) -> LogEnd:
     return log_end
 
 
-def _readiness(connection: Connection, sessions: Serving) -> Readiness:
+def _readiness(parts: Parts) -> Readiness:
     async def ready() -> dict[str, bool]:
-        return {"broker": connection.connected.is_set(), "database": await _answers(sessions)}
+        return {
+            "broker": parts.connection.connected.is_set(),
+            "database": await _answers(parts.sessions),
+        }
 
     return ready
 

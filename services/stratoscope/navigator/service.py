@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.feed import PROJECTED, decode
-from stratoscope.navigator.answering import Answering, verb_in
+from stratoscope.navigator.answering import Answering, Outgoing, verb_in
 from stratoscope.navigator.asker import heard
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
@@ -66,15 +66,7 @@ async def answering(
     lasting: LongRequests | None = None,
 ) -> AsyncIterator[None]:
     """Answer requests; at the end those that were taken over are answered first."""
-    broker = ConnectedBroker(
-        connection,
-        # Requests are bytes here, and every line of the log is ours but for what fails.
-        apply_types=False,
-        decoder=_undecoded,
-        logger=logging.getLogger("faststream"),
-        log_level=logging.DEBUG,
-        graceful_timeout=1.0,
-    )
+    broker = _broker(connection)
     requests = broker.subscriber(_REQUESTS, queue=NAVIGATOR_QUEUE, max_workers=workers)
 
     @requests
@@ -82,16 +74,7 @@ async def answering(
         raw = message.raw_message
         heard(raw.headers)
         arrived(raw.headers)
-        if verb_in(raw.subject) == REPLAY:
-            replays.begin(raw)
-            message.reply_to = ""
-            return None
-        if lasting is not None and lasting.takes(raw.subject):
-            lasting.begin(raw)
-            message.reply_to = ""
-            return None
-        reply = await answers.reply(raw.subject, raw.data)
-        if reply is None:
+        if (reply := await _reply(raw, answers, replays, lasting)) is None:
             message.reply_to = ""
             return None
         return NatsResponse(reply.body, headers=_JSON | reply.headers)
@@ -111,6 +94,31 @@ async def answering(
         if connection.connected.is_set():
             await _finish(requests)
         await broker.stop()
+
+
+def _broker(connection: Connection) -> ConnectedBroker:
+    return ConnectedBroker(
+        connection,
+        # Requests are bytes here, and every line of the log is ours but for what fails.
+        apply_types=False,
+        decoder=_undecoded,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
+        graceful_timeout=1.0,
+    )
+
+
+async def _reply(
+    raw: Msg, answers: Answering, replays: Replays, lasting: LongRequests | None
+) -> Outgoing | None:
+    """The reply; None where a task of its own replies, or nobody waits for one."""
+    if verb_in(raw.subject) == REPLAY:
+        replays.begin(raw)
+    elif lasting is not None and lasting.takes(raw.subject):
+        lasting.begin(raw)
+    else:
+        return await answers.reply(raw.subject, raw.data)
+    return None
 
 
 @asynccontextmanager
