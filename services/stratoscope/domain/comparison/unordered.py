@@ -61,9 +61,11 @@ def unordered(old: object, new: object, options: Options) -> list[Difference]:
     if stats["MAX PASS LIMIT REACHED"] or stats["MAX DIFF LIMIT REACHED"]:
         raise TooManyPasses
     places = {_place(level) for levels in tree.values() for level in levels}
-    boxes = {place.old for place in places if place.is_box}
+    boxes = [place for place in places if place.is_box]
+    olds, news = {box.old for box in boxes}, {box.new for box in boxes}
     return sorted(
-        (place.difference(old, new) for place in places if not place.is_below(boxes)), key=_order
+        (place.difference(old, new) for place in places if not place.is_below(olds, news)),
+        key=_order,
     )
 
 
@@ -88,9 +90,10 @@ class _Place:
     op: Op
     is_box: bool
 
-    def is_below(self, boxes: Collection[Segments]) -> bool:
+    def is_below(self, olds: Collection[Segments], news: Collection[Segments]) -> bool:
         """Whether it is told already, as a difference of the element above it."""
-        path = self.old
+        # What was added has a path through the new document only.
+        path, boxes = (self.new, news) if self.op == "added" else (self.old, olds)
         return any(path[:length] in boxes for length in range(len(path) + (not self.is_box)))
 
     def difference(self, old: object, new: object) -> Difference:

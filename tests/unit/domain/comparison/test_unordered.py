@@ -36,6 +36,8 @@ def told(old: Json, new: Json, **options: Any) -> list[Told]:
         ([1, 2, 2], [2, 1, 1], [("[2]", "modified")]),
         ([1, 1, 1], [1], [("[1]", "removed"), ("[2]", "removed")]),
         ([], [1, 1], [("[0]", "added"), ("[1]", "added")]),
+        # Added where in the old list an element stands that became another.
+        ([1, 1, 2, 2], [1, 1, 2, 1, 1], [("[3]", "added"), ("[3]", "modified")]),
         ([True], [1], [("[0]", "added"), ("[0]", "removed")]),
         ([1], [1.0], []),
         ({"__private": [1, "x"]}, {"__private": ["x", 2]}, [("__private[0]", "modified")]),
