@@ -62,6 +62,7 @@ AGENTS, BREAKPOINTS = 20, 100
 GATE_EVERY = 0.02
 MANY_AGENTS, EACH = 1_000, 10
 BATCH = 500
+OWNER = "benchmark"
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
@@ -195,7 +196,9 @@ def told(records: int) -> list[bytes]:
         heads |= batch.heads
         last = delivered[-1].stream_seq
         after = dict.fromkeys(range(PARTITIONS), last - BATCH)
-        message = feed.Committed("strato_p1", last, after, recorded(batch, wanted), names)
+        message = feed.Committed(
+            *("strato_p1", last, after, recorded(batch, wanted), names), heard={OWNER: 1}
+        )
         bodies.append(feed.encode(message))
     return bodies
 
@@ -232,7 +235,7 @@ async def lane(url: str, dsn: str, armed: list[BreakpointRow]) -> AsyncIterator[
         session = await stack.enter_async_context(connection(dsn, schema, "benchmark", by_key=True))
         expressions = await stack.enter_async_context(Expressions(2))
         watches = Watches(
-            session, pool, owner="benchmark", lasting=timedelta(hours=1), partitions=PARTITIONS
+            session, pool, owner=OWNER, lasting=timedelta(hours=1), partitions=PARTITIONS
         )
         states = States(session)
         judge = Judge(session, states, expressions)
@@ -241,6 +244,7 @@ async def lane(url: str, dsn: str, armed: list[BreakpointRow]) -> AsyncIterator[
         found = Lane(parts, 1, await arming_of(armed))
         for watch in await watches.claim(PARTITIONS):
             await found.hold(watch)
+        found.wanted()
         yield found
         await watches.leave()
 

@@ -1,9 +1,9 @@
-"""Ending tasks that may swallow their cancellation."""
+"""Tasks that end together, and tasks that swallow their cancellation."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 _AGAIN: Final = 0.1
@@ -23,3 +23,14 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
         for task in ended:
             if not task.cancelled():
                 task.exception()
+
+
+async def accompanied(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+    """Run work with endless work beside it: all end with the first, and its failure is raised."""
+    tasks = [asyncio.create_task(one) for one in (main, *others)]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end_tasks(task for task in tasks if not task.done())
+    for task in ended:
+        task.result()

@@ -33,11 +33,15 @@ class Projected:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Whose records one who watches wants to be told: all of some spaces, and some agents."""
+    """Whose records one who watches wants to be told: all of some spaces, and some agents.
+
+    The number is another one each time that he wants more than before.
+    """
 
     owner: str
     spaces: Sequence[str] = ()
     agents: Sequence[tuple[str, str]] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class Committed:
     """What was committed of partitions behind `after` of each, up to `through`.
 
     Not `whole` is one that would have been too large: what it is about is in the database only.
-    `imported` are messages that came by an import.
+    `imported` are messages that came by an import. `heard` says of each who watches which of his
+    wishes were known: one who wants more by now does not find it here.
     """
 
     schema: str
@@ -73,6 +78,7 @@ class Committed:
     types: Mapping[int, str] = field(default_factory=dict)
     imported: Sequence[int] = ()
     whole: bool = True
+    heard: Mapping[str, int] = field(default_factory=dict)
 
 
 def encode(message: Projected | Watched | Committed) -> bytes:
@@ -101,6 +107,7 @@ def decode_watched(body: bytes) -> Watched | None:
             str(found["owner"]),
             tuple(str(space) for space in found["spaces"]),
             tuple((str(space), str(agent)) for space, agent in found["agents"]),
+            int(found.get("number", 0)),
         )
     except (ValueError, TypeError, KeyError):
         return None
@@ -118,6 +125,7 @@ def decode_committed(body: bytes) -> Committed | None:
             {int(number): name for number, name in found["types"].items()},
             found["imported"],
             bool(found["whole"]),
+            found.get("heard", {}),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

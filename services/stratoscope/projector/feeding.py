@@ -43,6 +43,8 @@ class Interest:
         self._agents: frozenset[Timeline] = frozenset()
         # Counts up whenever more is wanted than before.
         self.grown = 0
+        # Which wishes of each that is.
+        self.heard_of: dict[str, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._said)
@@ -58,6 +60,7 @@ class Interest:
         if watched.spaces or watched.agents:
             said[watched.owner] = (now, watched)
         self._said = said
+        self.heard_of = {owner: one.number for owner, (_, one) in said.items()}
         spaces = frozenset(space for _, one in said.values() for space in one.spaces)
         agents = frozenset(agent for _, one in said.values() for agent in one.agents)
         self.grown += not (spaces <= self._spaces and agents <= self._agents)
@@ -109,7 +112,8 @@ class Feeding:
         after = {held.partition: self._told.get(held.partition, held.stream_seq) for held in before}
         imported = [one.stream_seq for one in delivered if HEADER_IMPORT in (one.headers or ())]
         message = feed.Committed(
-            self._schema, through, after, recorded(batch, wanted), types, imported
+            *(self._schema, through, after, recorded(batch, wanted), types, imported),
+            heard=self._interest.heard_of,
         )
         await self._send(message)
         self._told = dict.fromkeys(after, through)

@@ -7,16 +7,15 @@ term, the pipeline is stopped and made anew whenever the partitions held change.
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import asyncpg
 import structlog
 
 from stratoscope.broker.connection import Connection
-from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.ending import accompanied, end_tasks
 from stratoscope.broker.front import lost_until
 from stratoscope.broker.puller import Puller
 from stratoscope.domain.records import Batch
@@ -114,7 +113,7 @@ class Term:
             await asyncio.gather(reader.prepare(), writer.prepare())
             holding = self._hold(leases, sessions, reader, writer)
             try:
-                await _accompanied(holding, self._tend(leases), self._look(leases), self._stop())
+                await accompanied(holding, self._tend(leases), self._look(leases), self._stop())
             finally:
                 self.holding = 0
                 await self._announcing.close()
@@ -179,7 +178,7 @@ class Term:
             await self._start_from_bases(sessions, held)
             if wiring.quiet and complete and await reader.is_empty():
                 gathering.sift()
-            await _accompanied(
+            await accompanied(
                 pipeline.run(self._turn),
                 self._resolve(sessions, reader, held),
                 self._upkeep(sessions, held),
@@ -280,18 +279,3 @@ class Term:
 def process_name() -> str:
     """What the names of all terms of this process begin with."""
     return f"{socket.gethostname()}/{os.getpid()}/"
-
-
-async def _accompanied(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
-    """Run work with endless work beside it: all end with the first, and its failure is raised."""
-    tasks = [asyncio.create_task(one) for one in (main, *others)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            if not task.done():
-                task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-            raise result

@@ -52,6 +52,11 @@ class Watches:
         self._held: dict[int, Watch] = {}
 
     @property
+    def owner(self) -> str:
+        """Whose they are."""
+        return self._owner
+
+    @property
     def held(self) -> tuple[Watch, ...]:
         """What is held, as it was claimed."""
         return tuple(self._held[number] for number in sorted(self._held))

@@ -57,6 +57,12 @@ def test_it_says_what_it_looks_at_and_when_it_is_judged():
         [("health",), ("inventory", 0)],
     )
     assert looks(deep) == ("event", {"event", "depth"}, [])
+    assert looks({"kind": "expression", "source": "event.depth > 1"}) == (
+        "event",
+        {"event", "depth"},
+        [],
+    )
+    assert looks({"kind": "expression", "source": "event.data.depth > 1"})[1] == {"event"}
     assert looks({"kind": "at_event_index", "index": 1}) == ("event", {"event"}, [])
     assert looks({"kind": "expression", "source": "1 == 1"}) == ("state", set(), [])
 

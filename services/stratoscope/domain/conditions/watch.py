@@ -81,7 +81,10 @@ def _needs(leaf: Leaf) -> tuple[Need, ...]:
         case Changed():
             return ("changes",)
         case Expressed(expression):
-            return tuple(need for need in ("event", "state") if need in expression.variables)
+            # What names the whole event names its depth.
+            deep = any(path in (("event",), ("event", "depth")) for path in expression.paths)
+            found = tuple(need for need in ("event", "state") if need in expression.variables)
+            return (*found, "depth") if deep else found
         case _:
             assert_never(leaf)
 

@@ -25,6 +25,13 @@ class Armed:
     trigger: Trigger = "edge"
     rule: HitRule | None = None
     ends_at: datetime | None = None
+    # Its message does.
+    tells_depth: bool = False
+
+    @property
+    def asks_depth(self) -> bool:
+        """Whether it looks at how deep events stand."""
+        return self.tells_depth or "depth" in self.watch.needs
 
     def sees(self, record: "Record") -> bool:
         """Whether a record is one of those that it is armed for."""

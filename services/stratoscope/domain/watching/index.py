@@ -53,7 +53,7 @@ class Index:
         if armed.id in self.members:
             self.remove(armed.id)
         self.members[armed.id] = armed
-        self._deep += "depth" in armed.watch.needs
+        self._deep += armed.asks_depth
         for bucket in self._buckets(armed):
             bucket[armed.id] = armed
 
@@ -62,7 +62,7 @@ class Index:
         armed = self.members.pop(breakpoint_id, None)
         if armed is None:
             return
-        self._deep -= "depth" in armed.watch.needs
+        self._deep -= armed.asks_depth
         for bucket in self._buckets(armed):
             bucket.pop(breakpoint_id, None)
 

@@ -45,6 +45,12 @@ class Template:
         """What it looks at."""
         return frozenset(piece.root for piece in self.pieces if isinstance(piece, Slot))
 
+    @property
+    def names_depth(self) -> bool:
+        """Whether it says how deep an event stands, or all of the event."""
+        slots = (piece for piece in self.pieces if isinstance(piece, Slot))
+        return any(slot.root == "event" and slot.path in ((), ("depth",)) for slot in slots)
+
 
 def read(text: str) -> Template:
     """A template from its text. Raises TemplateRefused."""

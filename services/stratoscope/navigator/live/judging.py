@@ -133,8 +133,10 @@ class Judge:
         waiting = {(line.told.agent_id, line.record.event_index): line for line in lines}
         while waiting:
             depths = await self._filling.depths(waiting.keys())
-            for event, depth in depths.items():
-                if depth is not None:
+            for event in [*waiting]:
+                # One that is not there any more was erased, or dropped: nobody will ever know.
+                depth = depths.get(event)
+                if depth is not None or event not in depths:
                     waiting.pop(event).record.depth = depth
             if waiting:
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -7,7 +7,7 @@ and how far each was watched; the others have no progress to make.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from stratoscope.broker.feed import Committed
+from stratoscope.broker.feed import Committed, Watched
 from stratoscope.navigator.live.arming import Arming, is_in
 from stratoscope.navigator.live.deciding import Match
 from stratoscope.navigator.live.filling import filled
@@ -78,6 +78,7 @@ class Lane:
         self._positions = Positions()
         self._projected: dict[int, int] = {}
         self._waiters: dict[asyncio.Future[None], int] = {}
+        self._wanted = Watched(parts.watches.owner)
 
     async def hold(self, watch: Watch) -> None:
         """Take a partition over from where it was watched last."""
@@ -85,6 +86,8 @@ class Lane:
         self.held.add(number)
         self._complete[number] = watch.revision
         self._kept[number] = (watch.stream_seq, watch.revision)
+        # Somebody else may have counted and gone on in between.
+        self._counting, self._positions = Counting(), Positions()
         rows = [row for row in self.arming.rows.values() if is_in(row, number)]
         new = [row for row in rows if row.revision > watch.revision]
         if rows and len(new) < len(rows):
@@ -133,8 +136,9 @@ class Lane:
         for committed in told:
             if committed.schema != self._parts.schema:
                 continue
+            is_whole = committed.whole and self._is_heard(committed)
             for number, after in committed.after.items():
-                upto = after if committed.whole else committed.through
+                upto = after if is_whole else committed.through
                 if found.passed.get(number, self.seen.get(number, upto)) < upto:
                     await self._settle(found)
                     await self._fill(number, upto)
@@ -153,6 +157,16 @@ class Lane:
                 await self._settle(found)
                 found = Found()
         await self._settle(found)
+
+    def wanted(self) -> Watched:
+        """Whose records are to be told, to be said whenever that may have changed."""
+        now = self.arming.watched(self._wanted.owner, self.held)
+        before = self._wanted
+        is_more = not (
+            set(now.spaces) <= set(before.spaces) and set(now.agents) <= set(before.agents)
+        )
+        self._wanted = replace(now, number=before.number + is_more)
+        return self._wanted
 
     async def look(self, *, at_once: bool = False) -> None:
         """See whether anything was projected that was not told, and judge that.
@@ -265,7 +279,8 @@ class Lane:
             told = filled(parts.session, parts.schema, partition, wanted, after, seen)
             async for committed in told:
                 found, stopped = await parts.judge.matches(only, committed, {partition: after})
-                matches += found
+                # Of one that was struck out a page before nothing counts any more.
+                matches += [one for one in found if one.armed.id in self.arming.rows]
                 await self._strike(stopped)
         self._complete[partition] = self.revision
         if matches and seen is not None:
@@ -326,6 +341,10 @@ class Lane:
             if await strike(self._parts.session, one.breakpoint_id, said):
                 self.arming.remove(one.breakpoint_id)
                 log.warning("a breakpoint is disabled", id=str(one.breakpoint_id), why=said)
+
+    def _is_heard(self, committed: Committed) -> bool:
+        """Whether who told a batch knew all that is wanted by now."""
+        return committed.heard.get(self._wanted.owner, -1) >= self._wanted.number
 
     def _reached(self, partition: int, stream_seq: int) -> Reached:
         epoch = self._parts.watches.epoch(partition)

@@ -116,9 +116,12 @@ class Positions:
         around = self._known.get(told.agent_id)
         if around is None or around.version != told.version:
             return None
-        if told.events and told.events[0][0] != around.event_index + 1:
-            return None
-        return around
+        before = around.event_index
+        if told.events:
+            before = told.events[0][0] - 1
+        elif told.versions:
+            before = told.versions[0][1]
+        return around if before == around.event_index else None
 
 
 def _around(standing: Standing) -> Around:

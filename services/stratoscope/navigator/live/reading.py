@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -43,7 +43,9 @@ def _read_all(rows: Sequence[BreakpointRow]) -> list[Read]:
 
 def _read(row: BreakpointRow) -> Read | None:
     try:
-        return Read(row, _armed_of(row), None if row.message is None else read(row.message))
+        template = None if row.message is None else read(row.message)
+        tells_depth = template is not None and template.names_depth
+        return Read(row, replace(_armed_of(row), tells_depth=tells_depth), template)
     except (ValidationError, ConditionRefused, TemplateRefused) as error:
         # It was taken by other rules than today's.
         log.warning("a breakpoint can't be watched", breakpoint=str(row.id), error=str(error))

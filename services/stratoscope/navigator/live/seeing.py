@@ -73,8 +73,10 @@ class Seeing:
         """Answer another replica, if the partition that it asks about is watched here."""
         number = int(message.subject.rpartition(".")[2])
         try:
-            await self._here(number, orjson.loads(message.data))
-        except NotWatchedHere:
+            # Nobody waits for longer, and whoever still wants to know asks again.
+            async with asyncio.timeout(_ANSWERED_WITHIN):
+                await self._here(number, orjson.loads(message.data))
+        except (NotWatchedHere, TimeoutError):
             return
         with suppress(NatsError):
             await self.client.publish(message.reply, b"{}")

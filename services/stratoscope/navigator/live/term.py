@@ -19,7 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from stratoscope.broker import feed
-from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.ending import accompanied
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.live.arming import arming_of
 from stratoscope.navigator.live.judging import Judge
@@ -128,27 +128,20 @@ class Term:
 
     async def run(self) -> None:
         """Hold partitions and watch them, until cancelled or until something goes wrong."""
-        inbox = self.inbox
         await self._prepare()
         self._part = await self.watches.share()
-        # Both wait for the disk, and no hit has to wait for them.
-        beside = [
-            asyncio.create_task(self._renew(), name="watches"),
-            asyncio.create_task(self._count(), name="watchers"),
-        ]
-        try:
-            while True:
-                for task in beside:
-                    if task.done():
-                        task.result()
-                await self._share()
-                if inbox.is_changed or self._is_due("poll", _LOOK_EVERY):
-                    await self._rearm()
-                await self._take_batches()
-                await self._look()
-                await inbox.wait(_TICK)
-        finally:
-            await end_tasks(beside)
+        # These wait for the disk, and no hit has to wait for them; nor do they for what is judged.
+        await accompanied(self._watch(), self._renew(), self._stand())
+
+    async def _watch(self) -> None:
+        inbox = self.inbox
+        while True:
+            await self._share()
+            if inbox.is_changed or self._is_due("poll", _LOOK_EVERY):
+                await self._rearm()
+            await self._take_batches()
+            await self._look()
+            await inbox.wait(_TICK)
 
     async def _take_batches(self) -> None:
         """Judge what was told, for a while: there is more to do than that."""
@@ -196,8 +189,6 @@ class Term:
         every = _LOOK_EVERY if self.lane.held else _TICK
         if not self._is_due("share", every):
             return
-        if self.wiring.pool.schema != self.schema:
-            raise WatchLost("another projection serves")
         surplus = self.watches.held[self._part :]
         if surplus:
             await self.lane.keep_progress()
@@ -238,8 +229,7 @@ class Term:
         """Say whose records are wanted."""
         lane = self.lane
         self.wiring.metrics.stand(len(lane.arming.rows), len(lane.held))
-        watched = lane.arming.watched(self.owner, lane.held)
-        await self.wiring.client.publish(feed.WATCHED, feed.encode(watched))
+        await self.wiring.client.publish(feed.WATCHED, feed.encode(lane.wanted()))
 
     async def _renew(self) -> None:
         while True:
@@ -247,10 +237,12 @@ class Term:
             if not await self.watches.renew():
                 raise WatchLost("a lease was taken over by somebody else")
 
-    async def _count(self) -> None:
-        """Say that this one lives, and see who else does."""
+    async def _stand(self) -> None:
+        """Say that this one lives, see who else does, and which projection serves."""
         while True:
             await asyncio.sleep(_LOOK_EVERY)
+            if self.wiring.pool.schema != self.schema:
+                raise WatchLost("another projection serves")
             self._part = await self.watches.share()
 
 

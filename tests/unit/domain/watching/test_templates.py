@@ -58,6 +58,19 @@ def test_it_says_what_it_looks_at():
     assert read("none").roots == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("{event.depth}", True),
+        ("{event}", True),
+        ("at {state.depth} {event.data.depth}", False),
+        ("none", False),
+    ],
+)
+def test_whether_it_says_how_deep_an_event_stands(text: str, names: bool):
+    assert read(text).names_depth == names
+
+
 @given(st.text(alphabet="{}ab.[]event state"))
 def test_any_text_is_read_or_refused(text):
     try:
