@@ -142,6 +142,7 @@ class Projections:
                 await self._reach(reached, seconds)
             else:
                 await self._session.execute(_SQL["take_breakpoints_back"])
+                await self._session.execute(_SQL["forget_hits_behind"])
             await self._hand_down(new.schema, min(reached.values()))
             await self._look_at(old.schema)
             await self._session.execute(_SQL["fence"])

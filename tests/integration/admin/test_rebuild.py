@@ -224,6 +224,12 @@ async def test_a_log_that_ends_before_what_serves_is_refused(
     assert await projector.stop() == 0
     await administered.fetch("update partition set stream_seq = stream_seq + 5")
     await administered.fetch("update watch set stream_seq = 8 where partition > 3")
+    for seq in (3, 7):
+        await administered.fetch(
+            "insert into hit (hit_id, breakpoint_id, partition, space, agent, stream_seq, ordinal,"
+            " event_index, created_at, action, body) values (gen_random_uuid(), gen_random_uuid(),"
+            f" 5, 'default', 'walker', {seq}, 0, 0, now(), 'pause', '{{}}')"
+        )
     refused = await administered.run("rebuild")
     assert refused.code == 1
     assert "ends at 3, but strato_p1 has it up to 8" in refused.err
@@ -232,6 +238,8 @@ async def test_a_log_that_ends_before_what_serves_is_refused(
     assert (await administered.rebuild("--force-swap"))["events"] == 3
     # Else breakpoints would be blind until the log has so many messages again.
     assert (await administered.fetch(watched))[0][0] == [0, 3]
+    # Else what is recorded there next would be taken for what was hit before.
+    assert [row[0] for row in await administered.fetch("select stream_seq from hit")] == [3]
 
 
 async def test_whoever_has_no_database_to_rebuild_is_told(administered: Administered):

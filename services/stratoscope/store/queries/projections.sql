@@ -64,6 +64,13 @@ set stream_seq = least(watch.stream_seq, partition.stream_seq), epoch = watch.ep
 from partition
 where partition.partition = watch.partition
 
+-- name: forget_hits_behind
+-- What stands there from now on is another record: its hit has the same id, and would be taken for
+-- one that is known. Asked after whoever watched is fenced off, or a hit could slip in meanwhile.
+delete from hit
+using partition
+where partition.partition = hit.partition and hit.stream_seq > partition.stream_seq
+
 -- name: retire
 update strato.projection set serving = false where serving
 
