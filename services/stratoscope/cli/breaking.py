@@ -1,7 +1,9 @@
 """`break …` and `watch`: conditions that are watched live, and asked of the past."""
 
+import re
+from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Group, RenderableType
@@ -23,6 +25,7 @@ from stratoscope.cli.asking import (
 )
 from stratoscope.cli.conditions import FORMS, condition, spelled
 from stratoscope.cli.faults import UsageFault
+from stratoscope.cli.gist import harmless
 from stratoscope.cli.rendering import DIM, Row, columns, more
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
 from stratoscope_contracts.breakpoints import (
@@ -35,6 +38,9 @@ from stratoscope_contracts.breakpoints import (
     BreakpointRequest,
 )
 from stratoscope_contracts.words import DEFAULT_LIMIT, DEFAULT_SPACE
+
+# Those that are none are left to the condition, for the sake of `health < -5`.
+_AN_OPTION: Final = re.compile("--|-[A-Za-z]")
 
 app = typer.Typer(
     name="break",
@@ -88,6 +94,7 @@ def add(
     timeout: TimeoutOption = DEFAULT_TIMEOUT,
 ) -> None:
     """Sets a breakpoint, and says its id."""
+    _refuse_options([agent, *words])
     more = {"trigger": "level"} if level else {}
     body = _new(
         agent, condition(words), pause, log, past, session, **more, **_rule(after, every, once)
@@ -190,7 +197,7 @@ def listed(reply: BreakpointListReply) -> RenderableType:
         (
             Text(str(one.id)),
             Text(one.agent, style="bold"),
-            Text(spelled(one.condition)),
+            Text(harmless(spelled(one.condition))),
             Text(f"{one.hit_count:,}"),
             Text("" if one.action == "notify" else one.action, style="bold yellow"),
             Text(_remark(one), style="yellow"),
@@ -206,7 +213,7 @@ def armed(reply: BreakpointCreateReply) -> RenderableType:
     one = reply.breakpoint
     head = Text.assemble(
         (str(one.id), "bold"),
-        f"  {one.agent}  {spelled(one.condition)}",
+        f"  {one.agent}  {harmless(spelled(one.condition))}",
         (f"  armed behind message {one.armed_seq}", DIM),
     )
     if reply.past_hits is None:
@@ -233,6 +240,17 @@ def _new(
     return request_of(
         BreakpointCreateRequest, agent=agent, condition=found, **action, **fields, **more
     )
+
+
+def _refuse_options(words: Sequence[str]) -> None:
+    """UsageFault for an option that there is not; numbers below zero go through to a condition."""
+    for word in words:
+        if _AN_OPTION.match(word):
+            raise UsageFault(
+                f"no such option: {word}",
+                "`stratoscope break add --help` says what it takes; a condition in one pair of"
+                " quotes may have such a word",
+            )
 
 
 def _rule(after: int | None, every: int | None, once: bool) -> dict[str, Any]:
@@ -280,5 +298,5 @@ def _named(ids: list[str]) -> list[BreakpointRequest]:
 
 def _remark(one: Breakpoint) -> str:
     if one.disabled_reason:
-        return f"off: {one.disabled_reason}"
+        return f"off: {harmless(one.disabled_reason)}"
     return "" if one.is_enabled else "off"

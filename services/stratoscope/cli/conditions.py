@@ -13,6 +13,7 @@ when state.health < 10 && event.type == 'decision_made'
 import json
 import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -38,6 +39,7 @@ OPS: Final[dict[str, StateOp]] = {
     "matches": "matches",
     "exists": "exists",
 }
+_SHOWN: Final = 200
 WORDS: Final = ("change", "type", "index", "depth", "time", "when")
 _COMPARED: Final = re.compile(
     r"(?P<path>(?:\"[^\"]*\"|\S)+?)\s*(?:(?P<sign>==|!=|<=|>=|<|>)|\s(?P<word>in|contains|matches)\s)\s*(?P<value>.+)",
@@ -115,16 +117,36 @@ def _on_state(text: str) -> dict[str, Any]:
 def _value(text: str) -> Any:
     """JSON; a text that is none stands for itself."""
     try:
-        return json.loads(text)
+        return _read(text)
     except ValueError:
         return text.strip()
 
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return _read(text)
     except ValueError as error:
         raise _no_condition(text, f"it is no JSON: {error}") from error
+
+
+def _read(text: str) -> Any:
+    """What a JSON text says; ValueError where it is none, UsageFault where it can't be sent."""
+    endless: list[str] = []
+
+    def number(digits: str) -> float:
+        # Told behind the text's end: `NaNny` is a text that begins as one.
+        found = float(digits)
+        if not isfinite(found):
+            endless.append(digits)
+        return found
+
+    try:
+        value = json.loads(text, parse_float=number, parse_constant=number)
+    except RecursionError as error:
+        raise _no_condition(text, "it is nested too deeply") from error
+    if endless:
+        raise _no_condition(text, f"{endless[0]} is no finite number; a text has quotes")
+    return value
 
 
 def _checked(text: str, value: Any) -> Condition:
@@ -136,5 +158,6 @@ def _checked(text: str, value: Any) -> Condition:
 
 
 def _no_condition(text: str, why: str = "") -> UsageFault:
-    said = f"{text!r} is no condition" + (f": {why}" if why else "")
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    said = f"{shown!r} is no condition" + (f": {why}" if why else "")
     return UsageFault(said, f"a condition is {FORMS}")

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import BaseModel
 from rich.console import RenderableType
+from rich.text import Text
 
 from stratoscope.cli import hits
 from stratoscope.cli.asking import (
@@ -18,10 +19,11 @@ from stratoscope.cli.asking import (
     TimeoutOption,
     request_of,
 )
-from stratoscope.cli.faults import UsageFault
-from stratoscope.cli.rendering import event_line
-from stratoscope.cli.screen import show, show_json
+from stratoscope.cli.faults import UsageFault, label
+from stratoscope.cli.rendering import event_line, told
+from stratoscope.cli.screen import show, show_json, stderr
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
+from stratoscope_contracts.errors import StratoError
 from stratoscope_contracts.looking import EventsListRequest
 from stratoscope_contracts.words import DEFAULT_SPACE
 
@@ -61,7 +63,13 @@ def tail(
     if agent is None:
         raise UsageFault("no agent is named", "tail AGENT, or tail --hits for those of every agent")
     body = request_of(EventsListRequest, agent=agent, types=types or None, where=where)
-    _print(asking, lambda nav: nav.tail(body), event_line, count)
+    _print(asking, lambda nav: nav.tail(body, _tell), event_line, count)
+
+
+def _tell(error: StratoError) -> None:
+    """What does not end it, beside the events."""
+    text = Text.assemble(("going on", "bold yellow"), f" [{label(error)}]: ", told(error.message))
+    stderr().print(text, soft_wrap=True)
 
 
 def _print(

@@ -27,10 +27,11 @@ from stratoscope.broker.login import Login
 from stratoscope.client.errors import NoAnswerInTime, Unreachable
 from stratoscope.client.exchange import Moved, download, upload
 from stratoscope.client.lasting import Tell, lasted
-from stratoscope.client.listening import events, hits
+from stratoscope.client.listening import Trouble, events, hits, untold
 from stratoscope.client.operator import operator_named
 from stratoscope.client.reading import read, whole
 from stratoscope.client.replaying import replayed
+from stratoscope.client.spelling import spelled
 from stratoscope_contracts import looking, sessions, subjects
 from stratoscope_contracts.breakpoints import Hit
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
@@ -186,9 +187,15 @@ class Navigator(Requesting):
             async for hit in found:
                 yield hit
 
-    async def tail(self, body: looking.EventsListRequest) -> AsyncGenerator[Event, None]:
-        """The events that are projected from now on, of those that the body picks; for ever."""
-        async with aclosing(events(self._connection, self, body)) as found:
+    async def tail(
+        self, body: looking.EventsListRequest, tell: Trouble = untold
+    ) -> AsyncGenerator[Event, None]:
+        """The events that are projected from now on, of those that the body picks; for ever.
+
+        `tell` hears what does not end it: an event that could not be judged and is passed over,
+        and that nobody answers for a while.
+        """
+        async with aclosing(events(self._connection, self, body, tell)) as found:
             async for event in found:
                 yield event
 
@@ -205,7 +212,7 @@ class Navigator(Requesting):
         return self._timeout + (body.wait_ms / 1000 if body.wait_for is not None else 0)
 
     def _spelled(self, body: Request) -> bytes:
-        payload = body.model_dump_json(exclude_unset=True).encode()
+        payload = spelled(body)
         if len(payload) > self._connection.message_limit:
             raise BadRequest(
                 f"the request is {len(payload)} bytes, at most {self._connection.message_limit}"

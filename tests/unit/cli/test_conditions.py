@@ -25,6 +25,7 @@ WRITTEN: tuple[Written, ...] = (
     ("at in [1, 2]", {"kind": "on_state", "path": "at", "op": "in", "value": [1, 2]}),
     ('bag contains "key"', {"kind": "on_state", "path": "bag", "op": "contains", "value": "key"}),
     ("name matches ^ex", {"kind": "on_state", "path": "name", "op": "matches", "value": "^ex"}),
+    ("goal == NaNny", {"kind": "on_state", "path": "goal", "op": "eq", "value": "NaNny"}),
     ("goal exists", {"kind": "on_state", "path": "goal", "op": "exists"}),
     ("change inventory[0]", {"kind": "on_change", "path": "inventory[0]"}),
     ("type error_occurred", {"kind": "on_event_type", "type": "error_occurred"}),
@@ -67,6 +68,20 @@ def test_a_condition_is_written_as_it_can_be_read(text: str, meant: dict[str, ob
         ("when", "source"),
         ("{", "it is no JSON"),
         ('{"kind":"perhaps"}', "kind"),
+        ("x == NaN", "NaN is no finite number"),
+        ("x == -Infinity", "-Infinity is no finite number"),
+        ("x == [1, 1e999]", "1e999 is no finite number"),
+        ('{"kind":"on_state","path":"x","op":"eq","value":NaN}', "NaN is no finite number"),
+        pytest.param("x == " + "[" * 5000, "nested too deeply", id="open lists"),
+        pytest.param("x == " + "[" * 5000 + "]" * 5000, "nested too deeply", id="lists"),
+        pytest.param(
+            '{"kind":"not","condition":' * 5000, "nested too deeply", id="open conditions"
+        ),
+        pytest.param(
+            '{"kind":"not","condition":' * 900 + '{"kind":"at_event_index","index":1}' + "}" * 900,
+            "is no condition",
+            id="conditions",
+        ),
     ],
 )
 def test_what_is_no_condition_says_what_one_is(text: str, said: str) -> None:

@@ -135,4 +135,4 @@ def session(one: Session, place: Place) -> RenderableType:
 
 
 def _because(one: Breakpoint) -> str:
-    return f": {one.disabled_reason}" if one.disabled_reason else ""
+    return f": {harmless(one.disabled_reason)}" if one.disabled_reason else ""
