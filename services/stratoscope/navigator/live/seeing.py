@@ -96,10 +96,13 @@ class Seeing:
             try:
                 return await self._here(partition, asked)
             except NotWatchedHere:
+                # Who asks holds a session: another one is only for the case that nobody answers.
+                if await self._elsewhere(partition, asked):
+                    return None
                 async with self.pool.acquire() as session:
                     watched = await is_watched(session, partition)
                 # Where nobody watches, whoever comes reads all there is.
-                if not watched or await self._elsewhere(partition, asked):
+                if not watched:
                     return None
             await asyncio.sleep(_ASK_AGAIN)
 
