@@ -68,7 +68,8 @@ async def events(
 ) -> AsyncGenerator[Event, None]:
     """Events as they are projected, behind what is there now; one who is not there yet may come.
 
-    `tell` hears of each event that is passed over, and once of each time that nobody answers.
+    `tell` hears of each event that is passed over, and once of each time that nobody answers or
+    has time for it.
     """
     async with _heard(connection, PROJECTED) as messages:
         seen = _Seen(await _newest(asking, body.agent))
@@ -78,7 +79,8 @@ async def events(
                 async with aclosing(_new(asking, body, seen, tell)) as found:
                     async for event in found:
                         yield event
-            except (Unreachable, NoAnswerInTime) as error:
+            except (Unreachable, NoAnswerInTime, OverBudget) as error:
+                # Out of budget before it began: others search as well.
                 if answered:
                     tell(error)
                 answered = False

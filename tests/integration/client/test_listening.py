@@ -47,6 +47,7 @@ class Timeline:
     events: int = 0
     picked: set[int] = field(default_factory=set)
     stopping: set[int] = field(default_factory=set)
+    is_busy: bool = False
     looks: int = 0
     walked: list[tuple[int, int]] = field(default_factory=list)
 
@@ -81,6 +82,8 @@ class Timeline:
         after = (asked["from"] or {"event_index": -1})["event_index"]
         to = asked["to"]["event_index"]
         self.walked.append((after, to))
+        if self.is_busy:
+            raise OverBudget("others search", {"at_a_time": 2})
         left = range(int(asked.get("cursor", after)) + 1, to + 1)
         stopped_at = next((index for index in left if index in self.stopping), None)
         found = [
@@ -195,6 +198,20 @@ async def test_a_tail_outlives_its_navigator(nats_url: str) -> None:
                 await timeline.add(is_picked=True)
                 assert await asyncio.wait_for(found.get(), 5) == 0
     assert [type(error) for error in told] == [Unreachable]
+
+
+async def test_a_navigator_that_is_busy_with_others_is_asked_again(nats_url: str) -> None:
+    told: list[StratoError] = []
+    async with (
+        recorded(nats_url) as timeline,
+        answering(timeline),
+        tailing(nats_url, timeline, told) as found,
+    ):
+        timeline.is_busy = True
+        await timeline.add(is_picked=True)
+        timeline.is_busy = False
+        assert await asyncio.wait_for(found.get(), 5) == 0
+    assert [error.details for error in told] == [{"at_a_time": 2}]
 
 
 async def test_nobody_at_the_start_ends_a_tail(nats_url: str) -> None:
