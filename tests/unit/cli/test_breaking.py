@@ -22,7 +22,7 @@ HOSTILE = Breakpoint.model_validate(
     {
         "id": UUID(int=1),
         "agent": "a",
-        "condition": {"kind": "on_state", "path": "x", "op": "matches", "value": ESCAPE},
+        "condition": {"kind": "expression", "source": f"event.type == '{ESCAPE}'"},
         "created_at": datetime(2026, 11, 23, tzinfo=UTC),
         "armed_seq": 1,
         "hit_count": 0,
