@@ -127,7 +127,8 @@ class Erasing:
         await self._session.execute(
             _SQL["refuse_from_now_on"], *key, erasure.through_seq, erasure.log_created_at
         )
-        # First among the locks, as with every other change of breakpoints.
+        # Sessions first and breakpoints next, as whoever ends a session does.
+        await self._session.execute(_SQL["lock_sessions"], *key)
         async with Breakpoints(self._session).changing() as revision:
             await self._session.execute(_SQL["remove_breakpoints"], *key, revision)
         await self._session.execute(_SQL["fence_watcher"], partition_of(*key))

@@ -183,6 +183,11 @@ class Timelines:
         places = [(timeline.agent_id, row["event_index"]) for row in rows[:count]]
         return await self.events(places), len(rows) > count
 
+    async def first_open_depth(self, space: str, agent: str | None, upto: int) -> int | None:
+        """The first message up to one whose events wait for their depth; of an agent, or of any."""
+        seq: int | None = await self._session.fetchval(_SQL["open_depth"], space, agent, upto)
+        return seq
+
     async def counts(self, space: str) -> SpaceCounts:
         """The sums over a space."""
         return SpaceCounts(*await self._session.fetchrow(_SQL["stats"], space))

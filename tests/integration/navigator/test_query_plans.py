@@ -42,6 +42,7 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "looking.events_of_types_backward": ("{agent}", "100", "900", "101", "{{memory_update}}"),
     "looking.place_of_event": ("default", "{event}", None),
     "looking.place_of_snapshot": ("default", "{snapshot}"),
+    "looking.open_depth": ("default", "agent-7", "900"),
     "looking.snapshots": ("{agent}", "100", "300", "101"),
     "looking.stats": ("default",),
     "looking.has_dropped": ("default",),

@@ -1,12 +1,8 @@
 """The verbs that look at breakpoints, switch them on and off, and forget them."""
 
 from stratoscope.navigator import cursors
-from stratoscope.navigator.breakpoints.telling import (
-    SESSION_OVER,
-    found,
-    spelled_breakpoint,
-    watched_by_all,
-)
+from stratoscope.navigator.breakpoints.belonging import kept_open
+from stratoscope.navigator.breakpoints.telling import found, spelled_breakpoint, watched_by_all
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import Filter
@@ -34,9 +30,11 @@ async def list_page(reading: Reading, request: BreakpointListRequest) -> Json:
 async def enable(reading: Reading, request: BreakpointRequest) -> Json:
     """Arms it again, from the stream's end on."""
     row = await found(reading, request.id)
-    if row.is_over(reading.now) or row.disabled_reason == SESSION_OVER:
-        raise BadRequest.of_whole("the session that it belongs to has ended")
-    revision = await reading.breakpoints.enable(reading.space, request.id, await reading.log_end())
+    refused = BadRequest.of_whole("the session that it belongs to has ended")
+    # Asks the broker, so before the session is locked.
+    armed_seq = await reading.log_end()
+    async with kept_open(reading, row.session_id, reading.now, refused):
+        revision = await reading.breakpoints.enable(reading.space, request.id, armed_seq)
     await watched_by_all(reading, row.agent, revision)
     return await get(reading, request)
 

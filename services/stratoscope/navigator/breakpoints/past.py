@@ -1,5 +1,6 @@
 """What a breakpoint would have hit so far: by the run that sessions use, told as live hits are."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import orjson
 
 from stratoscope.domain.canonical import decoded
 from stratoscope.domain.conditions.marks import Mark, Stretch, whole
+from stratoscope.domain.conditions.watch import Watch
 from stratoscope.domain.seek import Stand, UpTo
 from stratoscope.domain.timeline import Place
 from stratoscope.domain.watching.armed import hit_id
@@ -24,12 +26,14 @@ from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.seeks import Seeks
 from stratoscope.store.timelines import EventRow, Timeline
-from stratoscope_contracts.errors import NavigationOutOfBounds, OverBudget
-from stratoscope_contracts.words import ANY_AGENT
+from stratoscope_contracts.errors import NavigationOutOfBounds, NotProjectedYet, OverBudget
+from stratoscope_contracts.words import ANY_AGENT, DEFAULT_WAIT_MS
 
 BUDGET_SECONDS: Final = 3.0
 _LAST_ORDINAL: Final = 2**31 - 1
 _AGENTS: Final = 1000
+# A projector resolves ten times a second.
+_LOOK_AGAIN: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,30 @@ class _PastHit:
 
     place: Place
     body: bytes
+
+
+async def past_projected(reading: Reading, row: BreakpointRow, watch: Watch) -> None:
+    """Return once all that a condition looks at can be read up to where it is armed.
+
+    A depth counts causes of any agent, and is open until all have been projected and somebody has
+    resolved it: an event without one would be neither in the past nor seen live. Raises
+    NotProjectedYet.
+    """
+    if "depth" not in watch.needs:
+        await reading.projected(row.agent, row.armed_seq)
+        return
+    deadline = monotonic() + DEFAULT_WAIT_MS / 1000
+    await reading.projected(ANY_AGENT, row.armed_seq)
+    agent = None if row.agent == ANY_AGENT else row.agent
+    scope = (reading.space, agent, row.armed_seq)
+    while (open_seq := await reading.timelines.first_open_depth(*scope)) is not None:
+        if monotonic() >= deadline:
+            raise NotProjectedYet(
+                f"depths are known up to {open_seq - 1}, {row.armed_seq} was waited for",
+                {"reached": open_seq - 1, "wanted": row.armed_seq},
+            )
+        # Resolved by another process: there is no event to await.
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def past_hits(

@@ -1,24 +1,23 @@
 """Setting a breakpoint: what is asked for is checked, then kept and armed."""
 
-from datetime import datetime
+from datetime import timedelta
+from time import monotonic
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from pydantic import TypeAdapter
 
-from stratoscope.domain.sessions import OPEN
 from stratoscope.domain.watching.templates import TemplateRefused, read
-from stratoscope.navigator.breakpoints.past import past_hits
+from stratoscope.navigator.breakpoints.belonging import end_of, kept_open, over_for_setting
+from stratoscope.navigator.breakpoints.past import past_hits, past_projected
 from stratoscope.navigator.breakpoints.telling import found, spelled_breakpoint, watched_by_all
 from stratoscope.navigator.conditions import watched
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.running.groups import Sought
-from stratoscope.navigator.sessions import holding
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow, TooManyBreakpoints
 from stratoscope_contracts.breakpoints import BreakpointCreateRequest, Condition, HitRule
 from stratoscope_contracts.errors import BadRequest
-from stratoscope_contracts.sessions import SessionRequest
 from stratoscope_contracts.words import MAX_METADATA_BYTES, JsonObject
 
 _CONDITION: Final = TypeAdapter[Condition](Condition)
@@ -28,6 +27,7 @@ _HIT: Final = TypeAdapter[HitRule](HitRule)
 
 async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
     """Arms a condition from the stream's end on."""
+    began = monotonic()
     check_texts(request)
     watch = await watched(reading.expressions, request.condition)
     row = await _row(reading, request)
@@ -35,16 +35,23 @@ async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
     if request.past is not None:
         # First, so that nothing is set where it takes too long. What is recorded meanwhile it is
         # armed for: that is caught up.
-        await reading.projected(row.agent, row.armed_seq)
+        await past_projected(reading, row, watch)
         sought = Sought(watch, request.trigger, request.hit)
         hits = await past_hits(reading, row, sought, request.past)
-    try:
-        revision = await reading.breakpoints.create([row], reading.breakpoint_quota)
-    except TooManyBreakpoints as error:
-        raise BadRequest.of_fields(("agent", str(error))) from error
+    # Going through the past takes seconds, in which the session may have ended.
+    now = reading.now + timedelta(seconds=monotonic() - began)
+    async with kept_open(reading, row.session_id, now, over_for_setting()):
+        revision = await _kept(reading, row)
     await watched_by_all(reading, row.agent, revision)
     kept = await found(reading, row.id)
     return {"breakpoint": spelled_breakpoint(kept, reading), "past_hits": hits}
+
+
+async def _kept(reading: Reading, row: BreakpointRow) -> int:
+    try:
+        return await reading.breakpoints.create([row], reading.breakpoint_quota)
+    except TooManyBreakpoints as error:
+        raise BadRequest.of_fields(("agent", str(error))) from error
 
 
 async def _row(reading: Reading, request: BreakpointCreateRequest) -> BreakpointRow:
@@ -61,7 +68,7 @@ async def _row(reading: Reading, request: BreakpointCreateRequest) -> Breakpoint
         hit=None if request.hit is None else _HIT.dump_json(request.hit).decode(),
         message=request.message,
         metadata=_METADATA.dump_json(request.metadata).decode(),
-        ends_at=await _end_of(reading, request.session),
+        ends_at=await end_of(reading, request.session),
     )
 
 
@@ -82,13 +89,3 @@ def check_texts(request: BreakpointCreateRequest) -> None:
         raise BadRequest.of_fields(("message", str(refused))) from refused
     if len(_METADATA.dump_json(request.metadata)) > MAX_METADATA_BYTES:
         raise BadRequest.of_fields(("metadata", f"more than {MAX_METADATA_BYTES} bytes"))
-
-
-async def _end_of(reading: Reading, session_id: UUID | None) -> datetime | None:
-    """When the session ends by itself that a breakpoint is to belong to."""
-    if session_id is None:
-        return None
-    session = await holding.found(reading, SessionRequest(id=session_id))
-    if session.state not in OPEN:
-        raise BadRequest.of_fields(("session", "it has ended"))
-    return session.ends_at

@@ -51,6 +51,9 @@ from agent
 where space = ''
 order by agent_id
 
+-- name: lock_sessions
+select from session where space = $1 and agent = $2 order by id for update
+
 -- name: remove_breakpoints
 -- Kept empty for a while, as all that are removed, so that who watches hears of it.
 with gone as (

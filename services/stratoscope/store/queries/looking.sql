@@ -263,6 +263,17 @@ join state_version as version on version.agent_id = $1 and version.version = hop
 where hop.line > 0
 order by hop.line
 
+-- name: open_depth
+-- The first message up to one in which an event's depth is open, of one agent or of the space. Few
+-- are, and only for as long as a partition lags: those there are are gone through.
+select event.stream_seq
+from event
+join agent using (agent_id)
+where event.depth is null and event.stream_seq <= $3
+  and agent.space = $1 and ($2::text is null or agent.name = $2)
+order by event.stream_seq
+limit 1
+
 -- name: stats
 -- What is kept: whatever retention dropped is counted beside what intake counts.
 select count(*) as agents,
