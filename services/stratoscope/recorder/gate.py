@@ -110,11 +110,12 @@ class _Gate:
 
     async def wait(self, seconds: float) -> None:
         """Return when something is heard, or after a while."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.news.wait()
-        except TimeoutError:
-            return
+        # Without a connection no question is sent that would: heard again and again, the same
+        # news would leave nobody else in this loop a turn, not even who makes the connection.
+        self.news.clear()
 
 
 class _Patience:
@@ -204,9 +205,14 @@ class Gates:
                     was_held = self._tell_held(gate, answer, was_held)
                     silent = isinstance(answer, Silence)
                     seconds = _TRY_AGAIN if silent else _ASK_AGAIN * random.uniform(0.8, 1)
-                    await gate.wait(seconds)
+                    await self._wait(gate, seconds)
                 case Move.ASK:
                     pass
+
+    async def _wait(self, gate: _Gate, seconds: float) -> None:
+        # The word of the end may have come while a question was under way.
+        if not self._closed:
+            await gate.wait(seconds)
 
     async def _ask(self, gate: _Gate, exact: bool) -> Answer:
         await self._connect()
