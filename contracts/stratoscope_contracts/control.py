@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stratoscope_contracts.envelopes import Reply, Request, ValueModel
-from stratoscope_contracts.words import AgentName, Id, StreamSeq, Time
+from stratoscope_contracts.words import MAX_STEP_EVENTS, AgentName, Id, StreamSeq, Time
 
 Command = Literal["pause", "resume", "step"]
 BY_HAND = "operator"
@@ -34,7 +34,7 @@ class AgentPauseRequest(AgentRequest):
 class AgentStepRequest(AgentRequest):
     """Lets a held agent record so many events more."""
 
-    events: Annotated[int, Field(ge=1)] = 1
+    events: Annotated[int, Field(ge=1, le=MAX_STEP_EVENTS)] = 1
 
 
 class AgentReply(Reply):

@@ -76,6 +76,8 @@ MAX_NAVIGATION_PLACES: Final = 100
 MAX_REPLAY_GAP_SECONDS: Final = 10
 DEFAULT_WAIT_MS: Final = 2_000
 MAX_WAIT_MS: Final = 30_000
+# What a held agent may be let record, all its steps together.
+MAX_STEP_EVENTS: Final = 1_000_000_000
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1_000
 

@@ -25,7 +25,7 @@ from stratoscope_contracts.control import (
     AgentRequest,
     AgentStepRequest,
 )
-from stratoscope_contracts.words import DEFAULT_SPACE
+from stratoscope_contracts.words import DEFAULT_SPACE, MAX_STEP_EVENTS
 
 
 def pause(
@@ -57,6 +57,7 @@ def resume(
         typer.Option(
             "--events",
             min=1,
+            max=MAX_STEP_EVENTS,
             help="Let it record so many events, and hold it again.",
             show_default=False,
         ),

@@ -9,6 +9,7 @@ import asyncpg
 
 from stratoscope.domain.holding import HEARD_WITHIN, AtGate, Hold
 from stratoscope.store.sql import queries
+from stratoscope_contracts.words import MAX_STEP_EVENTS
 
 _SQL = queries("holds")
 
@@ -80,7 +81,7 @@ class Holds:
 
     async def step(self, space: str, agent: str, events: int) -> bool:
         """Let an agent record so many events more in spite of its holds; whether there are any."""
-        done: str = await self._session.execute(_SQL["step"], space, agent, events)
+        done: str = await self._session.execute(_SQL["step"], space, agent, events, MAX_STEP_EVENTS)
         return not done.endswith(" 0")
 
     async def standing(self, space: str, agent: str) -> Standing:

@@ -8,10 +8,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from stratoscope.domain.holding import HEARD_WITHIN, Hold, verdict
+from stratoscope.domain.holding import HEARD_WITHIN, GoFor, Hold, verdict
 from stratoscope.domain.holding import Held as HeldBy
 from stratoscope.store.holds import Holds
 from stratoscope.store.sql import queries
+from stratoscope_contracts.words import MAX_STEP_EVENTS
 from support.recorded import Recorded, event, recorded_in
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -83,6 +84,15 @@ async def test_a_step_is_counted_from_what_is_recorded_and_ended_by_the_next_hol
     await holds.place("default", "a", FIRST, None, NOW + 2 * SECOND)
     standing = await holds.standing("default", "a")
     assert Hold(FIRST) in standing.holds
+
+
+async def test_steps_add_up_to_no_more_than_a_step_may_be(recorded: Recorded, holds: Holds) -> None:
+    await recorded.add("a", event(), event())
+    await holds.place("default", "a", FIRST, None, NOW)
+    for _ in range(3):
+        assert await holds.step("default", "a", MAX_STEP_EVENTS)
+    standing = await holds.standing("default", "a")
+    assert verdict(standing.holds, standing.events) == GoFor(MAX_STEP_EVENTS)
 
 
 async def test_holds_are_over_after_their_time(holds: Holds) -> None:
@@ -158,7 +168,7 @@ ASKED = {
     "standing": ("'default'", "'agent-7'"),
     "of_agents": ("'default'", "'{agent-7,agent-8}'"),
     "release": ("'default'", "'agent-7'"),
-    "step": ("'default'", "'agent-7'", "3"),
+    "step": ("'default'", "'agent-7'", "3", "9"),
     "told": ("'default'", "'agent-7'", "'operator'", "null", "now()"),
 }
 

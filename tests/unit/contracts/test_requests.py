@@ -218,3 +218,9 @@ def test_a_command_carries_events_only_where_it_steps(
     """A pause is spelled as the contract spells it."""
     assert message.model_dump_json() == text
     assert control.CtlMessage.model_validate_json(text) == message
+
+
+@pytest.mark.parametrize("events", [0, 1_000_000_001, 10**23])
+def test_a_step_is_of_as_many_events_as_can_be_counted(events: int) -> None:
+    body = {"agent": "a", "events": events}
+    assert fields_refused(control.AgentStepRequest, body) == ["events"]

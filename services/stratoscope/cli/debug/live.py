@@ -1,6 +1,7 @@
 """Commands to the agent itself, where it still runs."""
 
 from stratoscope.cli import holding
+from stratoscope.cli.asking import request_of
 from stratoscope.cli.debug.commands import count, words
 from stratoscope.cli.debug.desk import Desk
 from stratoscope.cli.screen import show
@@ -18,7 +19,7 @@ async def resume(desk: Desk, rest: str) -> None:
     """Let it go, or a little further."""
     if rest:
         events = count(rest, 1)
-        body = AgentStepRequest(agent=desk.agent, events=events)
+        body = request_of(AgentStepRequest, agent=desk.agent, events=events)
         show(holding.rendered(await desk.nav.request("agent.step", body), events))
     else:
         reply = await desk.nav.request("agent.resume", AgentRequest(agent=desk.agent))

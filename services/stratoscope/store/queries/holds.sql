@@ -11,12 +11,14 @@ set held_at = excluded.held_at, step_until = null, told = false
 delete from hold where space = $1 and agent = $2
 
 -- name: step
--- From what is recorded by now; a step that is not over yet is made longer.
+-- From what is recorded by now; a step that is not over yet is made longer, up to $4 events.
 update hold
-set step_until = greatest(
-    step_until,
-    coalesce((select next_event from agent where agent.space = $1 and agent.name = $2), 0)
-) + $3::bigint
+set step_until = least(greatest(step_until, known.events) + $3::bigint, known.events + $4::bigint)
+from (
+    select coalesce(
+        (select next_event from agent where agent.space = $1 and agent.name = $2), 0
+    ) as events
+) as known
 where hold.space = $1 and hold.agent = $2
 
 -- name: standing
