@@ -27,7 +27,7 @@ from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
 from stratoscope.navigator.spelling import Json, spelled
 from stratoscope.store.holds import Holds
 from stratoscope_contracts.control import GateRequest
-from stratoscope_contracts.errors import BadRequest, OverBudget, field_errors
+from stratoscope_contracts.errors import BadRequest, Internal, OverBudget, field_errors
 from stratoscope_contracts.subjects import ROOT, AgentRoom, parse
 from stratoscope_contracts.words import NAVIGATOR_QUEUE
 
@@ -119,8 +119,16 @@ async def gating(client: Client, gate: Gate) -> AsyncIterator[None]:
 
 
 async def _respond(client: Client, message: Msg, gate: Gate) -> None:
-    if message.reply:
-        await _reply(client, message, await gate.answer(message.subject, message.data))
+    if not message.reply:
+        return
+    try:
+        outgoing = await gate.answer(message.subject, message.data)
+    except asyncio.CancelledError:
+        # Without a word its recorder would wait out its patience before it asked another one.
+        _, refusal = as_told(_GATE, Internal("this navigator ends: ask again"))
+        await _reply(client, message, refusal)
+        raise
+    await _reply(client, message, outgoing)
 
 
 async def _reply(client: Client, message: Msg, outgoing: Outgoing) -> None:
