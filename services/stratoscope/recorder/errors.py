@@ -9,6 +9,7 @@ A broker that is away is none of these. It is waited for, and only `flush(timeou
       Internal
         RecorderClosed (RuntimeError)  not entered yet, or closed
           ForkedRecorder               inherited by a child process
+          ClosedAtGate                 closed while an agent was at its gate
         RecordsRefused                 the broker will never take some of what was recorded
 """
 
@@ -31,6 +32,10 @@ class RecorderClosed(Internal, RuntimeError):
 
 class ForkedRecorder(RecorderClosed):
     """The recorder belongs to the parent process, and so do its records and its connection."""
+
+
+class ClosedAtGate(RecorderClosed):
+    """The recorder was closed while an agent was at its gate: nobody has said that it may go on."""
 
 
 class RecordsRefused(Internal):

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from stratoscope.broker.connection import BrokerUnreachable, Connection
 from stratoscope.broker.ending import end_tasks
 from stratoscope.recorder import holding
-from stratoscope.recorder.errors import RecorderClosed
+from stratoscope.recorder.errors import ClosedAtGate, RecorderClosed
 from stratoscope.recorder.holding import Answer, Known, Move, Silence
 from stratoscope.recorder.link import Epoch, Link
 from stratoscope.recorder.preparing import Prepared
@@ -176,11 +176,13 @@ class Gates:
             gate.count()
 
     async def enter(self, agent: str, *, exact: bool) -> None:
-        """Return once the agent may go on. Raises RecorderClosed if that comes first."""
+        """Return once the agent may go on. Raises ClosedAtGate if the end comes first."""
         gate = await self._gate(agent)
         gate.users += 1
         try:
             await self._enter(gate, exact)
+        except RecorderClosed as closed:
+            raise ClosedAtGate("the recorder was closed while an agent was at its gate") from closed
         finally:
             gate.users -= 1
 
@@ -194,7 +196,7 @@ class Gates:
         patience, was_held = _Patience(self), False
         while True:
             if self._closed:
-                raise RecorderClosed("the recorder was closed while an agent was at its gate")
+                raise RecorderClosed("there is nobody left to ask")
             answer = await self._ask(gate, exact)
             gave_up = patience.note(answer)
             match holding.move(gate.known, answer, exact=exact, gave_up=gave_up):

@@ -308,6 +308,20 @@ async def test_a_recorder_that_is_closed_keeps_nobody_at_a_gate(stand: Stand) ->
             await gate
 
 
+async def test_a_graph_that_is_held_does_not_run_on_when_its_recorder_is_closed(
+    stand: Stand,
+) -> None:
+    await stand.ask("agent.pause", agent="closed-graph")
+    sync = await asyncio.to_thread(stratoscope.connect_sync, stand.server.url, wait_connected=5)
+    graph = record(graphs.counting(None), sync, "closed-graph")
+    run = asyncio.create_task(asyncio.to_thread(graph.invoke, {"n": 1}))
+    await stand.until_waiting("closed-graph")
+    await asyncio.to_thread(sync.close)
+    async with asyncio.timeout(5):
+        with pytest.raises(stratoscope.RecorderClosed):
+            await run
+
+
 async def test_a_replica_takes_over_from_one_that_was_killed(
     stand: Stand, strato: stratoscope.Recorder
 ) -> None:

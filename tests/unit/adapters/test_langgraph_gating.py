@@ -1,11 +1,14 @@
 """A recorded graph comes to its agent's gate before each of its tasks."""
 
 import asyncio
+from concurrent.futures import CancelledError
+from functools import partial
 from typing import Any
 
 import pytest
 
 from stratoscope.adapters.langgraph import record
+from stratoscope.recorder.errors import ClosedAtGate, RecorderClosed
 from support import graphs
 from support.listing import AsyncListing, Listing
 
@@ -82,3 +85,37 @@ def test_a_gate_that_fails_harms_nothing(caplog: pytest.LogCaptureFixture) -> No
     graph = record(graphs.counting(None), Closed())
     assert graph.invoke({"n": 2}, CONFIG)["n"] == 3
     assert "the recorder is closed" in caplog.text
+
+
+def closing(error: Exception) -> Listing:
+    """A recorder whose gates end so."""
+
+    class Closing(Listing):
+        def agent(self, name: str) -> Any:
+            agent: Any = super().agent(name)
+
+            def gate(exact: bool = False) -> None:
+                raise error
+
+            agent.gate = gate
+            return agent
+
+    return Closing()
+
+
+@pytest.mark.parametrize("error", [ClosedAtGate("closed"), CancelledError()])
+@pytest.mark.parametrize("asynchronously", [False, True])
+def test_a_graph_that_is_held_does_not_run_on_when_its_recorder_is_closed(
+    asynchronously: bool, error: Exception
+) -> None:
+    listing = closing(error)
+    graph = record(graphs.counting(None), listing)
+    run = partial(asyncio.run, graph.ainvoke({"n": 1}, CONFIG)) if asynchronously else None
+    with pytest.raises(RecorderClosed):
+        (run or partial(graph.invoke, {"n": 1}, CONFIG))()
+    assert not [each for each in listing.records if each.type == "state_change"]
+
+
+def test_a_recorder_that_was_closed_before_harms_no_run() -> None:
+    graph = record(graphs.counting(None), closing(RecorderClosed("closed long ago")))
+    assert graph.invoke({"n": 1}, CONFIG)["n"] == 3

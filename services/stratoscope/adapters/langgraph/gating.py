@@ -1,10 +1,13 @@
 """The gate between the tasks of a graph: LangGraph announces a task, and runs it once asked on."""
 
 import inspect
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Any, Final, Literal, Protocol, get_args, runtime_checkable
 
 from stratoscope.adapters.langgraph.writing import AgentRecorder, unharmed
+from stratoscope.recorder.errors import ClosedAtGate
 
 Gate = Literal["quick", "exact"]
 _GATES: Final = get_args(Gate)
@@ -30,17 +33,33 @@ def announces_task(mode: str, payload: Mapping[str, Any]) -> bool:
     return mode == "tasks" and "result" not in payload
 
 
+@contextmanager
+def _held() -> Iterator[None]:
+    """As `unharmed`, but for the recorder's end: a task that is held does not run for it."""
+    ended: ClosedAtGate | None = None
+    with unharmed():
+        try:
+            yield
+        except ClosedAtGate as closed:
+            ended = closed
+        except CancelledError:
+            # The recorder's thread has ended in the middle of a question.
+            ended = ClosedAtGate("the recorder was closed while the graph was at its gate")
+    if ended is not None:
+        raise ended
+
+
 def enter(agent: AgentRecorder, gate: Gate | None) -> None:
     """Be held at the agent's gate for as long as somebody holds it."""
     if gate is not None and isinstance(agent, Gated):
-        with unharmed():
+        with _held():
             agent.gate(exact=gate == "exact")
 
 
 async def aenter(agent: AgentRecorder, gate: Gate | None) -> None:
     """The same, with either kind of recorder, and without holding the event loop."""
     if gate is not None and isinstance(agent, Gated):
-        with unharmed():
+        with _held():
             entered = getattr(agent, "agate", agent.gate)(exact=gate == "exact")
             if inspect.isawaitable(entered):
                 await entered
