@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import textwrap
 import time
@@ -20,12 +22,14 @@ async def run(source: str, *arguments: str) -> str:
         *(sys.executable, "-c", textwrap.dedent(source), *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(20):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
+        # Its children as well: they hold the pipe.
+        os.killpg(process.pid, signal.SIGKILL)
         output, _ = await process.communicate()
         pytest.fail(f"it hangs: {output.decode()}")
     assert process.returncode == 0, output.decode()
