@@ -20,7 +20,13 @@ from stratoscope_contracts.words import (
 
 # `from` is a word of Python: the field is `from_`, the wire says `from`.
 _SPELLING = ConfigDict(
-    validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, allow_inf_nan=False
+    # The cache of texts is one lock for the process. A program that forks while another of its
+    # threads reads a message leaves it locked in the child, which then waits for ever.
+    cache_strings="none",
+    validate_by_name=True,
+    validate_by_alias=True,
+    serialize_by_alias=True,
+    allow_inf_nan=False,
 )
 
 
