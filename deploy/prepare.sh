@@ -66,6 +66,8 @@ member navigator main navigator.main.nk
 member admin main admin.main.nk
 member operator ops operator.default.ops.nk
 member agent demo agent.default.demo.nk
+# As this version lays it out: an earlier one had the users of all accounts in one file.
+${STRATOSCOPE:-stratoscope} creds rewrite --dir "$secrets/nats" > /dev/null
 
 # The folder is its owner's alone. In a container each file stands by itself, and is read by an account
 # that is nobody here.

@@ -84,7 +84,8 @@ class Guarded:
             '"/data"': f'"{self.folder / "data"}"',
             "/run/secrets/nats_cert": str(self.folder / "server.pem"),
             "/run/secrets/nats_key": str(self.folder / "server.key"),
-            '"users/users.conf"': f'"{creds.USERS}"',
+            '"users/users.conf"': f'"{creds.USERS["STRATO"]}"',
+            '"users/agents.conf"': f'"{creds.USERS["AGENTS"]}"',
         }.items():
             assert shipped in text, shipped
             text = text.replace(shipped, here)

@@ -9,19 +9,27 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from stratoscope.admin.roles import SPACED, Role, inbox_prefix, permissions
+from stratoscope.admin.roles import (
+    ACCOUNTS,
+    SPACED_ROLES,
+    Account,
+    Role,
+    account_of,
+    inbox_prefix,
+    permissions,
+)
 from stratoscope.broker.login import INBOX_COMMENT
 from stratoscope_contracts.subjects import SubjectError
 from stratoscope_contracts.words import DEFAULT_SPACE
 
 ROSTER: Final = "roster.json"
-# In a folder of its own, which is all that the broker sees.
-USERS: Final = "broker/users.conf"
+# In a folder of its own, which is all that the broker sees: the users of each account.
+USERS: Final[dict[Account, str]] = {"STRATO": "broker/users.conf", "AGENTS": "broker/agents.conf"}
 _HEADING: Final = "# Written by `stratoscope creds`; changes here are lost.\n"
 
 
@@ -41,7 +49,7 @@ class Member:
     @property
     def seed_file(self) -> str:
         """The name of the file with the seed."""
-        space = f".{self.space}" if self.role in SPACED else ""
+        space = f".{self.space}" if self.role in SPACED_ROLES else ""
         return f"{self.role}{space}.{self.name}.nk"
 
     def configured(self) -> dict[str, object]:
@@ -74,13 +82,13 @@ def add(
     others = [one for one in there if not _same(one, member)]
     if len(others) < len(there) and not renew:
         raise CredsError(f"the {role} {name} is let in already")
-    # Told before anything is written.
-    text = _users([*others, member])
+    # A name that no subject can hold is refused before anything is written.
+    texts = _users([*others, member])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / member.seed_file
     prefix = inbox_prefix(role, space, name)
     _write(file, f"{INBOX_COMMENT}{prefix}\n{seed}\n", 0o600)
-    _keep(folder, [*others, member], text)
+    _keep(folder, [*others, member], texts)
     return file
 
 
@@ -96,26 +104,45 @@ def revoke(folder: Path, role: Role, name: str, space: str = DEFAULT_SPACE) -> M
     return gone
 
 
+def rewrite(folder: Path) -> int:
+    """Write what the broker reads anew from the roster, as this version lays it out.
+
+    Returns the number of members. Raises CredsError for a roster that can't be read.
+    """
+    there = members(folder)
+    texts = _users(there)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _keep(folder, there, texts)
+    return len(there)
+
+
 def _same(one: Member, other: Member) -> bool:
-    spaces = one.space == other.space or one.role not in SPACED
+    spaces = one.space == other.space or one.role not in SPACED_ROLES
     return (one.role, one.name) == (other.role, other.name) and spaces
 
 
-def _keep(folder: Path, those: Iterable[Member], users: str) -> None:
+def _keep(folder: Path, those: Iterable[Member], users: Mapping[Account, str]) -> None:
     listed = [asdict(member) for member in sorted(those)]
     _write(folder / ROSTER, json.dumps(listed, indent=1) + "\n", 0o644)
-    (folder / USERS).parent.mkdir(exist_ok=True)
-    (folder / USERS).parent.chmod(0o755)
-    _write(folder / USERS, users, 0o644)
+    for account, text in users.items():
+        file = folder / USERS[account]
+        file.parent.mkdir(exist_ok=True)
+        file.parent.chmod(0o755)
+        _write(file, text, 0o644)
 
 
-def _users(those: Iterable[Member]) -> str:
-    """What nats-server's configuration includes within an account."""
+def _users(those: Iterable[Member]) -> dict[Account, str]:
+    """What nats-server's configuration includes within each account."""
+    listed: dict[Account, list[dict[str, object]]] = {account: [] for account in ACCOUNTS}
     try:
-        listed = [member.configured() for member in sorted(those)]
+        for member in sorted(those):
+            listed[account_of(member.role)].append(member.configured())
     except SubjectError as error:
         raise CredsError("a name is [A-Za-z0-9_-]{1,128}, a space [a-z0-9-]{1,32}") from error
-    return f"{_HEADING}users: {json.dumps(listed, indent=1)}\n"
+    return {
+        account: f"{_HEADING}users: {json.dumps(users, indent=1)}\n"
+        for account, users in listed.items()
+    }
 
 
 def _new_key() -> tuple[str, str]:

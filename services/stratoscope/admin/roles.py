@@ -1,9 +1,9 @@
-"""Who may publish and listen to what: the roles of those who connect to the broker.
+"""Subjects that each role may publish and subscribe to at the broker.
 
-Each has inboxes of its own and may listen to no other's. Nobody but the navigator, who answers, may
-publish to an inbox, and he only to those of roles that ask: so a reply is the navigator's or the
-broker's, and no other role can put words into its mouth. JetStream's own subjects are given one by
-one: only who tends the log may change or empty a stream, and an agent asks it nothing at all.
+Each user has inboxes of its own and may subscribe to no other inbox. Only the navigator publishes
+to inboxes, and only to those of roles that ask it. Agents are in an account of their own: the
+server delivers their acknowledgements and gate answers there, whatever reply subject they name.
+JetStream's subjects are allowed one by one, to the services and to the admin only.
 """
 
 from __future__ import annotations
@@ -13,6 +13,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never, get_args
 
 from stratoscope_contracts import subjects
+from stratoscope_contracts.inboxes import (
+    COMMON_ASKERS,
+    IMPORTED_REPLIES,
+    ROLES,
+    SPACED_ASKERS,
+    SPACED_ROLES,
+    Role,
+    inbox_prefix,
+    role_inboxes,
+)
 from stratoscope_contracts.words import (
     NAVIGATOR_SERVICE,
     STREAM_DLQ,
@@ -22,10 +32,20 @@ from stratoscope_contracts.words import (
     spill_bucket,
 )
 
-Role = Literal["agent", "operator", "console", "projector", "navigator", "admin"]
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
-# Those that belong to a space; the others serve or tend all of them.
-SPACED: Final = frozenset({"agent", "operator", "console"})
+__all__ = [
+    "ACCOUNTS",
+    "ROLES",
+    "SPACED_ROLES",
+    "Account",
+    "Permissions",
+    "Role",
+    "account_of",
+    "inbox_prefix",
+    "permissions",
+]
+
+Account = Literal["STRATO", "AGENTS"]
+ACCOUNTS: Final[tuple[Account, ...]] = get_args(Account)
 
 _ROOT: Final = subjects.ROOT
 _STREAMS: Final = (STREAM_RECORD, STREAM_DLQ, STREAM_HITS)
@@ -36,10 +56,8 @@ _WATCHED: Final = f"{_ROOT}._watched"
 _WATCH: Final = f"{_ROOT}._watch.*"
 _FLOW: Final = f"{_ROOT}._flow.*"
 
-
-# Those whom the navigator answers: it too, since replicas ask one another.
-_ASKERS: Final[tuple[Role, ...]] = ("agent", "operator", "console", "navigator", "admin")
 _SERVED: Final = ("", f".{NAVIGATOR_SERVICE}", f".{NAVIGATOR_SERVICE}.*")
+_KINDS: Final[tuple[subjects.Kind, ...]] = ("event", "snapshot", "batch")
 _CONSUMER: Final = (
     "CONSUMER.CREATE.{}",
     "CONSUMER.CREATE.{}.>",
@@ -51,16 +69,16 @@ _CONSUMER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Subjects; what is denied counts before what is allowed."""
+    """Subjects; a denied subject is refused although it is allowed too."""
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
     never_publish: tuple[str, ...] = ()
     over: tuple[str, ...] = ("STANDARD", "WEBSOCKET")
-    """How it may connect."""
+    """Kinds of connections."""
 
     def configured(self) -> dict[str, Any]:
-        """As a user of nats-server's configuration has it."""
+        """The permissions as a user of nats-server's configuration has them."""
         publish: dict[str, Any] = {"allow": list(self.publish)}
         if self.never_publish:
             publish["deny"] = list(self.never_publish)
@@ -70,20 +88,20 @@ class Permissions:
         }
 
 
-def inbox_prefix(role: Role, space: str, name: str) -> str:
-    """What the inboxes of one who connects begin with."""
-    return f"{_inboxes(role)}.{space}.{name}" if role in SPACED else f"{_inboxes(role)}.{name}"
+def account_of(role: Role) -> Account:
+    """The account that the users of a role belong to."""
+    return "AGENTS" if role == "agent" else "STRATO"
 
 
 def permissions(role: Role, space: str, name: str) -> Permissions:
-    """What one who connects may do. Raises SubjectError for a name that no subject can hold."""
-    # Checks both names, whatever the role makes of them.
-    gate = subjects.gate(space, name)
+    """The permissions of a user.
+
+    Raises SubjectError for a space or a name that is no token of a subject.
+    """
     own = f"{inbox_prefix(role, space, name)}.>"
     match role:
         case "agent":
-            record = subjects.record(space, name, "event").rpartition(".")[0]
-            return Permissions((f"{record}.*", gate), (own, subjects.ctl(space, name)))
+            return _agent(space, name, own)
         case "operator":
             return _asking(space, own, ("STANDARD",))
         case "console":
@@ -99,8 +117,16 @@ def permissions(role: Role, space: str, name: str) -> Permissions:
             assert_never(role)
 
 
+def _agent(space: str, name: str, own: str) -> Permissions:
+    """Records one timeline, asks its gate, and hears its commands and dead letters."""
+    return Permissions(
+        (*(subjects.record(space, name, kind) for kind in _KINDS), subjects.gate(space, name)),
+        (own, subjects.ctl(space, name), subjects.dlq(space, name)),
+    )
+
+
 def _asking(space: str, own: str, over: tuple[str, ...]) -> Permissions:
-    """One who asks the navigator, hears hits and fetches what is too large for a message."""
+    """Asks the navigator, hears hits and fetches replies too large for a message."""
     service = (f"$SRV.{verb}{rest}" for verb in ("PING", "INFO", "STATS") for rest in _SERVED)
     exports = exports_bucket(space)
     buckets = (f"OBJ_{exports}", f"OBJ_{spill_bucket(space)}")
@@ -120,7 +146,7 @@ def _asking(space: str, own: str, over: tuple[str, ...]) -> Permissions:
 
 
 def _projector(own: str) -> Permissions:
-    """Reads the log, and makes the streams where they are missing; it changes and empties none."""
+    """Reads the log and creates missing streams; it changes and purges none."""
     return Permissions(
         (
             _PROJECTED,
@@ -134,14 +160,17 @@ def _projector(own: str) -> Permissions:
 
 
 def _navigator(own: str) -> Permissions:
-    """Answers, publishes hits, and records what is imported.
+    """Answers, publishes hits and commands, and records imports.
 
-    It makes a bucket for each space, whose names only wildcards for all streams can mean: what is
-    denied keeps these from the log.
+    It creates a bucket for each space. Only wildcards for all streams can mean these names, so the
+    three streams are denied.
     """
+    asking = (*SPACED_ASKERS, *COMMON_ASKERS)
     return Permissions(
         (
-            *(f"{_inboxes(asker)}.>" for asker in _ASKERS),
+            *(f"{role_inboxes(asker)}.>" for asker in asking),
+            # Gate answers go back through the agents' import.
+            f"{IMPORTED_REPLIES}>",
             _WATCHED,
             _WATCH,
             *(f"{_ANY_SPACE}.{room}" for room in ("hit.*", "ctl.*", "rec.*.*")),
@@ -167,7 +196,3 @@ def _navigator(own: str) -> Permissions:
 def _api(verbs: Iterable[str], streams: Iterable[str]) -> tuple[str, ...]:
     named = tuple(streams)
     return tuple(f"$JS.API.{verb.format(stream)}" for verb in verbs for stream in named)
-
-
-def _inboxes(role: Role) -> str:
-    return f"_INBOX_{role}"

@@ -80,7 +80,7 @@ for _role, _help in _SERVING.items():
 def list_(output: OutputOption = Output.TABLE, folder: FolderOption = _FOLDER) -> None:
     """Who is let in."""
     from stratoscope.admin.creds import members
-    from stratoscope.admin.roles import SPACED
+    from stratoscope.admin.roles import SPACED_ROLES
 
     with _told():
         found = members(folder)
@@ -91,7 +91,7 @@ def list_(output: OutputOption = Output.TABLE, folder: FolderOption = _FOLDER) -
         return
     table = Table("ROLE", "SPACE", "NAME", "KEY", box=None, header_style="bold")
     for each in found:
-        space = each.space if each.role in SPACED else "all"
+        space = each.space if each.role in SPACED_ROLES else "all"
         table.add_row(each.role, space, each.name, each.nkey)
     show(table if found else Text(f"nobody is let in by {folder}"))
 
@@ -113,6 +113,17 @@ def revoke(
     with _told():
         creds.revoke(folder, known, name, space)
     show(Text(f"the {role} {name} is let in no longer\n{_RELOAD}"))
+
+
+@app.command()
+def rewrite(folder: FolderOption = _FOLDER) -> None:
+    """Write what the broker reads anew from the roster, as an upgrade may need it."""
+    from stratoscope.admin import creds
+
+    with _told():
+        count = creds.rewrite(folder)
+        files = ", ".join(str(folder / file) for file in creds.USERS.values())
+    show(Text(f"{count} users: {files}\n{_RELOAD}"))
 
 
 def _add(folder: Path, role: "Role", name: str, space: str, renew: bool) -> None:

@@ -37,6 +37,7 @@ from stratoscope.navigator.live.service import watching
 from stratoscope.navigator.live.term import Wiring
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.replaying import Replays, replaying
+from stratoscope.navigator.reply_guard import ReplyGuard, extra_prefixes
 from stratoscope.navigator.service import answering, listening
 from stratoscope.navigator.serving import Serving, following, serving
 from stratoscope.navigator.sessions.continuing import Runs
@@ -69,6 +70,7 @@ class Parts:
     metrics: Metrics
     traces: Traces | None
     tell: Tell
+    guard: ReplyGuard
 
 
 async def run(settings: NavigatorSettings) -> int:
@@ -118,7 +120,15 @@ async def _parts(
     traces = await stack.enter_async_context(tracing("navigator", settings.otlp_endpoint))
     metrics = Metrics(sorted(SERVED), traces)
     tell = telling(connection.client)
-    return Parts(stack, settings, connection, sessions, waiting, metrics, traces, tell)
+    guard = _guard(settings, metrics)
+    return Parts(stack, settings, connection, sessions, waiting, metrics, traces, tell, guard)
+
+
+def _guard(settings: NavigatorSettings, metrics: Metrics) -> ReplyGuard:
+    own = str(settings.login.options()["inbox_prefix"])
+    extra = extra_prefixes(settings.navigator_reply_prefixes, own)
+    log.info("reply subjects are checked", besides_roles=",".join(extra) or "none")
+    return ReplyGuard(extra, metrics.refused)
 
 
 async def _watch(parts: Parts) -> Seeing:
@@ -142,7 +152,7 @@ async def _watch(parts: Parts) -> Seeing:
         watching(parts.settings.postgres_dsn, wiring, pruning)
     )
     seeing = Seeing(client, parts.sessions, parts.waiting, watched)
-    await parts.stack.enter_async_context(answering_replicas(seeing))
+    await parts.stack.enter_async_context(answering_replicas(seeing, parts.guard))
     return seeing
 
 
@@ -175,16 +185,16 @@ async def _hold(parts: Parts, seeing: Seeing) -> None:
     releases = Releasing(sessions, parts.tell, holds, timedelta(seconds=parts.settings.max_hold))
     enter = parts.stack.enter_async_context
     await enter(looking(sessions, parts.metrics))
-    await enter(gating(parts.connection.client, Gate(sessions, seeing, holds)))
+    await enter(gating(parts.connection.client, Gate(sessions, seeing, holds), parts.guard))
     await enter(releasing(releases))
 
 
 async def _answer(parts: Parts, dispatch: Dispatch) -> None:
     """Answer requests, those that last and replays beside them."""
     connection, metrics, enter = parts.connection, parts.metrics, parts.stack.enter_async_context
-    limit = connection.message_limit
+    limit, guard = connection.message_limit, parts.guard
     spills = ObjectSpills(connection.jetstream)
-    replays = Replays(connection.client, dispatch, spills, metrics, limit)
+    replays = Replays(connection.client, dispatch, spills, metrics, limit, guard)
     await enter(replaying(connection.client, replays))
     readers = await enter(Readers(AT_A_TIME))
     bounds = Bounds(all_bytes=parts.settings.navigator_import_bytes)
@@ -194,7 +204,7 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
         "session.export": Exports(desk),
         "session.import": Imports(desk),
     }
-    long = LongRequests(connection.client, dispatch, verbs, spills, metrics, limit)
+    long = LongRequests(connection.client, dispatch, verbs, spills, metrics, limit, guard)
     await enter(lasting(connection.client, long))
     await enter(
         answering(
@@ -202,6 +212,7 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
             Answering(dispatch, spills, metrics, limit),
             replays,
             Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies),
+            guard,
             workers=parts.settings.navigator_workers,
             lasting=long,
         )

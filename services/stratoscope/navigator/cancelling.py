@@ -5,6 +5,7 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
+from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope_contracts.subjects import Cancel, SubjectError, parse
 from stratoscope_contracts.words import HEADER_REQUEST
 
@@ -16,7 +17,8 @@ Key = tuple[str, str]
 class Cancelled:
     """What was given up lately: a request may be overtaken by its own cancellation."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: ReplyGuard) -> None:
+        self._guard = guard
         self._keys: OrderedDict[Key, None] = OrderedDict()
 
     def __contains__(self, key: Key) -> bool:
@@ -29,6 +31,8 @@ class Cancelled:
         except SubjectError:
             return None
         if not isinstance(named, Cancel):
+            return None
+        if not self._guard.accepts_cancel(message.subject, message.reply):
             return None
         key = (named.space, named.request)
         self._keys[key] = None

@@ -23,6 +23,7 @@ from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.outlet import Outlet, ReaderGone, outlet
 from stratoscope.navigator.progress import Progress, Stopped
+from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.spill import Spills
 from stratoscope_contracts.errors import BadRequest, OverBudget, StratoError
@@ -72,6 +73,7 @@ class LongRequests:
         spills: Spills,
         metrics: Metrics,
         limit: int,
+        guard: ReplyGuard,
     ) -> None:
         self._client = client
         self._dispatch = dispatch
@@ -80,7 +82,7 @@ class LongRequests:
         self._metrics = metrics
         self._limit = limit
         self._running: dict[asyncio.Task[None], _Run] = {}
-        self._cancelled = Cancelled()
+        self._cancelled = Cancelled(guard)
 
     def takes(self, subject: str) -> bool:
         """Whether a request belongs here."""

@@ -15,6 +15,7 @@ from prometheus_client import (
 
 from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope.navigator.live.metrics import LiveMetrics
+from stratoscope.navigator.reply_guard import Asked
 from stratoscope.navigator.tracing import tell_request
 from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.sessions import SessionState
@@ -69,6 +70,15 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self._refused = Counter(
+            "strato_navigator_refused_replies",
+            "Messages refused for their reply subject.",
+            ["asked"],
+            registry=self.registry,
+        )
+        # A series that begins with its first one never rose, as Prometheus sees it.
+        for asked in get_args(Asked):
+            self._refused.labels(asked)
         ProcessCollector(registry=self.registry)
         self.holds = HoldMetrics(self.registry)
         self.live = LiveMetrics(self.registry)
@@ -90,6 +100,10 @@ class Metrics:
         if code is not None:
             tally.errors += 1
             tally.last_error = f"{code}: {message}"
+
+    def refused(self, asked: Asked) -> None:
+        """Count a message that was refused for its reply subject."""
+        self._refused.labels(asked).inc()
 
     def rebuilt(self, blobs: int) -> None:
         """Count a state that was rebuilt from so many blobs."""

@@ -23,6 +23,7 @@ from stratoscope.navigator.dispatch import REPLAY, Dispatch
 from stratoscope.navigator.filtering import Stretch
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.outlet import Outlet, ReaderGone, outlet
+from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.spill import Spills
 from stratoscope.store.timelines import EventRow
 from stratoscope_contracts.errors import BadRequest, ReplayFailed, StratoError
@@ -67,7 +68,13 @@ class Replays:
     """The replays that run here."""
 
     def __init__(
-        self, client: Client, dispatch: Dispatch, spills: Spills, metrics: Metrics, limit: int
+        self,
+        client: Client,
+        dispatch: Dispatch,
+        spills: Spills,
+        metrics: Metrics,
+        limit: int,
+        guard: ReplyGuard,
     ) -> None:
         self._client = client
         self._dispatch = dispatch
@@ -75,7 +82,7 @@ class Replays:
         self._metrics = metrics
         self._limit = limit
         self._running: dict[asyncio.Task[None], _Play] = {}
-        self._cancelled = Cancelled()
+        self._cancelled = Cancelled(guard)
 
     def begin(self, asked: Msg) -> None:
         """Start what a request asks for; without a reply subject there is nobody to play to."""

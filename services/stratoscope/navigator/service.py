@@ -19,6 +19,7 @@ from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
 from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.replaying import Replays
+from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.telemetry.parents import arrived
@@ -61,6 +62,7 @@ async def answering(
     answers: Answering,
     replays: Replays,
     discovery: Discovery,
+    guard: ReplyGuard,
     *,
     workers: int,
     lasting: LongRequests | None = None,
@@ -72,6 +74,9 @@ async def answering(
     @requests
     async def answer_request(message: NatsMessage) -> NatsResponse | None:
         raw = message.raw_message
+        if not guard.accepts_request(raw.subject, raw.reply):
+            message.reply_to = ""
+            return None
         heard(raw.headers)
         arrived(raw.headers)
         if (reply := await _reply(raw, answers, replays, lasting)) is None:
@@ -82,8 +87,12 @@ async def answering(
     for subject in discovery.subjects:
 
         @broker.subscriber(subject)
-        async def answer_discovery(message: NatsMessage) -> NatsResponse:
-            return NatsResponse(discovery.answer(message.raw_message.subject), headers=_JSON)
+        async def answer_discovery(message: NatsMessage) -> NatsResponse | None:
+            raw = message.raw_message
+            if not guard.accepts_discovery(raw.subject, raw.reply):
+                message.reply_to = ""
+                return None
+            return NatsResponse(discovery.answer(raw.subject), headers=_JSON)
 
     await broker.start()
     # Whoever is told that this replica is ready may ask it at once.

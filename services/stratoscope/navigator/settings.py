@@ -1,12 +1,19 @@
 """What a navigator is told by its environment."""
 
 from datetime import timedelta
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratoscope.broker.login import Access
+from stratoscope.navigator.reply_guard import extra_prefixes
 from stratoscope.telemetry.settings import LogLevel, Span
+
+
+def _checked_prefixes(named: str | None) -> str | None:
+    extra_prefixes(named, "")
+    return named
 
 
 class BreakpointQuota(BaseModel):
@@ -63,6 +70,11 @@ class NavigatorSettings(Access, BaseSettings):
     retention: HitRetention = Field(HitRetention(), description="What is kept.")
     max_hold: float = Field(
         600.0, gt=0, description="Seconds after which a live agent is held no longer."
+    )
+    navigator_reply_prefixes: Annotated[str | None, AfterValidator(_checked_prefixes)] = Field(
+        None,
+        description="Reply subjects that are accepted besides the roles' inboxes, by their"
+        " beginnings, parted by commas; {space} stands for the request's space.",
     )
     navigator_import_bytes: int = Field(
         16 << 30, ge=1, description="An import may have so many bytes at most, unpacked."

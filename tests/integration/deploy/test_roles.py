@@ -47,7 +47,7 @@ READING = [
     "$JS.API.STREAM.MSG.GET.STRATO_RECORD",
 ]
 REPLYING = [
-    "_INBOX_agent.default.stranger.1",
+    "_INBOX_console.default.browser.1",
     "_INBOX_operator.default.ops.1",
     "_INBOX_navigator.main.1",
 ]
@@ -82,6 +82,7 @@ TRIALS = [
             *READING,
             *REPLYING,
             *NEWS,
+            "strato.default.rec.explorer.other",
             "strato.default.rec.stranger.event",
             "strato.other.rec.explorer.event",
             "strato.default.part.0.explorer.event",
@@ -93,7 +94,11 @@ TRIALS = [
             "$JS.API.STREAM.INFO.STRATO_RECORD",
             "$JS.API.INFO",
         ],
-        hears=["_INBOX_agent.default.explorer.>", "strato.default.ctl.explorer"],
+        hears=[
+            "_INBOX_agent.default.explorer.>",
+            "strato.default.ctl.explorer",
+            "strato.default.dlq.explorer",
+        ],
         deaf_to=[
             *DEAF,
             "strato.default.ctl.*",
@@ -184,6 +189,7 @@ TRIALS = [
         refused=[
             *TENDING,
             *(subject for subject in READING if "GET" not in subject),
+            "_INBOX_agent.default.stranger.1",
             "strato._projected",
             "strato._committed",
             "strato.default.dlq.explorer",

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from stratoscope.navigator.holding.gate import Gate, gating
 from stratoscope.navigator.holding.metrics import HoldMetrics
+from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
 from stratoscope_contracts.errors import Internal, StratoError
 from stratoscope_contracts.words import HEADER_ERROR
 
@@ -30,7 +31,7 @@ async def test_who_asked_at_a_gate_is_told_that_the_navigator_ends(nats_url: str
     gate = Gate(asyncpg.create_pool(), watched, HoldMetrics(CollectorRegistry()))
     client, agent = await nats.connect(nats_url), await nats.connect(nats_url)
     try:
-        async with gating(client, gate):
+        async with gating(client, gate, ReplyGuard(SINGLE_LOGIN, lambda _: None)):
             question = asyncio.create_task(
                 agent.request("strato.default.gate.a", b'{"after":7}', timeout=5)
             )

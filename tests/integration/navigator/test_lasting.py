@@ -12,6 +12,7 @@ from stratoscope.navigator import lasting
 from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.progress import Progress
+from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope_contracts.errors import BadRequest, Internal, OverBudget, SessionNotFound
 from stratoscope_contracts.sessions import SessionExportRequest
@@ -33,8 +34,9 @@ class Served:
         spills = ObjectSpills(connection.jetstream)
         limit = connection.message_limit
         answers = {VERB: self.answer}
+        guard = ReplyGuard(SINGLE_LOGIN, self.metrics.refused)
         self.requests = LongRequests(
-            connection.client, ask.dispatch, answers, spills, self.metrics, limit
+            connection.client, ask.dispatch, answers, spills, self.metrics, limit, guard
         )
 
     async def answer(self, space, request, progress):

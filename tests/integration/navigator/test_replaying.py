@@ -16,6 +16,7 @@ from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.replaying import Replays
+from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
 from stratoscope.navigator.service import answering
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope_contracts.errors import (
@@ -52,13 +53,14 @@ async def navigating(url: str, ask, limit: int | None = None) -> AsyncIterator[S
     metrics = Metrics(["replay"])
     spills = ObjectSpills(connection.jetstream)
     limit = limit or connection.message_limit
-    replays = Replays(connection.client, ask.dispatch, spills, metrics, limit)
+    guard = ReplyGuard(SINGLE_LOGIN, metrics.refused)
+    replays = Replays(connection.client, ask.dispatch, spills, metrics, limit, guard)
     answers = Answering(ask.dispatch, spills, metrics, connection.message_limit)
     discovery = Discovery("id", datetime.now(UTC), metrics.tallies)
     try:
         async with (
             replaying.replaying(connection.client, replays),
-            answering(connection, answers, replays, discovery, workers=8),
+            answering(connection, answers, replays, discovery, guard, workers=8),
         ):
             # What was subscribed is on its way; the server has it once it answers this.
             await connection.client.flush()

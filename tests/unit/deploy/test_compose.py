@@ -135,10 +135,11 @@ def test_what_is_mounted_is_there(name: str) -> None:
 
 
 def test_the_broker_reads_what_the_commands_write() -> None:
-    folder = USERS.rpartition("/")[0]
     mounts = SERVICES["nats"]["volumes"]
-    assert f"./deploy/secrets/nats/{folder}:/etc/nats/users:ro" in mounts
-    assert 'include "users/users.conf"' in page("deploy/nats/nats.conf")
+    for file in USERS.values():
+        folder, _, name = file.rpartition("/")
+        assert f"./deploy/secrets/nats/{folder}:/etc/nats/users:ro" in mounts
+        assert f'include "users/{name}"' in page("deploy/nats/nats.conf")
 
 
 def test_the_services_are_scraped_where_they_listen() -> None:

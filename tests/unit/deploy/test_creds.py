@@ -9,13 +9,13 @@ import pytest
 from nats.aio.client import DEFAULT_INBOX_PREFIX
 
 from stratoscope.admin import creds
-from stratoscope.admin.roles import ROLES, permissions
+from stratoscope.admin.roles import ROLES, Account, Role, account_of, permissions
 from stratoscope.broker.login import Access, Login, LoginUnusable
 from stratoscope.cli.secret_files import FOLDER, take_secrets
 
 
-def users(folder: Path) -> list[dict[str, object]]:
-    text = (folder / creds.USERS).read_text().partition("users: ")[2]
+def users(folder: Path, account: Account = "AGENTS") -> list[dict[str, object]]:
+    text = (folder / creds.USERS[account]).read_text().partition("users: ")[2]
     found: list[dict[str, object]] = json.loads(text)
     return found
 
@@ -24,7 +24,7 @@ def test_the_seed_is_with_its_owner_and_nowhere_else(tmp_path: Path) -> None:
     file = creds.add(tmp_path, "agent", "explorer")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (seed,) = (line for line in file.read_text().splitlines() if line.startswith("SU"))
-    for kept in (creds.ROSTER, creds.USERS):
+    for kept in (creds.ROSTER, *creds.USERS.values()):
         assert seed not in (tmp_path / kept).read_text()
 
 
@@ -34,9 +34,10 @@ def test_the_broker_may_read_what_is_for_it_whatever_is_masked(tmp_path: Path) -
         creds.add(tmp_path / "new", "agent", "explorer")
     finally:
         os.umask(before)
-    users = tmp_path / "new" / creds.USERS
-    assert stat.S_IMODE(users.stat().st_mode) == 0o644
-    assert stat.S_IMODE(users.parent.stat().st_mode) == 0o755
+    for file in creds.USERS.values():
+        users = tmp_path / "new" / file
+        assert stat.S_IMODE(users.stat().st_mode) == 0o644
+        assert stat.S_IMODE(users.parent.stat().st_mode) == 0o755
 
 
 def test_credentials_say_which_inboxes_are_their_owners(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_key_is_replaced_only_where_that_was_meant(tmp_path: Path) -> None:
     creds.add(tmp_path, "projector", "main", renew=True)
     (second,) = creds.members(tmp_path)
     assert second.nkey != first.nkey
-    assert [one["nkey"] for one in users(tmp_path)] == [second.nkey]
+    assert [one["nkey"] for one in users(tmp_path, "STRATO")] == [second.nkey]
 
 
 @pytest.mark.parametrize("name", ["a b", "a.b", "*", ">", "", "ä"])
@@ -85,9 +86,32 @@ def test_a_roster_that_is_none_is_told(tmp_path: Path) -> None:
         creds.members(tmp_path)
 
 
+def test_agents_are_users_of_an_account_of_their_own(tmp_path: Path) -> None:
+    for role in ROLES:
+        creds.add(tmp_path, role, "one")
+    keys = {one.role: one.nkey for one in creds.members(tmp_path)}
+    assert [one["nkey"] for one in users(tmp_path)] == [keys["agent"]]
+    others = {keys[role] for role in ROLES if account_of(role) == "STRATO"}
+    assert {str(one["nkey"]) for one in users(tmp_path, "STRATO")} == others
+    assert len(others) == len(ROLES) - 1
+
+
+def test_what_an_earlier_version_wrote_is_rewritten_from_the_roster(tmp_path: Path) -> None:
+    for role in ROLES:
+        creds.add(tmp_path, role, "one")
+    kept = creds.members(tmp_path)
+    strato, agents = (tmp_path / creds.USERS[account] for account in ("STRATO", "AGENTS"))
+    wanted = strato.read_text(), agents.read_text()
+    strato.write_text("users: []")
+    agents.unlink()
+    assert creds.rewrite(tmp_path) == len(ROLES)
+    assert (strato.read_text(), agents.read_text()) == wanted
+    assert creds.members(tmp_path) == kept
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_nobody_may_listen_to_or_answer_for_everybody(role: str) -> None:
-    allowed = permissions(role, "default", "one")  # type: ignore[arg-type]  # from the list of them
+def test_nobody_may_listen_to_or_answer_for_everybody(role: Role) -> None:
+    allowed = permissions(role, "default", "one")
     wide = {">", "*", "_INBOX.>", "_INBOX.*", "$JS.>", "$SYS.>"}
     assert not wide & {*allowed.publish, *allowed.subscribe}
     assert f"_INBOX_{role}.>" not in allowed.subscribe

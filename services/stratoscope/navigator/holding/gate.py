@@ -24,6 +24,7 @@ from stratoscope.broker.ending import end_tasks
 from stratoscope.domain.holding import AtGate, Go, GoFor, Held, Verdict, verdict
 from stratoscope.navigator.answering import Outgoing, as_told
 from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
+from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.spelling import Json, spelled
 from stratoscope.store.holds import Holds
 from stratoscope_contracts.control import GateRequest
@@ -95,11 +96,13 @@ class Gate:
 
 
 @asynccontextmanager
-async def gating(client: Client, gate: Gate) -> AsyncIterator[None]:
+async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator[None]:
     """Answer agents at their gates; at the end those that asked are told to ask somebody else."""
     running: set[asyncio.Task[None]] = set()
 
     async def ask(message: Msg) -> None:
+        if not guard.accepts_gate(message.subject, message.reply):
+            return
         if len(running) >= _MAX_AT_A_TIME:
             _, refusal = as_told(_GATE, OverBudget(f"{_MAX_AT_A_TIME} agents ask at a time"))
             await _reply(client, message, refusal)
@@ -119,8 +122,6 @@ async def gating(client: Client, gate: Gate) -> AsyncIterator[None]:
 
 
 async def _respond(client: Client, message: Msg, gate: Gate) -> None:
-    if not message.reply:
-        return
     try:
         outgoing = await gate.answer(message.subject, message.data)
     except asyncio.CancelledError:

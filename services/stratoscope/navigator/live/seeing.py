@@ -21,6 +21,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from stratoscope.broker.ending import end_tasks
 from stratoscope.navigator.live.lane import NotWatchedHere
 from stratoscope.navigator.live.service import Watching
+from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.watches import is_watched
@@ -134,11 +135,13 @@ class Seeing:
 
 
 @asynccontextmanager
-async def answering_replicas(seeing: Seeing) -> AsyncIterator[None]:
+async def answering_replicas(seeing: Seeing, guard: ReplyGuard) -> AsyncIterator[None]:
     """Answer other replicas as long as the block lasts."""
     running: set[asyncio.Task[None]] = set()
 
     async def hear(message: Msg) -> None:
+        if not guard.accepts_replica(message.subject, message.reply):
+            return
         task = asyncio.create_task(seeing.answer(message), name="seen")
         running.add(task)
         task.add_done_callback(running.discard)
