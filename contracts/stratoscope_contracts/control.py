@@ -56,7 +56,7 @@ class CtlMessage(ValueModel):
 
     command: Command
     by: str
-    events: Annotated[int | None, Field(ge=1, exclude_if=_is_none)] = None
+    events: Annotated[int | None, Field(ge=1, le=MAX_STEP_EVENTS, exclude_if=_is_none)] = None
 
 
 class GateRequest(Request):

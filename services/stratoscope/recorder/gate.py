@@ -31,7 +31,7 @@ from stratoscope.recorder.preparing import Prepared
 from stratoscope.recorder.sending import Sender
 from stratoscope.recorder.settings import RecorderSettings
 from stratoscope_contracts import subjects
-from stratoscope_contracts.control import BY_HAND, CtlMessage, GateHeld, GateOpen, GateRequest
+from stratoscope_contracts.control import BY_HAND, GateHeld, GateOpen, GateRequest
 from stratoscope_contracts.words import HEADER_ERROR
 
 # One question's patience, and how long a gate waits for news before it asks again.
@@ -67,6 +67,7 @@ class _Gate:
         self.subscription: Subscription | None = None
         self._epoch: Epoch | None = None
         self._quiet: tuple[Epoch, float] | None = None
+        self._said_stray = False
         self._lock = threading.Lock()
 
     def is_open(self, epoch: Epoch) -> bool:
@@ -79,10 +80,12 @@ class _Gate:
 
     async def hear(self, message: Msg) -> None:
         """Take a command."""
-        try:
-            command = CtlMessage.model_validate_json(message.data)
-        except ValidationError:
-            log.warning("agent %s was sent a command that can't be read", self.agent)
+        command = holding.read_command(message.data)
+        if command is None:
+            # Said once: another agent can send acknowledgements here, as many as it likes.
+            level = logging.DEBUG if self._said_stray else logging.WARNING
+            log.log(level, "agent %s was sent a message on ctl that is no command", self.agent)
+            self._said_stray = True
             return
         with self._lock:
             self.known = holding.told(self.known, command)

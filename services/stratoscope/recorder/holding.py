@@ -14,9 +14,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import assert_never
+from typing import Final, assert_never
+
+from pydantic import ValidationError
 
 from stratoscope_contracts.control import Command, CtlMessage, GateHeld, GateOpen
+
+# A command takes a hundred bytes or two. Longer messages are not even parsed.
+_LONGEST_COMMAND: Final = 4096
+_MEMBER: Final = b'"command"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,20 @@ class Move(Enum):
     ASK = auto()
     WAIT = auto()
     """For news, or for a while, and then ask again."""
+
+
+def read_command(body: bytes) -> CtlMessage | None:
+    """The command that a message on `ctl` holds, or None where it holds none.
+
+    Anything may arrive there: another agent can have its own acknowledgements and gate answers
+    sent to this subject. What is no command is passed over, at little cost and without an error.
+    """
+    if len(body) > _LONGEST_COMMAND or _MEMBER not in body:
+        return None
+    try:
+        return CtlMessage.model_validate_json(body)
+    except ValidationError:
+        return None
 
 
 def told(known: Known, message: CtlMessage) -> Known:

@@ -24,6 +24,7 @@ class Gatekeeper:
     def __init__(self, connection: Connection) -> None:
         self._client = connection.client
         self.holds = False
+        self.questions = 0
         self.refused = asyncio.Event()
 
     async def begin(self) -> None:
@@ -33,11 +34,15 @@ class Gatekeeper:
 
     async def tell(self, command: Command) -> None:
         """Send the agent a command."""
-        message = CtlMessage(command=command, by="operator")
-        await self._client.publish(ctl("default", "a"), message.model_dump_json().encode())
+        await self.send(CtlMessage(command=command, by="operator").model_dump_json().encode())
+
+    async def send(self, body: bytes) -> None:
+        """Send the agent's subject for commands any bytes."""
+        await self._client.publish(ctl("default", "a"), body)
         await self._client.flush()
 
     async def _answer(self, question: Msg) -> None:
+        self.questions += 1
         answer = GateHeld(held_by=["operator"]) if self.holds else GateOpen(go=True)
         if self.holds:
             self.refused.set()
@@ -120,3 +125,40 @@ async def test_a_synchronous_recorder_comes_back_while_its_agent_is_held(
     async with asyncio.timeout(5):
         await held
     await asyncio.to_thread(strato.close)
+
+
+async def test_strays_on_ctl_neither_hold_an_agent_nor_let_it_go(
+    nats_url: str, keeper: Gatekeeper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another agent can have acknowledgements and gate answers sent there, as many as it likes."""
+    strays = [
+        b"",
+        b'{"go":true}',
+        b'{"stream":"STRATO_RECORD","seq":7}',
+        b'{"command":"explode","by":"x"}',
+        b'\xff\xfe{"command":"resume"}',
+        b'{"command":' + b"[" * 1_000_000,
+        b'{"command":"resume","by":"' + b"x" * 1_000_000 + b'"}',
+    ]
+    async with stratoscope.connect(nats_url, wait_connected=5) as strato:
+        agent = strato.agent("a")
+        await agent.gate()
+        for body in strays * 20:
+            await keeper.send(body)
+        await agent.event("x")
+        await agent.flush()
+        before = keeper.questions
+        await agent.gate()
+        assert keeper.questions == before
+        keeper.holds = True
+        await keeper.tell("pause")
+        gate = asyncio.create_task(agent.gate())
+        await keeper.refused.wait()
+        for body in strays:
+            await keeper.send(body)
+        assert not gate.done()
+        keeper.holds = False
+        await keeper.tell("resume")
+        await gate
+    said = [line for line in caplog.records if "no command" in line.message]
+    assert [line.levelname for line in said if line.levelname != "DEBUG"] == ["WARNING"]

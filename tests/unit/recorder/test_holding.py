@@ -25,6 +25,55 @@ def move(known: Known, answer: Answer, *, exact: bool = False, gave_up: bool = F
     return holding.move(known, answer, exact=exact, gave_up=gave_up)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"+OK",
+        b'{"go":true}',
+        b'{"go":true,"events":3}',
+        b'{"held_by":["operator"]}',
+        b'{"stream":"STRATO_RECORD","seq":7}',
+        b'{"stream":"STRATO_RECORD","seq":7,"domain":""command""}',
+        b'{"code":"bad_request","message":"no "command"","details":{}}',
+        b'"command"',
+        b'["command","pause"]',
+        b'{"command":null,"by":"x"}',
+        b'{"command":"explode","by":"x"}',
+        b'{"command":"pause"}',
+        b'{"command":"pause","by":7}',
+        b'{"command":["pause"],"by":"x"}',
+        b'{"command":"step","by":"x","events":0}',
+        b'{"command":"step","by":"x","events":1e400}',
+        b'{"command":"step","by":"x","events":' + b"9" * 400 + b"}",
+        b'{"command":"step","by":"\\ud800","events":1}',
+        b'{"command":"pause","by":"\xff"}',
+        b'\xff\xfe"command"',
+        b'{"command":"pause","by":"x"',
+        b'{"command":' + b"[" * 2000 + b"]" * 2000 + b',"by":"x"}',
+        b'{"command":"pause","by":"' + b"x" * 9_000_000 + b'"}',
+        b'{"command":' + b"[" * 4_000_000,
+        b"\x00" * 5000,
+    ],
+    ids=lambda body: repr(body[:60]),
+)
+def test_what_is_no_command_is_passed_over(body: bytes) -> None:
+    assert holding.read_command(body) is None
+
+
+@given(st.binary() | st.text().map(lambda text: f'{{"command":{text}}}'.encode("utf-8", "replace")))
+def test_no_bytes_end_the_reading_of_commands(body: bytes) -> None:
+    assert holding.read_command(body) is None
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "step"])
+def test_a_command_is_read(command: Command) -> None:
+    sent = CtlMessage(command=command, by="operator")
+    assert holding.read_command(sent.model_dump_json().encode()) == sent
+
+
 def test_nothing_is_known_at_first() -> None:
     assert not Known().sure
 
