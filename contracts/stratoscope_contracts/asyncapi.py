@@ -171,10 +171,6 @@ _HEADERS_OF: Final = {
 def _header_schemas() -> Document:
     text: Document = {"type": "string"}
     record = {
-        words.HEADER_MESSAGE_ID: {
-            **text,
-            "description": "<space>.<agent>.<record id>, for the broker's deduplication",
-        },
         words.HEADER_TRACEPARENT: {**text, "description": "W3C trace context, kept"},
         words.HEADER_ENCODING: {**text, "enum": [words.ENCODING_ZSTD]},
         words.HEADER_IMPORT: {**text, "description": "on the batches of an import"},

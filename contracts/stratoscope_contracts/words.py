@@ -67,7 +67,10 @@ MAX_CLOCK_AHEAD_SECONDS: Final = 24 * 60 * 60
 MAX_MESSAGE_BYTES: Final = 8 * MIB
 SERVER_MAX_PAYLOAD: Final = 9 * MIB
 
-DEDUPLICATION_SECONDS: Final = 2 * 60
+# The smallest window that nats-server takes. Nothing in STRATO_RECORD relies on it: a message id is
+# stream-wide, so an agent of another space could use it first.
+RECORD_DEDUPLICATION_SECONDS: Final = 0.1
+DEAD_LETTER_DEDUPLICATION_SECONDS: Final = 2 * 60
 SPILL_KEPT_SECONDS: Final = 60 * 60
 # Long enough to be taken elsewhere.
 EXPORTS_KEPT_SECONDS: Final = 7 * 24 * 60 * 60

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -42,9 +41,7 @@ class Load:
 
     def __init__(self, connection: Connection, seed: str, agents: int) -> None:
         self._publisher = Publisher(connection, ack_timeout=1.0)
-        self._seed = seed
         self._random = Random(seed)
-        self._numbers = count(1)
         self._stopping = asyncio.Event()
         # What causes are chosen from, whoever's it is.
         self._events: deque[str] = deque(maxlen=50)
@@ -70,9 +67,7 @@ class Load:
     async def _send(self, agent: Agent, kind: str, body: Any) -> PubAck:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         subject = f"strato.{agent.space}.rec.{agent.name}.{kind}"
-        return await self._publisher.publish(
-            Outgoing(subject, raw, f"{agent.space}.{agent.name}.{self._seed}-{next(self._numbers)}")
-        )
+        return await self._publisher.publish(Outgoing(subject, raw))
 
     def _message(self, agent: Agent) -> tuple[str, Any, list[str]]:
         """What an agent sends next: kind, body, and the ids that it adds to the timeline."""

@@ -2,8 +2,8 @@
 
 A future of nats-py never resolves where the acknowledgement is lost, and a message over
 `max_payload` passes the client's check and closes it for good. So the size is checked here, an
-acknowledgement is waited for with a limit, and the message is sent again with the same id, which
-the broker's deduplication makes harmless.
+acknowledgement is waited for with a limit, and the message is sent again. That is harmless: records
+have ids that intake knows, and messages of the other streams an id for the broker's deduplication.
 """
 
 from __future__ import annotations
@@ -47,16 +47,24 @@ class PublishRefused(BrokerError):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to be published; the id is its deduplication at the broker."""
+    """A message to be published.
+
+    `message_id` is for the broker's deduplication, which is stream-wide: only for streams that
+    one role publishes to. A message of STRATO_RECORD has none, or the id could be used first by
+    an agent of another space, and the record would be acknowledged and never stored.
+    """
 
     subject: str
     body: bytes
-    message_id: str
+    message_id: str | None = None
     headers: Mapping[str, str] | None = None
 
     def all_headers(self) -> dict[str, str]:
         """The headers as they go out."""
-        return {**(self.headers or {}), HEADER_MESSAGE_ID: self.message_id}
+        headers = dict(self.headers or {})
+        if self.message_id is not None:
+            headers[HEADER_MESSAGE_ID] = self.message_id
+        return headers
 
 
 def message_size(body: bytes, headers: Mapping[str, str] | None) -> int:

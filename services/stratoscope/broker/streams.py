@@ -26,8 +26,9 @@ from nats.js.errors import APIError, BadRequestError, NotFoundError, ServiceUnav
 from stratoscope.broker.connection import BrokerError
 from stratoscope_contracts import subjects
 from stratoscope_contracts.words import (
-    DEDUPLICATION_SECONDS,
+    DEAD_LETTER_DEDUPLICATION_SECONDS,
     MAX_MESSAGE_BYTES,
+    RECORD_DEDUPLICATION_SECONDS,
     STREAM_DLQ,
     STREAM_HITS,
     STREAM_RECORD,
@@ -92,7 +93,7 @@ def definitions(settings: StreamSettings) -> tuple[StreamConfig, ...]:
         storage=StorageType.FILE,
         retention=RetentionPolicy.LIMITS,
         num_replicas=settings.replicas,
-        duplicate_window=float(DEDUPLICATION_SECONDS),
+        duplicate_window=float(DEAD_LETTER_DEDUPLICATION_SECONDS),
     )
     return (
         replace(
@@ -107,6 +108,7 @@ def definitions(settings: StreamSettings) -> tuple[StreamConfig, ...]:
             max_msg_size=MAX_MESSAGE_BYTES,
             max_bytes=settings.max_bytes,
             max_age=settings.max_age,
+            duplicate_window=RECORD_DEDUPLICATION_SECONDS,
         ),
         replace(
             common,

@@ -86,8 +86,6 @@ class Prepared:
     body: bytes
     packed: bool = False
     """Whether the body is zstd, and so goes alone."""
-    own_id: bool = False
-    """Whether the id is the caller's, who may use it twice."""
     traceparent: str | None = None
 
     @property
@@ -149,7 +147,7 @@ class Preparer:
         except ValidationError as error:
             found = "; ".join(f"{name}: {message}" for name, message in field_errors(error))
             raise _invalid(kind, agent, whole, Reason.WRONG_SHAPE, found) from None
-        return Prepared(kind, id_, body, packed, given_id is not None, traceparent)
+        return Prepared(kind, id_, body, packed, traceparent)
 
     def _redacted(self, kind: RecordKind, given: RecordFields) -> RecordFields:
         if self._redact is None:

@@ -1,8 +1,8 @@
 """Sends what the outbox holds: a task for each agent that has something, one batch at a time.
 
 One unacknowledged batch an agent is what keeps its order under any repetition: the next one is
-not even made before the last is stored. Agents go side by side. A batch keeps its records and its
-id until it is acknowledged, or the broker's deduplication would swallow what was added to it.
+not even made before the last is stored. Agents go side by side. A batch whose acknowledgement was
+lost is sent again and stands in the log twice; intake knows its records by their ids.
 """
 
 from __future__ import annotations
@@ -158,13 +158,8 @@ class Sender:
             piece = pieces.popleft()
             outcome = await self._send(lane.agent, piece)
             if isinstance(outcome, PubAck):
-                done, rest = _acknowledged(piece, outcome)
-                pieces.extendleft([rest] if rest else [])
-                # An id that was used before is acknowledged with the place it got then.
-                self._reached[lane.agent] = max(
-                    outcome.seq, self._reached.get(lane.agent, outcome.seq)
-                )
-                await self._settle(lane, done, refused=False)
+                self._reached[lane.agent] = outcome.seq
+                await self._settle(lane, piece, refused=False)
             elif len(piece) > 1:
                 # This broker takes less at a time than we were told.
                 half = len(piece) // 2
@@ -209,24 +204,12 @@ def spell_message(settings: RecorderSettings, agent: str, piece: Sequence[Prepar
     return Outgoing(
         subject=subjects.record(settings.space, agent, kind),
         body=body,
-        message_id=f"{settings.space}.{agent}.{first.id}",
         headers=headers,
     )
 
 
 def _batch_body(piece: Sequence[Prepared]) -> bytes:
     return b'{"records":[%b]}' % b",".join(record.member for record in piece)
-
-
-def _acknowledged(
-    piece: Sequence[Prepared], acknowledgement: PubAck
-) -> tuple[Sequence[Prepared], Sequence[Prepared]]:
-    """What is stored, and what has to be sent again although it was acknowledged."""
-    # An id that the caller used before is a duplicate, and with it the broker has thrown away
-    # the whole message that bears its name: the rest has to go under another one.
-    if acknowledgement.duplicate and piece[0].own_id:
-        return piece[:1], piece[1:]
-    return piece, ()
 
 
 def _outstanding(targets: Sequence[tuple[Lane, int]]) -> int:

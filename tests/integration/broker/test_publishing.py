@@ -18,19 +18,19 @@ from stratoscope.broker.publishing import (
 )
 from stratoscope.broker.streams import StreamSettings, definitions, ensure_streams
 from stratoscope_contracts import subjects
-from stratoscope_contracts.words import MAX_MESSAGE_BYTES, STREAM_RECORD
+from stratoscope_contracts.words import MAX_MESSAGE_BYTES, STREAM_HITS
 from support.eventually import eventually
 from support.stack import NatsServer
 
 
 def outgoing(number: int, body: bytes = b"{}") -> Outgoing:
-    return Outgoing(subjects.record("default", "a", "event"), body, f"default.a.{number}")
+    return Outgoing(subjects.hit("default", "a"), body, f"default.a.{number}")
 
 
 async def has(connection: Connection, some: int) -> bool:
     await connection.wait_usable()
     try:
-        return (await connection.jetstream.stream_info(STREAM_RECORD)).state.messages >= some
+        return (await connection.jetstream.stream_info(STREAM_HITS)).state.messages >= some
     except NatsError:
         return False
 
@@ -78,7 +78,7 @@ async def test_what_the_stream_will_never_take_is_not_tried_for_ever(
     connection: Connection,
 ) -> None:
     """A stream of an operator's own may take less than the contract's."""
-    small = definitions(StreamSettings())[0].evolve(max_msg_size=1000)
+    small = definitions(StreamSettings())[2].evolve(max_msg_size=1000)
     await connection.jetstream.add_stream(small)
     with pytest.raises(PublishRefused, match="refused"):
         await Publisher(connection).publish(outgoing(1, bytes(2000)))
@@ -111,7 +111,7 @@ async def test_messages_in_flight_survive_a_killed_server_and_stand_once(
     async with asyncio.timeout(30):
         acknowledged = await sending
     assert sorted(ack.seq for ack in acknowledged) == list(range(1, 3001))
-    assert (await connection.jetstream.stream_info(STREAM_RECORD)).state.messages == 3000
+    assert (await connection.jetstream.stream_info(STREAM_HITS)).state.messages == 3000
 
 
 async def test_a_closed_connection_ends_the_waiting(connection: Connection) -> None:

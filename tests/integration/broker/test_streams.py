@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from nats.js.api import DiscardPolicy, RetentionPolicy, StreamConfig, SubjectTransform
+from nats.js.errors import APIError
 
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.streams import (
@@ -47,9 +48,24 @@ async def test_the_record_stream_is_as_the_contract_has_it(connection: Connectio
     assert config.retention == RetentionPolicy.LIMITS
     assert config.discard == DiscardPolicy.NEW
     assert config.max_msg_size == MAX_MESSAGE_BYTES
-    assert config.duplicate_window == 120
+    assert config.duplicate_window == 0.1
     assert not config.deny_delete
     assert not config.deny_purge
+
+
+async def test_the_window_of_the_record_stream_is_the_smallest_that_the_server_takes(
+    connection: Connection,
+) -> None:
+    """A millisecond less is refused, and none at all would be two minutes."""
+    wanted = definitions(StreamSettings())[0]
+    with pytest.raises(APIError, match="100ms"):
+        await connection.jetstream.add_stream(wanted.evolve(duplicate_window=0.099))
+    made = await connection.jetstream.add_stream(wanted.evolve(duplicate_window=0))
+    assert made.config.duplicate_window == 120
+    report = await ensure_streams(connection.jetstream, StreamSettings())
+    assert "STRATO_RECORD.duplicate_window is 120.0, not 0.1" in report.warnings
+    await connection.jetstream.update_stream(made.config.evolve(duplicate_window=0.1))
+    assert (await ensure_streams(connection.jetstream, StreamSettings())).differences == ()
 
 
 async def test_the_partition_of_an_agent_is_the_servers(connection: Connection) -> None:

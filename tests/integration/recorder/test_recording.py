@@ -21,7 +21,7 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 async def test_records_of_an_agent_go_out_as_one_batch_in_their_order(
     nats_url: str, log: Log
 ) -> None:
-    """Events and snapshots mixed, under the id of the first."""
+    """Events and snapshots mixed, without a message id that another space could use first."""
     async with stratoscope.connect(nats_url, space="lab") as strato:
         agent = strato.agent("explorer-7")
         first = await agent.event("message_received", {"text": "go"})
@@ -33,7 +33,7 @@ async def test_records_of_an_agent_go_out_as_one_batch_in_their_order(
     [message] = await log.messages()
     number = partition_of("lab", "explorer-7")
     assert message.subject == Stored("lab", number, "explorer-7", "batch")
-    assert message.headers == {"Nats-Msg-Id": f"lab.explorer-7.{first}"}
+    assert message.headers == {}
     for record in message.records:
         record.pop("occurred_at")
     assert message.records == [
@@ -80,16 +80,33 @@ async def test_a_flush_gives_the_sequence_that_its_records_reached(nats_url: str
     assert [message.subject.agent for message in await log.messages()] == ["one", "other"]
 
 
-async def test_a_record_that_is_known_does_not_lower_the_sequence(nats_url: str, log: Log) -> None:
-    """The broker acknowledges it with the place that it got the first time."""
+async def test_a_record_that_is_known_moves_the_sequence(nats_url: str, log: Log) -> None:
+    """The broker stores it again; intake knows the id, and a reader waits for that message."""
     known = "0198f0e4-7a52-7c31-9f5e-3d6a1b2c4d5e"
     async with stratoscope.connect(nats_url) as strato:
         agent = strato.agent("a")
         for id in (known, None, known):
             await agent.event("x", id=id) if id else await agent.event("x")
             last = await agent.flush()
-    assert last == 2
-    assert len(await log.messages()) == 2
+    assert last == 3
+    assert len(await log.once()) == 2
+
+
+async def test_a_message_id_that_another_space_used_first_swallows_no_record(
+    connection: Connection, nats_url: str, log: Log
+) -> None:
+    """Deduplication is stream-wide: an agent of any space can use any id."""
+    known = "0198f0e4-7a52-7c31-9f5e-3d6a1b2c4d5e"
+    guesses = (f"lab.explorer-7.{known}", known, f"explorer-7.{known}")
+    for guess in guesses:
+        await connection.jetstream.publish(
+            "strato.other.rec.stranger.event", b'{"type":"x"}', headers={"Nats-Msg-Id": guess}
+        )
+    async with stratoscope.connect(nats_url, space="lab") as strato:
+        await strato.agent("explorer-7").event("x", id=known)
+        await strato.flush()
+        assert strato.stats.acknowledged == 1
+    assert [record["id"] for record in await log.records("explorer-7")] == [known]
 
 
 async def test_a_batch_goes_out_by_age_without_a_flush(nats_url: str, log: Log) -> None:
@@ -211,7 +228,7 @@ async def test_states_that_can_not_be_packed_go_out_up_to_the_limit(
 async def test_an_id_used_again_does_not_take_the_rest_of_its_batch_with_it(
     nats_url: str, log: Log
 ) -> None:
-    """The broker throws away a message whose id it knows, whatever else is in it."""
+    """The message is stored whole; intake leaves out the record that it knows."""
     known = "01a207de-54d9-7de8-8e66-58933a695c35"
     async with stratoscope.connect(nats_url) as strato:
         agent = strato.agent("a")
@@ -220,7 +237,7 @@ async def test_an_id_used_again_does_not_take_the_rest_of_its_batch_with_it(
         await agent.event("x", {"n": 0}, id=known)
         await agent.event("x", {"n": 1})
         await agent.event("x", {"n": 2})
-    assert [record["data"]["n"] for record in await log.records()] == [0, 1, 2]
+    assert [record["data"]["n"] for record in await log.once()] == [0, 1, 2]
 
 
 async def test_a_stream_that_takes_less_gets_smaller_messages(

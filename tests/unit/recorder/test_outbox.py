@@ -24,7 +24,7 @@ def outbox(clock: Clock, **bounds: int) -> Outbox:
 
 
 def record(size: int = 10, *, packed: bool = False, trace: str | None = None) -> Prepared:
-    return Prepared("event", new_id(), b"{" + b" " * (size - 2) + b"}", packed, False, trace)
+    return Prepared("event", new_id(), b"{" + b" " * (size - 2) + b"}", packed, trace)
 
 
 def lane_of(box: Outbox, agent: str) -> Lane:

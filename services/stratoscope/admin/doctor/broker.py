@@ -14,7 +14,7 @@ from nats.js.errors import NotFoundError
 
 from stratoscope.admin.doctor.checks import Check, graded
 from stratoscope.broker.connection import Connection
-from stratoscope.broker.streams import StreamSettings, definitions, differences
+from stratoscope.broker.streams import Difference, StreamSettings, definitions, differences
 from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB, STREAM_RECORD
 
 _OLDEST = (2, 10)
@@ -87,12 +87,18 @@ def _stream(name: str, found: Any, wanted: Any) -> Iterator[Check]:
     if not found_differences:
         yield Check(f"stream {name}", "ok", "as the contract has it")
     for one in found_differences:
-        advice = (
-            "the log would lie: give that stream another name"
-            if one.breaking
-            else "change it with `nats stream edit`, or the projector's STRATO_STREAM_ settings"
+        yield Check(f"stream {name}", "fail" if one.breaking else "warn", str(one), _advice(one))
+
+
+def _advice(one: Difference) -> str:
+    if one.breaking:
+        return "the log would lie: give that stream another name"
+    if one.stream == STREAM_RECORD and one.field == "duplicate_window":
+        return (
+            "an agent that uses a message id first has another's record swallowed: "
+            f"`nats stream edit {one.stream} --dupe-window={one.expected * 1000:.0f}ms`"
         )
-        yield Check(f"stream {name}", "fail" if one.breaking else "warn", str(one), advice)
+    return "change it with `nats stream edit`, or the projector's STRATO_STREAM_ settings"
 
 
 def log_room(used: int, limit: int | None) -> Check:

@@ -1,14 +1,14 @@
 """Recording an export anew: batches of its records, one after the other.
 
 One batch is on its way at a time, so that the new timeline keeps the order whatever has to be sent
-again. Its id follows from the import and its number: sent twice, it stands in the log once.
+again. The ids of its records follow from the import: of a batch that is sent twice, intake takes
+each record once.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
-from uuid import uuid5
 
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.publishing import Outgoing, Publisher
@@ -71,10 +71,9 @@ class Recording:
     async def _publish(self, body: Packed) -> int:
         self._sent += 1
         row, headers = self._row, body.headers | {HEADER_IMPORT: str(self._row.id)}
-        id_ = f"{row.space}.{row.agent}.{uuid5(row.id, f'batch {self._sent}')}"
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                message = Outgoing(self._subject, body.body, id_, headers)
+                message = Outgoing(self._subject, body.body, headers=headers)
                 return (await self._publisher.publish(message)).seq
         except TimeoutError as error:
             raise ImportFailed(
