@@ -58,6 +58,17 @@ Causes = Annotated[list[Id], Field(max_length=MAX_CAUSES)]
 MemoryUsage = Annotated[int, Field(ge=0, le=MAX_MEMORY_USAGE)]
 
 
+class Gap(RecordModel):
+    """Records that the recorder dropped before the event that carries it, its queue being full.
+
+    `first_at` and `last_at` are the agent's clock at the first and the last of them.
+    """
+
+    records: Annotated[int, Field(ge=1, le=MAX_MEMORY_USAGE)]
+    first_at: Time
+    last_at: Time
+
+
 class EventRecord(RecordModel):
     """Something that an agent did or that befell it; only `type` is required."""
 
@@ -68,6 +79,7 @@ class EventRecord(RecordModel):
     metadata: JsonObject = Field(default_factory=dict)
     causes: Causes = Field(default_factory=list)
     patch: Patch = Field(default_factory=list)
+    gap: Gap | None = None
 
 
 class SnapshotRecord(RecordModel):

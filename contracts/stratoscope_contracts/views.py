@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from stratoscope_contracts.envelopes import ChoiceModel, ValueModel
-from stratoscope_contracts.records import PatchOperation
+from stratoscope_contracts.records import Gap, PatchOperation
 from stratoscope_contracts.words import (
     AgentName,
     Count,
@@ -170,6 +170,7 @@ class Event(ValueModel):
     late: bool = False
     clamped: bool = False
     depth: Annotated[int, Field(ge=1)] | None
+    gap: Gap | None = None
 
 
 class Change(ValueModel):

@@ -26,6 +26,7 @@ from stratoscope_contracts.views import AgentView, Event, Position
 DIM: Final = "dim"
 _FIELDS: Final = 12
 Row = tuple[Text, ...]
+_TAINTED: Final = "tainted: a patch before this could not be applied, or records were dropped"
 _KINDS: Final = {
     "error_occurred": "bold red",
     "decision_made": "magenta",
@@ -96,7 +97,7 @@ def state(reply: StateAtReply, path: str) -> RenderableType:
     """A state, or the part of it at a path, and where it stands."""
     remarks = [] if reply.exact else [Text(_set_by(reply.position), style=DIM)]
     if reply.tainted:
-        remarks.append(Text("tainted: a patch before this could not be applied", style="yellow"))
+        remarks.append(Text(_TAINTED, style="yellow"))
     title = Text.assemble(position(reply.position), (f"  {path}", "bold") if path else "")
     if not reply.exists:
         return Group(title, *remarks, Text("nothing stands there", style=DIM))
@@ -210,7 +211,18 @@ def _causes(causes: Iterable[UUID], indexes: dict[UUID, int]) -> str:
 
 def _remarks(event: Event) -> str:
     marks = {"late": event.late, "clamped": event.clamped, "patch": bool(event.patch)}
-    return " ".join(name for name, there in marks.items() if there)
+    found = [name for name, there in marks.items() if there]
+    return "; ".join([" ".join(found), *gap(event)] if found else gap(event))
+
+
+def gap(event: Event) -> list[str]:
+    """What the recorder dropped before an event, in words; nothing where it dropped none."""
+    if event.gap is None:
+        return []
+    records = "1 record" if event.gap.records == 1 else f"{event.gap.records:,} records"
+    first, last = (f"{clock(one):.8}" for one in (event.gap.first_at, event.gap.last_at))
+    span = first if first == last else f"{first} to {last}"
+    return [f"{records} dropped by the recorder, {span}"]
 
 
 def _set_by(place: Position) -> str:

@@ -76,6 +76,7 @@ class Marks(NamedTuple):
     changes: int
     open_causes: int
     duplicates: int
+    taints: int
 
 
 class _Fold:
@@ -173,8 +174,9 @@ class _Fold:
             head = self._head(message.timeline)
             self._taint(head, message.stream_seq, verdict.ordinal)
 
-    def _taint(self, head: Head, stream_seq: int, ordinal: int) -> None:
-        self._batch.taints.append((head.agent_id, stream_seq, ordinal, head.next_event - 1))
+    def _taint(self, head: Head, stream_seq: int, ordinal: int, gap: str | None = None) -> None:
+        """Distrust the state from here on; `gap` is what the event there says."""
+        self._batch.taints.append((head.agent_id, stream_seq, ordinal, head.next_event - 1, gap))
 
     def _refuse(
         self, head: Head, message: Message, ordinal: int, error: PatchConflict | StateRefused
@@ -242,6 +244,8 @@ class _Fold:
             self._batch.edges.append((cause, head.agent_id, index))
         if not is_closed:
             self._batch.open_causes.append((place.stream_seq, index, head.agent_id, ordinal))
+        if event.gap:
+            self._taint(head, place.stream_seq, ordinal, event.gap)
         if event.patch:
             self._fold_patch(head, message, ordinal, event.patch)
 
@@ -345,6 +349,7 @@ def _tables(batch: Batch) -> tuple[list[Any], ...]:
     return (
         *(batch.events, batch.versions, batch.edges),
         *(batch.paths, batch.changes, batch.open_causes, batch.duplicates),
+        batch.taints,
     )
 
 

@@ -30,6 +30,8 @@ class EventIn:
     causes: Sequence[UUID]
     patch: Sequence[Mapping[str, Any]] | None
     patch_json: str | None
+    # What the recorder dropped before it, spelled.
+    gap: str | None = None
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ class Batch:
     edges: list[tuple[UUID, int, int]] = field(default_factory=list)
     twins: list[UUID] = field(default_factory=list)
     open_causes: list[tuple[int, int, int, int]] = field(default_factory=list)
-    taints: list[tuple[int, int, int, int]] = field(default_factory=list)
+    taints: list[tuple[int, int, int, int, str | None]] = field(default_factory=list)
     paths: list[tuple[int, int, str]] = field(default_factory=list)
     changes: list[tuple[int, int, int]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -223,4 +225,4 @@ EDGE_COLUMNS = ("cause", "agent_id", "event_index")
 OPEN_CAUSE_COLUMNS = ("stream_seq", "event_index", "agent_id", "ordinal")
 PATH_COLUMNS = ("agent_id", "path_no", "path")
 CHANGE_COLUMNS = ("agent_id", "path_no", "version")
-TAINT_COLUMNS = ("agent_id", "stream_seq", "ordinal", "event_index")
+TAINT_COLUMNS = ("agent_id", "stream_seq", "ordinal", "event_index", "gap")

@@ -103,6 +103,7 @@ def _spelled(record: EventRecord | SnapshotRecord) -> EventIn | SnapshotIn:
         record.causes,
         patch,
         orjson.dumps(patch).decode() if patch else None,
+        record.gap.model_dump_json() if record.gap else None,
     )
 
 

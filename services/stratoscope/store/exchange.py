@@ -36,6 +36,7 @@ class EventOut:
     causes: Sequence[UUID] | None
     patch: str | None
     traceparent: str | None
+    gap: str | None
 
     @property
     def place(self) -> Place:

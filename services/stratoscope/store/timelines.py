@@ -73,6 +73,7 @@ class EventRow(NamedTuple):
     metadata: str | None
     causes: Sequence[UUID] | None
     patch: str | None
+    gap: str | None = None
 
 
 class TracedRow(NamedTuple):
@@ -93,6 +94,7 @@ class TracedRow(NamedTuple):
     metadata: str | None
     causes: Sequence[UUID] | None
     patch: str | None
+    gap: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,9 @@ def history(drawn: random.Random) -> list[tuple[list[Json], str | None]]:
                 state = state | {"n": drawn.randint(0, 9)}
                 fields["patch"] = [{"op": "add", "path": "/n", "value": state["n"]}]
             fields["causes"] = drawn.sample(others, drawn.randint(0, 2))
+            if drawn.random() < 0.1:
+                gap = {"records": 2, "first_at": "2026-01-01T00:00:00.000000Z"}
+                fields["gap"] = gap | {"last_at": "2026-01-01T00:00:01.000000Z"}
             data = {"big": 2**64 - 1, "float": 1.0, "none": None, "deep": [[{}]]}
             records.append(event(drawn.choice(TYPES), at=moment, data=data, **fields))
         messages.append((records, drawn.choice([None, "00-trace-1", "00-trace-2"])))

@@ -248,3 +248,21 @@ async def test_an_agent_known_from_a_dead_letter_alone_is_not_there(ask, recorde
     await recorded.add("walker", event(patch=[{"op": "remove", "path": "/nothing"}]))
     with pytest.raises(AgentNotFound):
         await state(ask, {"latest": True})
+
+
+async def test_a_gap_is_told_with_its_event_and_taints_until_the_next_snapshot(ask, recorded):
+    """Also where the snapshots before and after it came in the same message."""
+    gap = {"records": 3, "first_at": f"{rfc(2)[:-1]}.000000Z", "last_at": f"{rfc(4)[:-1]}.000001Z"}
+    before, missing = event(at=1), event(at=5, gap=gap)
+    records = [snapshot({"n": 0}), before, missing, event(at=6), snapshot({"n": 1}), event(at=7)]
+    await recorded.add("walker", *records)
+
+    async def tainted(index):
+        return (await ask("state.at", agent="walker", at={"event_index": index}))["tainted"]
+
+    assert [await tainted(index) for index in range(-1, 4)] == [False, False, True, False, False]
+    listed = (await ask("events.list", agent="walker"))["events"]
+    assert [one.get("gap") for one in listed] == [None, gap, None, None]
+    assert (await ask("events.get", id=missing["id"]))["event"]["gap"] == gap
+    chain = (await ask("causality.chain", event_id=missing["id"]))["events"]
+    assert [one["gap"] for one in chain] == [gap]

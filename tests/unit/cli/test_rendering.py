@@ -61,6 +61,19 @@ def test_a_timeline_has_a_line_an_event_with_its_causes_by_number() -> None:
     ]
 
 
+def test_a_timeline_says_what_the_recorder_dropped() -> None:
+    gap = {"first_at": EIGHT, "last_at": EIGHT + timedelta(seconds=4)}
+    reply = EventsListReply(
+        events=[
+            event(0, gap={"records": 3, **gap}, late=True),
+            event(1, gap={"records": 1, **gap, "last_at": EIGHT}),
+        ]
+    )
+    lines = printed(rendering.timeline(reply, "explorer-7"), width=120)
+    assert lines[2].endswith("late; 3 records dropped by the recorder, 08:00:00 to 08:00:04")
+    assert lines[3].endswith("  1 record dropped by the recorder, 08:00:00")
+
+
 def test_where_the_screen_is_narrow_only_the_contents_are_cut() -> None:
     reply = EventsListReply(events=[event(0, data={"text": "word " * 40})])
     lines = printed(rendering.timeline(reply, "explorer-7"), width=60)
@@ -101,7 +114,7 @@ def test_a_state_says_where_it_stands_and_what_is_wrong_with_it() -> None:
     assert printed(rendering.state(reply, "")) == [
         "explorer-7  after event 3  2026-11-23 08:00:00.000Z",
         "state set after event 1, and not since",
-        "tainted: a patch before this could not be applied",
+        "tainted: a patch before this could not be applied, or records were dropped",
         "{",
         '  "a": 1,',
         '  "b": 1.0',

@@ -129,10 +129,19 @@ def test_a_refused_message_leaves_everything_as_it_was(run, heads):
 def test_the_taint_stands_where_the_record_would_have_stood(run):
     run(message(1, event(1), event(2)))
     batch, _ = run(message(2, event(3), event(4, patch=CONFLICT)))
-    assert batch.taints == [(1, 2, 1, 1)]
+    assert batch.taints == [(1, 2, 1, 1, None)]
     assert [(one.stream_seq, one.ordinal, one.reason) for one in batch.rejections] == [
         (2, 1, "patch_conflict")
     ]
+
+
+def test_a_gap_taints_at_its_event_and_goes_with_a_refused_message(run):
+    missing = event(2)
+    missing.gap = '{"records":3}'
+    batch, _ = run(message(1, event(1), missing, event(3)))
+    assert batch.taints == [(1, 1, 1, 1, '{"records":3}')]
+    batch, _ = run(message(3, missing, event(4, patch=CONFLICT)))
+    assert batch.taints == [(1, 3, 1, 2, None)]
 
 
 def test_a_refused_messages_ids_are_free_again(run):
@@ -160,7 +169,7 @@ def test_a_patched_state_over_the_limit_is_refused(run):
     large = [{"op": "add", "path": "/text", "value": "x" * LIMITS.state_bytes}]
     batch, _ = run(message(1, event(1, patch=large)))
     assert [one.reason for one in batch.rejections] == ["state_over_limit"]
-    assert batch.taints == [(1, 1, 0, -1)]
+    assert batch.taints == [(1, 1, 0, -1, None)]
 
 
 def test_a_rejection_passes_through_and_touches_no_timeline(run):
@@ -172,8 +181,8 @@ def test_a_rejection_passes_through_and_touches_no_timeline(run):
 @pytest.mark.parametrize(
     ("reason", "ordinal", "taints"),
     [
-        ("patch_conflict", 1, [(1, 5, 1, 0)]),
-        ("state_over_limit", 0, [(1, 5, 0, 0)]),
+        ("patch_conflict", 1, [(1, 5, 1, 0, None)]),
+        ("state_over_limit", 0, [(1, 5, 0, 0, None)]),
         ("wrong_shape", 1, []),
         ("not_json", None, []),
     ],

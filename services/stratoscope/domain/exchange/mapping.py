@@ -20,7 +20,7 @@ from stratoscope_contracts.words import MAX_METADATA_BYTES
 Json = dict[str, Any]
 _BASE = "base"
 _KEPT = {
-    "event": ("kind", "type", "occurred_at", "data", "patch"),
+    "event": ("kind", "type", "occurred_at", "data", "patch", "gap"),
     "snapshot": ("kind", "occurred_at", "state", "memory_usage", "label"),
 }
 

@@ -191,6 +191,8 @@ def _event(row: EventOut) -> Json:
         told["causes"] = [str(cause) for cause in row.causes]
     if row.patch:
         told["patch"] = stored(row.patch)
+    if row.gap:
+        told["gap"] = stored(row.gap)
     return told | _stands(row)
 
 

@@ -92,12 +92,12 @@ doubts as (
       and stream_seq <= greatest(
           (select stream_seq from last), (select stream_seq from in_force)
       )
-      and stream_seq > coalesce((
-          select snapshot.stream_seq
+      and ((stream_seq, ordinal) > (
+          select coalesce(max(snapshot.stream_seq), 0), coalesce(max(snapshot.ordinal), 0)
           from state_version as snapshot, in_force
           where snapshot.agent_id = $1
             and snapshot.version = in_force.version - in_force.since_snapshot
-      ), 0)
+      ) or gap is not null and event_index = $2)
 )
 insert into strato.base as base
     (space, agent, partition, first_seq, stream_seq, ordinal, through_seq, event_index, version,
@@ -212,8 +212,8 @@ cross join lateral json_populate_record(null::state_version, base.state) as reco
 where agent.agent_id = any($1::integer[]) and base.state is not null
 
 -- name: start_taints
-insert into taint (agent_id, stream_seq, ordinal, event_index)
-select agent.agent_id, record.stream_seq, record.ordinal, record.event_index
+insert into taint (agent_id, stream_seq, ordinal, event_index, gap)
+select agent.agent_id, record.stream_seq, record.ordinal, record.event_index, record.gap
 from agent
 join strato.base as base on base.space = agent.space and base.agent = agent.name
 cross join lateral json_populate_recordset(null::taint, base.taints) as record

@@ -31,7 +31,12 @@ where event.id = any($4::uuid[]) or not exists (select from twin where twin.id =
 -- The same with all that an event says.
 select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.clock,
        event.recorded_at, event.occurred_at, event.id, event_type.name as type,
-       agent.name as agent, event.depth, event.data, event.metadata, event.causes, event.patch
+       agent.name as agent, event.depth, event.data, event.metadata, event.causes, event.patch,
+       (
+           select taint.gap from taint
+           where taint.agent_id = event.agent_id and taint.stream_seq = event.stream_seq
+             and taint.ordinal = event.ordinal
+       ) as gap
 from unnest($1::integer[], $2::bigint[], $3::bigint[]) as asked(agent_id, after, upto)
 join agent on agent.agent_id = asked.agent_id
 cross join lateral (

@@ -71,7 +71,12 @@ with cut as (
      taints as (
          select taint.agent_id, count(*) as taints,
                 bit_xor(hash_record_extended(
-                    row(taint.stream_seq, taint.ordinal, taint.event_index), 0
+                    case when taint.gap is null
+                        then row(taint.stream_seq, taint.ordinal, taint.event_index)
+                        else row(
+                            taint.stream_seq, taint.ordinal, taint.event_index, taint.gap::text
+                        )
+                    end, 0
                 )) as digest
          from taint
          join line using (agent_id)

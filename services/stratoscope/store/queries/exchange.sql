@@ -4,7 +4,12 @@
 -- A page of events behind one, cut where its rows grow too large; the next one is always in it.
 select page.event_index, page.stream_seq, page.ordinal, page.recorded_at,
        coalesce(page.occurred_at, page.clock) as occurred_at, page.id, event_type.name as type,
-       page.data, page.metadata, page.causes, page.patch, page.traceparent
+       page.data, page.metadata, page.causes, page.patch, page.traceparent,
+       (
+           select taint.gap from taint
+           where taint.agent_id = page.agent_id and taint.stream_seq = page.stream_seq
+             and taint.ordinal = page.ordinal
+       ) as gap
 from (
     select *, sum(octet_length(data::text) + coalesce(octet_length(patch::text), 0))
                   over (order by event_index) as bytes

@@ -92,7 +92,7 @@ where uuid_hash(snapshot_id) = uuid_hash($2) and snapshot_id = $2 and agent_id =
 
 -- name: standings
 -- What stands around: the event passed last, the state version in force, the newest snapshot.
--- Tainted where a refused patch lies between that snapshot and the next record, or `until`.
+-- Tainted where a refused patch or a gap lies between that snapshot and the next record, or `until`.
 select stand.event_index, stand.version,
        event.id as event_id, event.stream_seq as event_seq, event.ordinal as event_ordinal,
        event.clock as event_clock, event.recorded_at as event_recorded_at,
@@ -106,10 +106,13 @@ select stand.event_index, stand.version,
        exists (
            select from taint
            where taint.agent_id = stand.agent_id
-             and taint.stream_seq > coalesce(snapshot.stream_seq, 0)
-             and taint.stream_seq < coalesce(
-                 least(next_event.stream_seq, next_version.stream_seq, stand.until + 1),
-                 9223372036854775807
+             and (taint.stream_seq, taint.ordinal)
+                 > (coalesce(snapshot.stream_seq, 0), coalesce(snapshot.ordinal, 0))
+             -- A row of nulls comes last.
+             and row(taint.stream_seq, taint.ordinal) < least(
+                 row(next_event.stream_seq, next_event.ordinal),
+                 row(next_version.stream_seq, next_version.ordinal),
+                 row(stand.until + 1, 0)
              )
        ) as tainted
 from unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[])
@@ -138,7 +141,11 @@ order by version
 -- Events by place, in the order in which they are asked for.
 select event.event_index, event.stream_seq, event.ordinal, event.clock, event.recorded_at,
        event.occurred_at, event.id, event_type.name as type, agent.name as agent, event.depth,
-       event.data, event.metadata, event.causes, event.patch
+       event.data, event.metadata, event.causes, event.patch, (
+           select taint.gap from taint
+           where taint.agent_id = event.agent_id and taint.stream_seq = event.stream_seq
+             and taint.ordinal = event.ordinal
+       ) as gap
 from unnest($1::integer[], $2::bigint[]) with ordinality as asked(agent_id, event_index, line)
 join event using (agent_id, event_index)
 join agent using (agent_id)

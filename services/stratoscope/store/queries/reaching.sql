@@ -61,10 +61,13 @@ select stand.event_index, stand.version,
        exists (
            select from taint
            where taint.agent_id = $1
-             and taint.stream_seq > coalesce(snapshot.stream_seq, 0)
-             and taint.stream_seq < coalesce(
-                 least(next_event.stream_seq, next_version.stream_seq, $11::bigint + 1),
-                 9223372036854775807
+             and (taint.stream_seq, taint.ordinal)
+                 > (coalesce(snapshot.stream_seq, 0), coalesce(snapshot.ordinal, 0))
+             -- A row of nulls comes last.
+             and row(taint.stream_seq, taint.ordinal) < least(
+                 row(next_event.stream_seq, next_event.ordinal),
+                 row(next_version.stream_seq, next_version.ordinal),
+                 row($11::bigint + 1, 0)
              )
        ) as tainted
 from (

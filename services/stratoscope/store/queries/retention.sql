@@ -132,6 +132,10 @@ join state_version as snapshot
 where taint.agent_id = $1 and in_force.agent_id = $1
   and in_force.version = greatest($2::bigint, $3::bigint - 1)
   and taint.stream_seq < snapshot.stream_seq
+  -- An event that is kept says what is missing before it.
+  and (taint.gap is null or taint.event_index < (
+      select first_position from agent where agent_id = $1
+  ))
 
 -- name: unswept
 -- Timelines with rows before their horizon.

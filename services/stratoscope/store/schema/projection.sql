@@ -208,9 +208,11 @@ create table taint (
     stream_seq bigint not null,
     ordinal integer not null,
     event_index bigint not null,
+    gap json,
     primary key (agent_id, stream_seq, ordinal)
 );
-comment on table taint is 'Where a patch did not apply: the agent''s state is not to be trusted from there until its next snapshot.';
+comment on table taint is 'Where a patch did not apply, or the recorder dropped records: the agent''s state is not to be trusted from there until its next snapshot.';
+comment on column taint.gap is 'What the event that stands here says of the records dropped before it; null for a refused record.';
 
 create type head as (
     agent_id integer,
