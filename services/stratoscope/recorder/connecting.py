@@ -19,6 +19,7 @@ class RecorderOptions(TypedDict, total=False):
     queue_size: int
     queue_bytes: int
     on_full: OnFull
+    full_wait: float
     batch_records: int
     batch_bytes: int
     batch_age: float
@@ -44,7 +45,13 @@ def connect(
       context; `Login.from_environment()` takes them from `STRATO_NATS_CREDS` and its like.
     - `space`: the tenant, `[a-z0-9-]{1,32}`. `name`: how the connection is called at the broker.
     - `queue_size`, `queue_bytes`: how many records, and bytes of them, are buffered at most (50,000
-      and 64 MiB). `on_full`: "wait" makes the agent wait for room, "drop" counts and forgets.
+      and 64 MiB).
+    - `on_full`, where there is no room: "drop_oldest" (the default) waits for `full_wait` seconds
+      (0.25) and then drops the oldest records that are not under way, "drop_newest" (formerly
+      "drop") drops the new one, "wait" makes the agent wait for as long as it takes. Nothing waits
+      again after a wait in vain until the broker has taken something, nor does a synchronous
+      recorder in the thread of an event loop. `stats.dropped` counts what is dropped, and the
+      agent's next event carries the number as its `gap`.
     - `batch_records`, `batch_bytes`, `batch_age`: a batch goes out when it has that many records
       (1,000) or bytes (512 KiB), or its oldest record is that many seconds old (0.05).
     - `in_flight`: how many agents' batches are under way at a time (16); `ack_timeout`: seconds

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 from uuid import UUID
 
 import orjson
@@ -35,6 +35,9 @@ from stratoscope_contracts.words import (
     RecordKind,
     render_time,
 )
+
+if TYPE_CHECKING:
+    from stratoscope.recorder.gap import Gap
 
 Moment = datetime | str
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -77,7 +80,8 @@ class SnapshotOptions(RecordOptions, total=False):
     memory_usage: int | None
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: setting each field through `object` would cost a microsecond a record.
+@dataclass(slots=True)
 class Prepared:
     """A record as it will be sent: judged, redacted and spelled."""
 
@@ -87,11 +91,25 @@ class Prepared:
     packed: bool = False
     """Whether the body is zstd, and so goes alone."""
     traceparent: str | None = None
+    occurred_at: str = ""
+    """The agent's clock, for the gap that dropping it would leave."""
+    before: bytes = b""
+    """The member of a batch that is sent with it, right before it."""
+    gap: Gap | None = None
+    """What it says was dropped before it."""
+    is_notice: bool = False
+    """Whether it is the recorder's own, and only says what was dropped."""
 
     @property
     def member(self) -> bytes:
-        """The record as a member of a batch."""
-        return b'{"kind":"%b",%b' % (self.kind.encode(), self.body[1:])
+        """The record as a member of a batch, after the one that comes with it."""
+        own = b'{"kind":"%b",%b' % (self.kind.encode(), self.body[1:])
+        return b"%b,%b" % (self.before, own) if self.before else own
+
+    @property
+    def size(self) -> int:
+        """The bytes of what is sent."""
+        return len(self.body) + len(self.before)
 
 
 class Preparer:
@@ -147,7 +165,7 @@ class Preparer:
         except ValidationError as error:
             found = "; ".join(f"{name}: {message}" for name, message in field_errors(error))
             raise _invalid(kind, agent, whole, Reason.WRONG_SHAPE, found) from None
-        return Prepared(kind, id_, body, packed, traceparent)
+        return Prepared(kind, id_, body, packed, traceparent, whole["occurred_at"])
 
     def _redacted(self, kind: RecordKind, given: RecordFields) -> RecordFields:
         if self._redact is None:

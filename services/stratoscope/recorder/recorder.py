@@ -57,6 +57,7 @@ class Recorder:
         )
         self._state = _State.NEW
         self._parts: _Parts | None = None
+        self._warned = False
         _alive.add(self)
 
     @property
@@ -100,32 +101,56 @@ class Recorder:
         """`flush` of one agent's records, or of all."""
         return await self._open_parts().sender.flush(agent, timeout)
 
-    def accept(self, agent: str, record: Prepared) -> Offered:
-        """Take a record from any thread without waiting; FULL where there is no room to wait for.
+    def accept(self, agent: str, record: Prepared, *, may_wait: bool = True) -> Offered:
+        """Take a record from any thread without waiting; FULL where `put` may find room for it.
 
-        With `on_full="drop"` there is always an answer: the record is counted and forgotten.
+        `may_wait` says whether the caller can wait without holding up an event loop.
         """
         parts = self._open_parts()
         offered = self._outbox.offer(agent, record)
-        if offered is not Offered.FULL:
-            parts.gates.count(agent, record)
-        match offered:
-            case Offered.STIRS:
-                parts.stir(agent)
-            case Offered.FULL if self.settings.on_full == "drop":
-                self._drop()
-                return Offered.TAKEN
-            case Offered.FULL | Offered.TAKEN:
-                pass
-            case _:
-                assert_never(offered)
+        if offered is Offered.FULL:
+            if self._has_patience(may_wait):
+                return offered
+            offered = self._force(parts, agent, record)
+        parts.gates.count(agent, record)
+        if offered is Offered.STIRS:
+            parts.stir(agent)
         return offered
 
     async def put(self, agent: str, record: Prepared) -> None:
-        """Take a record, waiting for room in a full queue."""
+        """Take a record, waiting for room in a full queue: for ever, or for `full_wait` seconds."""
         parts = self._open_parts()
-        await parts.sender.put(agent, record)
+        within = None if self.settings.on_full == "wait" else self.settings.full_wait
+        if not await parts.sender.put(agent, record, within):
+            self._outbox.is_stuck = True
+            if self._force(parts, agent, record) is Offered.STIRS:
+                parts.stir(agent)
         parts.gates.count(agent, record)
+
+    def _has_patience(self, may_wait: bool) -> bool:
+        """Whether to wait for room: not again where a wait was in vain and nothing has moved."""
+        if self.settings.on_full != "drop_oldest":
+            return self.settings.on_full == "wait"
+        return may_wait and self.settings.full_wait > 0 and not self._outbox.is_stuck
+
+    def _force(self, parts: _Parts, agent: str, record: Prepared) -> Offered:
+        """Take a record at another's cost, or drop it."""
+        offered = Offered.TAKEN
+        if self.settings.on_full == "drop_oldest":
+            offered = self._outbox.displace(agent, record)
+            parts.wake()
+        else:
+            self._outbox.drop(agent, record)
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "the recorder's queue of %d records is full (broker %s): %s records are dropped"
+                " from here on, and stats.dropped counts them",
+                self.settings.queue_size,
+                "connected" if parts.link.is_connected else "away",
+                "the oldest" if self.settings.on_full == "drop_oldest" else "new",
+            )
+        return offered
 
     def is_gate_open(self, agent: str) -> bool:
         """Whether an agent's quick gate lets it pass without asking; from any thread."""
@@ -192,14 +217,6 @@ class Recorder:
 
     def _learn_limit(self, limit: int) -> None:
         self.preparer.message_limit = limit
-
-    def _drop(self) -> None:
-        if self._outbox.count_dropped() == 1:
-            log.warning(
-                "the recorder's queue of %d records is full: records are dropped from here on, "
-                "stats.dropped counts them",
-                self.settings.queue_size,
-            )
 
 
 class Agent:
@@ -287,6 +304,11 @@ class _Parts:
         self.gates = gates
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
+
+    def wake(self) -> None:
+        """Have a flush look again, from whatever thread."""
+        if self.sender.is_draining:
+            self._loop.call_soon_threadsafe(self.sender.wake)
 
     def stir(self, agent: str) -> None:
         """Have the sender look at an agent, from whatever thread."""

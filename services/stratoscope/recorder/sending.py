@@ -47,6 +47,8 @@ class Sender:
         self._refused: Counter[str] = Counter()
         self._reached: dict[str, int] = {}
         self._moved = asyncio.Condition()
+        self._drains = 0
+        self._wakers: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def stir(self, agent: str) -> None:
@@ -63,16 +65,39 @@ class Sender:
             self._run(lane), context=contextvars.Context()
         )
 
-    async def put(self, agent: str, record: Prepared) -> None:
-        """Wait for room and take it; RecorderClosed if that comes first."""
+    async def put(self, agent: str, record: Prepared, within: float | None) -> bool:
+        """Wait for room and take it; False where there was none within that many seconds.
+
+        Raises RecorderClosed if that comes first.
+        """
         # What fills the queue need not wait for company.
         self._hurry(None)
-        async with self._moved:
-            while self._outbox.offer(agent, record) is Offered.FULL:
-                if self._closed:
-                    raise RecorderClosed("the recorder was closed while its queue was full")
-                await self._moved.wait()
+        try:
+            async with asyncio.timeout(within), self._moved:
+                while self._outbox.offer(agent, record) is Offered.FULL:
+                    if self._closed:
+                        raise RecorderClosed("the recorder was closed while its queue was full")
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
         self.stir(agent)
+        return True
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether a flush waits."""
+        return self._drains > 0
+
+    def wake(self) -> None:
+        """Have a flush look again: records were dropped."""
+        if not self._closed:
+            task = asyncio.get_running_loop().create_task(self._notify())
+            self._wakers.add(task)
+            task.add_done_callback(self._wakers.discard)
+
+    async def _notify(self) -> None:
+        async with self._moved:
+            self._moved.notify_all()
 
     async def flush(self, agent: str | None, within: float | None) -> int | None:
         """Return once all that was taken before (of one agent) is acknowledged.
@@ -92,7 +117,9 @@ class Sender:
 
     async def drain(self, agent: str | None, within: float | None) -> int | None:
         """As `flush`, for who only has to know what is stored, whatever became of the rest."""
+        self._outbox.tell_gaps(agent)
         targets = self._hurry(agent)
+        self._drains += 1
         try:
             async with asyncio.timeout(within), self._moved:
                 await self._moved.wait_for(lambda: self._closed or not _outstanding(targets))
@@ -100,6 +127,8 @@ class Sender:
             raise TimeoutError(
                 f"{_outstanding(targets)} records are not acknowledged after {within:g} s"
             ) from None
+        finally:
+            self._drains -= 1
         if _outstanding(targets):
             raise RecorderClosed("the recorder was closed before all was acknowledged")
         if agent is not None:
@@ -184,15 +213,15 @@ class Sender:
 
     async def _settle(self, lane: Lane, piece: Sequence[Prepared], *, refused: bool) -> None:
         self._outbox.settle(lane, piece, refused=refused)
-        async with self._moved:
-            self._moved.notify_all()
+        await self._notify()
 
 
 def spell_message(settings: RecorderSettings, agent: str, piece: Sequence[Prepared]) -> Outgoing:
     """One record as itself, several as a batch."""
     first = piece[0]
-    kind: subjects.Kind = first.kind if len(piece) == 1 else "batch"
-    body = first.body if len(piece) == 1 else _batch_body(piece)
+    is_alone = len(piece) == 1 and not first.before
+    kind: subjects.Kind = first.kind if is_alone else "batch"
+    body = first.body if is_alone else _batch_body(piece)
     headers: dict[str, str] = {}
     if first.packed:
         headers[HEADER_ENCODING] = ENCODING_ZSTD

@@ -18,7 +18,7 @@ from stratoscope_contracts.words import (
     MIB,
 )
 
-OnFull = Literal["wait", "drop"]
+OnFull = Literal["drop_oldest", "drop_newest", "wait", "drop"]
 Compression = Literal["auto", "always", "never"]
 
 DEFAULT_URL: Final = "nats://127.0.0.1:4222"
@@ -35,7 +35,8 @@ class RecorderSettings:
     name: str = "stratoscope-recorder"
     queue_size: int = 50_000
     queue_bytes: int = 64 * MIB
-    on_full: OnFull = "wait"
+    on_full: OnFull = "drop_oldest"
+    full_wait: float = 0.25
     batch_records: int = 1_000
     batch_bytes: int = 512 * KIB
     batch_age: float = 0.05
@@ -55,6 +56,7 @@ class RecorderSettings:
         if self.compression == "always" and compress(b"") is None:
             raise ValueError('compression="always" needs stratoscope[zstd]')
         _check_range("queue_size", self.queue_size, 1, None)
+        _check_range("full_wait", self.full_wait, 0, None)
         _check_range("queue_bytes", self.queue_bytes, 1, None)
         _check_range("batch_records", self.batch_records, 1, MAX_BATCH_RECORDS)
         _check_range("batch_bytes", self.batch_bytes, 1, MAX_MESSAGE_BYTES - HEADER_ROOM)

@@ -179,9 +179,15 @@ class SyncAgent:
 
     def _record(self, record: Prepared) -> str:
         engine = self._recorder.engine()
-        if engine.recorder.accept(self.name, record) is Offered.FULL:
+        may_wait = not _runs_a_loop()
+        if engine.recorder.accept(self.name, record, may_wait=may_wait) is Offered.FULL:
             engine.call(engine.recorder.put(self.name, record))
         return record.id
+
+
+def _runs_a_loop() -> bool:
+    """Whether an event loop runs in this thread, and would stand still while it waits."""
+    return asyncio._get_running_loop() is not None
 
 
 class _Engine:

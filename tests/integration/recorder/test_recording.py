@@ -257,7 +257,9 @@ async def test_a_stream_that_takes_less_gets_smaller_messages(
             await agent.flush()
         await agent.flush()
         assert strato.stats.refused == 1
-    assert [record["data"]["n"] for record in await log.records()] == list(range(51))
+    *kept, told = await log.records()
+    assert [record["data"]["n"] for record in kept] == list(range(51))
+    assert (told["type"], told["gap"]["records"]) == ("records_dropped", 1)
 
 
 async def test_a_recorder_is_used_between_its_entry_and_its_end(nats_url: str, log: Log) -> None:

@@ -52,7 +52,9 @@ async def test_many_threads_record_each_in_its_order(nats_url: str, log: Log) ->
 
     def all_live() -> None:
         with (
-            stratoscope.connect_sync(nats_url, queue_size=50, batch_records=20) as strato,
+            stratoscope.connect_sync(
+                nats_url, queue_size=50, batch_records=20, on_full="wait"
+            ) as strato,
             ThreadPoolExecutor(8) as pool,
         ):
             list(pool.map(live, [strato.agent(f"agent-{n}") for n in range(8)]))

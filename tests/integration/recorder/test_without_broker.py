@@ -104,7 +104,7 @@ async def test_a_full_queue_makes_the_agent_wait(
 ) -> None:
     """Until there is room again; nothing is lost."""
     nats_server.stop()
-    async with stratoscope.connect(nats_url, queue_size=5) as strato:
+    async with stratoscope.connect(nats_url, queue_size=5, on_full="wait") as strato:
         agent = strato.agent("a")
 
         async def live() -> list[str]:
@@ -141,9 +141,65 @@ async def test_a_full_queue_drops_and_counts_where_that_was_asked_for(
         assert warnings[0].levelno == logging.WARNING
 
 
+async def test_by_default_the_oldest_are_dropped_and_the_timeline_says_so(
+    nats_url: str, nats_server: NatsServer, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After one short wait: an agent is never stopped by a broker that is away."""
+    nats_server.stop()
+    async with stratoscope.connect(nats_url, queue_size=5, full_wait=0.05) as strato:
+        agent = strato.agent("a")
+        ids = [await agent.event("x", {"n": 0})]
+        # What is under way when the broker is missed is never dropped.
+        await eventually(lambda: is_under_way(strato, "a"))
+        started = time.monotonic()
+        ids += [await agent.event("x", {"n": n}) for n in range(1, 500)]
+        assert time.monotonic() - started < 5
+        assert strato.stats.dropped == 495
+        assert strato.stats.buffered == 5
+        await asyncio.to_thread(nats_server.start)
+        await strato.flush(timeout=20)
+        assert strato.stats == stratoscope.Stats(
+            recorded=500, acknowledged=5, dropped=495, retries=strato.stats.retries
+        )
+    recorded = await log.once()
+    assert [record["id"] for record in recorded] == [ids[0], *ids[-4:]]
+    assert [record.get("gap", {}).get("records") for record in recorded] == [
+        None,
+        495,
+        None,
+        None,
+        None,
+    ]
+    warnings = [one for one in caplog.records if "queue of 5 records is full" in one.message]
+    assert len(warnings) == 1
+
+
+async def is_under_way(strato: stratoscope.Recorder, agent: str) -> bool:
+    lane = strato._outbox.lane(agent)
+    return lane is not None and lane.in_flight == 1
+
+
+async def test_a_flush_ends_where_all_that_it_waited_for_was_dropped(
+    nats_url: str, nats_server: NatsServer, log: Log
+) -> None:
+    """And what was dropped is told, though no record follows."""
+    async with stratoscope.connect(
+        nats_url, queue_size=1, full_wait=0, batch_age=60, on_full="drop_oldest"
+    ) as strato:
+        gone, stays = strato.agent("gone"), strato.agent("stays")
+        await gone.event("x")
+        await stays.event("x")
+        await strato.flush(timeout=20)
+        assert (strato.stats.dropped, strato.stats.buffered) == (1, 0)
+    [told] = await log.records("gone")
+    assert (told["type"], told["gap"]["records"]) == ("records_dropped", 1)
+    assert told["gap"]["first_at"] == told["gap"]["last_at"] == told["occurred_at"]
+    assert [record["type"] for record in await log.records("stays")] == ["x"]
+
+
 async def test_an_agent_waiting_for_room_is_told_when_the_recorder_ends() -> None:
     """It would wait for ever."""
-    strato = stratoscope.connect(NOWHERE, queue_size=1, close_timeout=0)
+    strato = stratoscope.connect(NOWHERE, queue_size=1, on_full="wait", close_timeout=0)
     async with strato:
         await strato.agent("a").event("x")
         waiting = asyncio.create_task(strato.agent("a").event("x"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+from stratoscope.recorder.gap import Gap
 from stratoscope.recorder.ids import new_id
 from stratoscope.recorder.outbox import Bounds, Lane, Offered, Outbox
 from stratoscope.recorder.preparing import Prepared
-from stratoscope_contracts.words import MIB
+from stratoscope_contracts.words import MIB, RecordKind
 
 
 class Clock:
@@ -117,3 +120,109 @@ def test_an_empty_lane_is_forgotten_and_one_with_something_is_not() -> None:
     assert box.retire(lane)
     assert box.lane("a") is None
     assert box.offer("a", record()) is Offered.STIRS
+
+
+def timed(at: str, kind: RecordKind = "event", size: int = 60) -> Prepared:
+    body = b'{"x":"%b"}' % (b"y" * (size - 8))
+    return Prepared(kind, new_id(), body, occurred_at=at)
+
+
+def test_the_oldest_of_all_agents_are_displaced_and_those_under_way_are_not() -> None:
+    """Each agent's next record says how many of its own are missing."""
+    clock = Clock()
+    box = outbox(clock, records=4)
+    for agent in ("a", "b", "a", "b"):
+        clock.now += 1
+        box.offer(agent, timed(f"T{clock.now:.0f}"))
+    a, b = lane_of(box, "a"), lane_of(box, "b")
+    under_way = box.take(a, MIB)
+    assert len(under_way) == 2
+    for _ in range(3):
+        clock.now += 1
+        box.displace("b", timed(f"T{clock.now:.0f}"))
+    assert box.stats.dropped == 3
+    [first, second] = box.take(b, MIB)
+    assert (first.gap, second.gap) == (Gap(3, "T102", "T105"), None)
+    assert b'"gap":{"records":3,"first_at":"T102","last_at":"T105"}}' in first.body
+    # All is under way: the new one is lost itself, and the next to be taken says so.
+    box.displace("a", timed("T200"))
+    box.settle(a, under_way, refused=False)
+    box.settle(b, [first, second], refused=False)
+    box.offer("a", timed("T201"))
+    assert box.take(a, MIB)[0].gap == Gap(1, "T200", "T200")
+    stats = box.stats
+    assert (stats.recorded, stats.acknowledged, stats.dropped, stats.buffered) == (8, 4, 4, 1)
+
+
+def test_a_flush_counts_what_was_dropped_only_once_what_stands_before_it_is_settled() -> None:
+    """Else it would be over before the record that it was asked for is stored."""
+    box = outbox(Clock(), records=3)
+    box.offer("a", timed("T1"))
+    lane = lane_of(box, "a")
+    first = box.take(lane, MIB)
+    assert box.hurry("a") == [(lane, 1)]
+    box.offer("a", timed("T2"))
+    box.offer("a", timed("T3"))
+    box.displace("a", timed("T4"))
+    box.displace("a", timed("T5"))
+    assert (lane.settled, lane.taken) == (0, 5)
+    box.settle(lane, first, refused=False)
+    assert lane.settled == 3
+    box.settle(lane, box.take(lane, MIB), refused=False)
+    assert (lane.settled, box.stats.buffered, box.stats.dropped) == (5, 0, 2)
+    assert box._bytes == 0
+
+
+def test_a_snapshot_is_sent_with_an_event_that_tells_of_the_gap() -> None:
+    """It can carry none itself; a packed one leaves it to the next."""
+    box = outbox(Clock())
+    box.drop("a", timed("T1"))
+    box.offer("a", Prepared("snapshot", new_id(), b"packed", packed=True))
+    box.offer("a", timed("T2", "snapshot"))
+    lane = lane_of(box, "a")
+    packed = box.take(lane, MIB)
+    assert packed[0].gap is None
+    [told] = box.take(lane, MIB)
+    assert told.gap == Gap(1, "T1", "T1")
+    members = [json.loads(b"[%b]" % told.member)[0], json.loads(b"[%b]" % told.member)[1]]
+    assert members[0].pop("id")
+    assert members == [
+        {
+            "kind": "event",
+            "type": "records_dropped",
+            "occurred_at": "T1",
+            "gap": {"records": 1, "first_at": "T1", "last_at": "T1"},
+        },
+        {"kind": "snapshot", "x": "y" * 52},
+    ]
+    box.settle(lane, packed, refused=False)
+    # Given up, it is missing as well, with all that it would have told.
+    box.settle(lane, [told], refused=True)
+    box.offer("a", timed("T3"))
+    assert box.take(lane, MIB)[0].gap == Gap(2, "T1", "T2")
+    assert box.stats.refused == 1
+
+
+def test_a_record_as_large_as_a_message_leaves_the_gap_to_the_next() -> None:
+    """It would never be taken with it."""
+    box = outbox(Clock(), bytes=10 * MIB)
+    box.drop("a", timed("T1"))
+    large = timed("T2", size=900)
+    box.offer("a", large)
+    lane = lane_of(box, "a")
+    assert box.take(lane, 946) == [large]
+    box.offer("a", timed("T3"))
+    assert box.take(lane, 946)[0].gap == Gap(1, "T1", "T1")
+
+
+def test_what_was_dropped_last_is_told_when_it_is_asked_for() -> None:
+    """An event of its own, which is no record of the agent's if it is dropped too."""
+    box = outbox(Clock(), records=1)
+    box.drop("a", timed("T1"))
+    box.tell_gaps("b")
+    assert box.lane("a") is None
+    box.tell_gaps(None)
+    box.displace("b", timed("T2"))
+    assert box.stats.dropped == 1
+    box.displace("a", timed("T3"))
+    assert box.take(lane_of(box, "a"), MIB)[0].gap == Gap(1, "T1", "T1")
