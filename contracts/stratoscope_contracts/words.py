@@ -32,6 +32,8 @@ HEADER_ERROR: Final = "Nats-Service-Error"
 HEADER_ERROR_NUMBER: Final = "Nats-Service-Error-Code"
 HEADER_REASON: Final = "Strato-Reason"
 HEADER_STREAM_SEQ: Final = "Strato-Stream-Seq"
+# Of a dead letter: a header block that could not be read, as base64, cut at 16 KiB.
+HEADER_UNREAD: Final = "Strato-Header-Block"
 HEADER_IMPORT: Final = "Strato-Import"
 HEADER_REPLAY_END: Final = "Strato-Replay-End"
 HEADER_REQUEST: Final = "Strato-Request"
@@ -55,6 +57,8 @@ MAX_METADATA_BYTES: Final = 16 * KIB
 MAX_STATE_BYTES: Final = 32 * MIB
 MAX_UNPACKED_BYTES: Final = 32 * MIB
 MAX_DEPTH: Final = 64
+# JSON values of a message: a record, or a batch of them.
+MAX_JSON_VALUES: Final = 1_000_000
 MAX_EXPRESSION_BYTES: Final = 1 * KIB
 MAX_BREAKPOINTS_AN_AGENT: Final = 10_000
 MAX_REQUESTS_AT_A_TIME: Final = 64

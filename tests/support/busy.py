@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import orjson
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from support.held import Stand
@@ -17,6 +18,11 @@ class Busy:
     def __init__(self, stand: Stand, hits: Hits) -> None:
         self.stand = stand
         self._hits = hits
+
+    @property
+    def client(self) -> Client:
+        """The client of the test's own connection."""
+        return self._hits.client
 
     @property
     def jetstream(self) -> JetStreamContext:

@@ -103,6 +103,8 @@ def naive_fold(log: Iterable[Logged]) -> Folded:
                 _take(draft, message, ordinal, record, space, found)
         except Unreadable:
             folded.dead.add(message.seq)
+            if _may_set_state(kind, message.body):
+                line.taints.add((message.seq, 0, len(line.events) - 1))
         except Conflict:
             folded.dead.add(message.seq)
             line.taints.add((message.seq, ordinal, len(line.events) - 1))
@@ -110,6 +112,14 @@ def naive_fold(log: Iterable[Logged]) -> Folded:
             folded.timelines[space, agent] = draft
             depths |= found.maps[0]
     return folded
+
+
+def _may_set_state(kind: str, body: bytes) -> bool:
+    try:
+        sent = json.loads(body)
+    except ValueError:
+        return True
+    return kind != "event" or not isinstance(sent, dict) or "patch" in sent
 
 
 def _records(kind: str, body: bytes) -> list[dict[str, Any]]:

@@ -25,6 +25,9 @@ def fold(log: list[Drawn], state_bytes: int) -> Json:
     for message in log:
         if message.body is None:
             world["rejections"].append((message.seq, None, "not_json"))
+            timeline = world["timelines"].setdefault((message.space, message.agent), new_timeline())
+            # What nobody can read may have been meant to change the state.
+            timeline["taints"].append((message.seq, 0, len(timeline["events"]) - 1))
             continue
         key = message.space, message.agent
         world["timelines"].setdefault(key, new_timeline())

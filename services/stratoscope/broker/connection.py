@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nats.aio.client import PING_PROTO, Client
-from nats.aio.msg import Msg
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.login import Login, LoginUnusable
+from stratoscope.broker.protocol import RobustClient
 from stratoscope_contracts.errors import Internal
 from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB
 
@@ -32,7 +31,6 @@ PING_INTERVAL: Final = 10
 RECONNECT_WAIT: Final = 0.25
 # Room for two whole messages between the client and its socket.
 PENDING_BYTES: Final = 20 * MIB
-_ODD_BYTE: Final = re.compile("[\udc80-\udcff]")
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +103,7 @@ async def connect(
     `on_closed` is called once if the connection ends for good without `close`; a service ends its
     process by it. Raises BrokerUnreachable after `timeout` seconds, naming the last trouble.
     """
-    client = _Client()
+    client = RobustClient()
     connection = Connection(client, client.jetstream())
     watch = _Watch(connection, on_closed)
     options = _options(login or Login())
@@ -132,36 +130,6 @@ def _options(login: Login) -> dict[str, Any]:
         return login.options()
     except LoginUnusable as error:
         raise BrokerUnreachable(str(error)) from error
-
-
-class _Client(Client):
-    """nats-py, for subjects that are no UTF-8 as well, and with a flush that is one.
-
-    The server passes such subjects on, and the library's read loop would end without a word at the
-    first: whoever may publish could blind every service with one message.
-    """
-
-    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
-        # The library writes its ping past what waits to be written, and a subscription that was
-        # flushed could be behind the pong: who is asked then is not there yet.
-        self._pongs.append(future or asyncio.get_running_loop().create_future())
-        await self._send_command(PING_PROTO)
-        await self._flush_pending()
-
-    def _build_message(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
-    ) -> Msg:
-        try:
-            built: Msg = super()._build_message(sid, subject, reply, data, headers)
-        except UnicodeDecodeError:
-            texts = _readable(subject), _readable(reply)
-            built = super()._build_message(sid, *texts, data, headers)
-        return built
-
-
-def _readable(raw: bytes) -> bytes:
-    """Each byte that is no UTF-8 replaced by itself, as the server does in what it says of it."""
-    return _ODD_BYTE.sub("\ufffd", raw.decode(errors="surrogateescape")).encode()
 
 
 @dataclass(frozen=True, slots=True)

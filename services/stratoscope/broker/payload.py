@@ -6,7 +6,8 @@ not (a NUL, an integer it silently turned into a float, more levels than allowed
 suspected from the raw bytes, at the speed of `memchr`, and only then looked for exactly.
 
 Levels are counted from each member of a record: the record itself and the batch around it are
-none, so that the same state is taken alone and in a batch.
+none, so that the same state is taken alone and in a batch. Those of a patch are counted from each
+member of an operation, since they end up in the state.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from stratoscope_contracts.words import (
     HEADER_ENCODING,
     MAX_DEPTH,
     MAX_INTEGER,
+    MAX_JSON_VALUES,
     MAX_METADATA_BYTES,
     MAX_UNPACKED_BYTES,
     MIN_INTEGER,
@@ -44,6 +46,8 @@ _ENCODING: Final = HEADER_ENCODING.lower()
 _READ_BYTES: Final = 1024 * 1024
 # Of frames written as a stream, which do not say their size.
 _GUESSED_RATIO: Final = 16
+# A value and what parts it from the next take two bytes.
+_FEWEST_BYTES: Final = 2 * MAX_JSON_VALUES
 _Path = tuple[str | int, ...]
 _CANONICAL: Final = (
     orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -64,6 +68,8 @@ class Reason(StrEnum):
     METADATA_TOO_LARGE = "metadata_too_large"
     UNKNOWN_ENCODING = "unknown_encoding"
     DAMAGED_ENCODING = "damaged_encoding"
+    BAD_HEADERS = "bad_headers"
+    TOO_MANY_VALUES = "too_many_values"
 
 
 class PayloadRejected(ValueError):
@@ -77,6 +83,8 @@ class PayloadRejected(ValueError):
 
 def decode_record_json(body: bytes) -> Any:
     """The document in `body`, or PayloadRejected; a key twice in one object: the last counts."""
+    if len(body) > _FEWEST_BYTES:
+        check_value_count(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as refusal:
@@ -89,6 +97,21 @@ def decode_record_json(body: bytes) -> Any:
     if b"\\u0000" in body:
         check_json(value, max_depth=None)
     return value
+
+
+def check_value_count(body: bytes) -> None:
+    """Refuse JSON text that holds more than the contract's number of values, before it is decoded.
+
+    Each value takes some fifty times its text in memory. Members' names are no values.
+    """
+    # At most what follows an opening bracket or a comma: counted at the speed of `memchr`.
+    if 1 + sum(map(body.count, (b"{", b"[", b","))) > MAX_JSON_VALUES:
+        count = _count_values(body)
+        if count > MAX_JSON_VALUES:
+            raise PayloadRejected(
+                Reason.TOO_MANY_VALUES,
+                f"more than {MAX_JSON_VALUES} JSON values",
+            )
 
 
 def check_json(value: Any, *, at: str = "", max_depth: int | None = MAX_DEPTH) -> None:
@@ -116,7 +139,7 @@ def check_metadata(metadata: Any) -> None:
         )
 
 
-def encode_canonical(value: Any, *, at: str = "") -> bytes:
+def encode_canonical(value: Any, *, at: str = "", max_depth: int = MAX_DEPTH) -> bytes:
     """Canonical JSON: keys by code point, no spaces, shortest numbers.
 
     Raises PayloadRejected, naming the path below `at`, where `value` is not JSON.
@@ -124,10 +147,10 @@ def encode_canonical(value: Any, *, at: str = "") -> bytes:
     try:
         encoded = orjson.dumps(value, option=_CANONICAL)
     except (TypeError, ValueError) as refusal:
-        check_json(value, at=at)
+        check_json(value, at=at, max_depth=max_depth)
         raise PayloadRejected(Reason.WRONG_SHAPE, f"cannot be written as JSON: {refusal}") from None
     if _breaks_a_rule(value, encoded):
-        check_json(value, at=at)
+        check_json(value, at=at, max_depth=max_depth)
     return encoded
 
 
@@ -198,6 +221,31 @@ def _levels(body: bytes) -> int:
         skeleton = skeleton.replace(b"{}", b"")
         levels += 1
     return levels
+
+
+def _count_values(body: bytes) -> int:
+    """How many values valid JSON text holds; of other text some number.
+
+    By pieces, so that no more than a few megabytes are taken for it.
+    """
+    count, is_in_text, last = 1, False, b""
+    start = 0
+    while start < len(body) and count <= MAX_JSON_VALUES + 1:
+        piece = body[start : start + _READ_BYTES]
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
+            # No escape is cut in two.
+            piece = body[start : start + _READ_BYTES + 1]
+        start += len(piece)
+        piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
+        parts = piece.translate(None, b" \t\r\n").split(b'"')
+        # A text counts as a digit: brackets around it are not empty.
+        outside = last + b"0".join(parts[is_in_text::2])
+        count += sum(map(outside.count, (b"{", b"[", b","))) - len(last)
+        count -= outside.count(b"{}") + outside.count(b"[]")
+        is_in_text ^= not len(parts) % 2
+        # Whether a bracket is closed at once, the next piece says.
+        last = outside[-1:] if outside.endswith((b"{", b"[")) and not is_in_text else b""
+    return count
 
 
 def _members(container: Any, path: _Path) -> Iterator[tuple[Any, _Path]]:
@@ -278,14 +326,20 @@ def _check_levels(value: Any) -> None:
 
 
 def _record_members(value: Any) -> Iterator[Any]:
-    """What levels are counted from: the members of the record, or of each in a batch."""
+    """What levels are counted from: the members of a record, and of the operations of its patch.
+
+    A value of a patch may have the levels of a state; the fold counts those that it comes under.
+    """
     if not isinstance(value, dict):
         yield value
         return
     for key, member in value.items():
         if key == "records" and isinstance(member, list):
             for record in member:
-                yield from record.values() if isinstance(record, dict) else (record,)
+                yield from _record_members(record)
+        elif key == "patch" and isinstance(member, list):
+            for operation in member:
+                yield from operation.values() if isinstance(operation, dict) else (operation,)
         else:
             yield member
 

@@ -171,7 +171,10 @@ class Puller:
         # with <domain>.<account> after ACK in the longer form.
         tokens = msg.reply.split(".")
         shift = 0 if len(tokens) == 9 else 2
-        sequence = int(tokens[6 + shift])
+        try:
+            sequence = int(tokens[6 + shift])
+        except (IndexError, ValueError):
+            raise Doubt("a message came that the stream did not deliver") from None
         if sequence != self._taken + 1:
             raise Doubt(f"delivery {sequence} came where {self._taken + 1} was due")
         self._taken = sequence

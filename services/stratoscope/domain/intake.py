@@ -41,8 +41,6 @@ PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
 
 PATCH_CONFLICT = "patch_conflict"
 STATE_OVER_LIMIT = "state_over_limit"
-# What a message is refused for that should have changed the state: without it that is in doubt.
-TAINTING = frozenset({PATCH_CONFLICT, STATE_OVER_LIMIT})
 
 
 class StateRefused(ValueError):
@@ -102,7 +100,7 @@ class _Fold:
             match message:
                 case Message():
                     if message.refused:
-                        self._repeat(message, message.refused)
+                        self._pass_over(message, message.refused)
                     else:
                         self._message(message)
                 case Rejection():
@@ -167,12 +165,11 @@ class _Fold:
         for rows, mark in zip(_tables(batch), marks, strict=True):
             del rows[mark:]
 
-    def _repeat(self, message: Message, verdict: Rejection) -> None:
-        """Refuse what an earlier projection refused, with the same mark on the timeline."""
+    def _pass_over(self, message: Message, verdict: Rejection) -> None:
+        """Refuse what was refused before it came here, with a mark on the timeline where due."""
         self._batch.rejections.append(verdict)
-        if verdict.reason in TAINTING and verdict.ordinal is not None:
-            head = self._head(message.timeline)
-            self._taint(head, message.stream_seq, verdict.ordinal)
+        if not message.records or _sets_state(message):
+            self._taint(self._head(message.timeline), message.stream_seq, verdict.ordinal or 0)
 
     def _taint(self, head: Head, stream_seq: int, ordinal: int, gap: str | None = None) -> None:
         """Distrust the state from here on; `gap` is what the event there says."""
@@ -334,6 +331,10 @@ class _Fold:
                 message.traceparent,
             )
         )
+
+
+def _sets_state(message: Message) -> bool:
+    return any(isinstance(record, SnapshotIn) or record.patch for record in message.records)
 
 
 def _may_be_refused(message: Message) -> bool:

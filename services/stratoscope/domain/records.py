@@ -58,7 +58,8 @@ class Message:
     partition: int
     records: Sequence[EventIn | SnapshotIn]
     traceparent: str | None = None
-    # What an earlier projection refused it for: that stands, whatever the rules say today.
+    # What it is refused for; what an earlier projection said stands, whatever the rules say today.
+    # One without records could not be read, and may have been meant to change the state.
     refused: "Rejection | None" = None
 
     @property

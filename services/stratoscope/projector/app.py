@@ -63,7 +63,7 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         await stack.enter_async_context(listening(broker.client, wiring.interest))
         projector = Projector(wiring)
         looks = Looking(
-            broker.jetstream,
+            broker.client,
             sessions,
             metrics.standing,
             holds=lambda: metrics.holds(projector.holding),

@@ -5,6 +5,7 @@ process in between publishes it at the next start; the broker drops the copy by 
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ _NAME_LENGTH = 200
 # For the header with the stream's name, which the client adds.
 _MARGIN = 256
 _OMITTED = "Strato-Body-Omitted"
+# A token as HTTP has it (RFC 9110), which is what the client sends as a header's name.
+_SENDABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 # Lines of the log a batch; who sends rubbish by the thousand is not to fill the disk with it.
 _LINES = 10
 log = structlog.get_logger(__name__)
@@ -85,7 +88,12 @@ def headers_of(row: Mapping[str, object]) -> dict[str, str]:
     came: dict[str, str] = orjson.loads(str(row["headers"]))
     # The broker's own words were meant for another stream: an expected sequence would be refused
     # here for ever, and every letter behind this one would wait.
-    kept = {name: value for name, value in came.items() if not name.lower().startswith("nats-")}
+    # A name that the client refuses to send would hold them up as well.
+    kept = {
+        name: value
+        for name, value in came.items()
+        if not name.lower().startswith("nats-") and _SENDABLE(name)
+    }
     return kept | {
         words.HEADER_REASON: str(row["reason"]),
         words.HEADER_STREAM_SEQ: str(row["stream_seq"]),

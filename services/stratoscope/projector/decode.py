@@ -15,6 +15,7 @@ import orjson
 from pydantic import ValidationError
 
 from stratoscope.broker.payload import PayloadRejected, Reason, decode_record_json, unpack
+from stratoscope.broker.protocol import has_unread_headers
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.records import EventIn, Message, Rejection, SnapshotIn
 from stratoscope.projector.plain import plain_records
@@ -28,7 +29,13 @@ from stratoscope_contracts.records import (
 from stratoscope_contracts.subjects import Kind, Stored, SubjectError, parse
 
 BAD_SUBJECT = "bad_subject"
+# What no rule foresees: the message is kept whole, and its error's kind is named.
+UNREADABLE = "unreadable"
 
+# What of an event bears on the state.
+_STATE_KEYS = frozenset({"patch", "gap"})
+# Of a document that was not read as far as that.
+_UNREAD = object()
 _TRACEPARENT = re.compile(r"[!-~]{1,256}\Z").match
 
 _PARSERS: dict[Kind, Callable[[bytes], Sequence[EventRecord | SnapshotRecord]]] = {
@@ -39,18 +46,40 @@ _PARSERS: dict[Kind, Callable[[bytes], Sequence[EventRecord | SnapshotRecord]]] 
 
 
 def decode(message: Delivered) -> Message | Rejection:
-    """Read a message of the log."""
+    """Read a message of the log.
+
+    What can't be read is a rejection where it can't have changed a state, and else a `Message`
+    without records that says what it is refused for: its agent's state is in doubt from there.
+    """
     try:
         subject = _stored(message.subject)
-        body = unpack(message.data, message.headers) if message.headers else message.data
-        document = decode_record_json(body)
-        records = plain_records(subject.kind, document) or _modelled(subject.kind, body)
     except SubjectError as error:
         return Rejection(message.stream_seq, None, BAD_SUBJECT, str(error))
+    document: Any = _UNREAD
+    try:
+        body = message.data
+        if message.headers:
+            if has_unread_headers(message.headers):
+                raise PayloadRejected(Reason.BAD_HEADERS, "its header block can't be read")
+            body = unpack(body, message.headers)
+        document = decode_record_json(body)
+        records = plain_records(subject.kind, document)
+        if records is None:
+            # The models read the body anew: two copies of a large document would be too many.
+            document = _outline(subject.kind, document)
+            records = _modelled(subject.kind, body)
     except PayloadRejected as error:
-        return Rejection(message.stream_seq, None, error.reason, error.detail)
+        rejection = Rejection(message.stream_seq, None, error.reason, error.detail)
+        return _refused(message, subject, document, rejection)
     except ValidationError as error:
-        return _misshapen(message.stream_seq, error)
+        return _refused(message, subject, document, _misshapen(message.stream_seq, error))
+    except MemoryError:
+        # The next start knows by its marker which message it was.
+        raise
+    except Exception as error:
+        detail = f"it could not be read: {type(error).__name__}"
+        rejection = Rejection(message.stream_seq, None, UNREADABLE, detail)
+        return _refused(message, subject, document, rejection)
     return Message(
         message.stream_seq,
         message.recorded_at,
@@ -59,6 +88,53 @@ def decode(message: Delivered) -> Message | Rejection:
         subject.partition,
         records,
         _traceparent(message.headers) if message.headers else None,
+    )
+
+
+def refuse(message: Delivered, rejection: Rejection) -> Message | Rejection:
+    """A message that is refused without being read."""
+    try:
+        subject = _stored(message.subject)
+    except SubjectError:
+        return rejection
+    return _refused(message, subject, _UNREAD, rejection)
+
+
+def _refused(
+    message: Delivered, subject: Stored, document: Any, rejection: Rejection
+) -> Message | Rejection:
+    if document is not _UNREAD and not _may_set_state(subject.kind, document):
+        return rejection
+    return Message(
+        message.stream_seq,
+        message.recorded_at,
+        subject.space,
+        subject.agent,
+        subject.partition,
+        (),
+        refused=rejection,
+    )
+
+
+def _outline(kind: Kind, document: Any) -> Any:
+    """Of a document, only what says whether it may set a state."""
+    return {"patch": None} if _may_set_state(kind, document) else {}
+
+
+def _may_set_state(kind: Kind, document: Any) -> bool:
+    """Whether what was sent, well-formed or not, was to change its agent's state."""
+    if not isinstance(document, dict):
+        return True
+    if kind == "snapshot" or not _STATE_KEYS.isdisjoint(document):
+        return True
+    if kind == "event":
+        return False
+    records = document.get("records", [])
+    return not isinstance(records, list) or any(
+        not isinstance(record, dict)
+        or record.get("kind") != "event"
+        or not _STATE_KEYS.isdisjoint(record)
+        for record in records
     )
 
 

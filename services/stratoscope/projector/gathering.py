@@ -23,7 +23,7 @@ from stratoscope.domain.records import (
     SnapshotIn,
     Timeline,
 )
-from stratoscope.projector.decode import decode
+from stratoscope.projector.decode import decode, refuse
 from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.quotas import Holding
 from stratoscope.projector.recent import MAX_EVENTS, RecentEvents
@@ -146,7 +146,8 @@ class Gathering:
         return batch
 
     def _read(self, message: Delivered) -> Message | Rejection:
-        return self._quarantine.verdict(message.stream_seq) or decode(message)
+        verdict = self._quarantine.verdict(message.stream_seq)
+        return refuse(message, verdict) if verdict else decode(message)
 
     async def _judged(self, decoded: list[Message | Rejection]) -> list[Message | Rejection]:
         """The same, with what an earlier projection of this log refused marked as refused."""
@@ -159,7 +160,7 @@ class Gathering:
         verdicts = await self._reader.verdicts(first, last)
         for message in decoded:
             if isinstance(message, Message):
-                message.refused = verdicts.get(message.stream_seq)
+                message.refused = verdicts.get(message.stream_seq, message.refused)
         return [
             message if isinstance(message, Message) else verdicts.get(message.stream_seq, message)
             for message in decoded

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
-from nats.js import JetStreamContext
+from nats.aio.client import Client
 from nats.js.api import StreamInfo
-from nats.js.errors import NotFoundError
 
+from stratoscope.broker.front import read_message
 from stratoscope.projector.pipeline import fingerprint
 from stratoscope.store.leases import Held
 from stratoscope.store.sql import queries
@@ -28,11 +28,9 @@ class LogReplaced(Exception):
     """The stream is not the one that the projection was made from; says how it is known."""
 
 
-async def check_log(
-    jetstream: JetStreamContext, pool: asyncpg.Pool, stream: str, held: Sequence[Held]
-) -> None:
+async def check_log(client: Client, pool: asyncpg.Pool, stream: str, held: Sequence[Held]) -> None:
     """Compare the stream with what the checkpoints remember of it. Raises LogReplaced."""
-    info = await jetstream.stream_info(stream)
+    info = await client.jetstream().stream_info(stream)
     await _check_identity(pool, stream, info)
     last = info.state.last_seq
     for checkpoint in {one.stream_seq for one in held}:
@@ -43,7 +41,7 @@ async def check_log(
             )
     for seq, digest in {(one.probe_seq, one.probe_digest) for one in held}:
         if digest is not None and seq >= info.state.first_seq:
-            await check_message(jetstream, stream, seq, digest)
+            await check_message(client, stream, seq, digest)
 
 
 async def _check_identity(pool: asyncpg.Pool, stream: str, info: StreamInfo) -> None:
@@ -55,12 +53,11 @@ async def _check_identity(pool: asyncpg.Pool, stream: str, info: StreamInfo) -> 
         )
 
 
-async def check_message(jetstream: JetStreamContext, stream: str, seq: int, digest: bytes) -> None:
+async def check_message(client: Client, stream: str, seq: int, digest: bytes) -> None:
     """Compare one message with what is remembered of it. Raises LogReplaced."""
-    try:
-        found = await jetstream.get_msg(stream, seq=seq)
-    except NotFoundError:
+    found = await read_message(client, stream, seq)
+    if found is None:
         # Erased by an operator: the messages around it still hold the stream together.
         return
-    if fingerprint(found.subject or "", found.data or b"") != digest:
+    if fingerprint(found.subject, found.data) != digest:
         raise LogReplaced(f"{stream} has another message at {seq} than was projected; {_REMEDY}")

@@ -12,13 +12,13 @@ from typing import Final
 
 import asyncpg
 import structlog
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
-from nats.js.errors import NotFoundError
 from prometheus_client import CollectorRegistry, Gauge
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.front import read_message
 from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.projections import Projections, database_bytes, serving_schema
 from stratoscope_contracts.words import STREAM_RECORD
@@ -86,12 +86,12 @@ class Looking:
 
     def __init__(
         self,
-        jetstream: JetStreamContext,
+        client: Client,
         pool: asyncpg.Pool,
         metrics: StandMetrics,
         holds: Callable[[], None],
     ) -> None:
-        self._jetstream = jetstream
+        self._client = client
         self._pool = pool
         self._metrics = metrics
         self._holds = holds
@@ -109,7 +109,7 @@ class Looking:
     async def look(self, now: datetime) -> None:
         """Look once."""
         # The log first: what comes in between the two looks is no lag.
-        info = await self._jetstream.stream_info(STREAM_RECORD)
+        info = await self._client.jetstream().stream_info(STREAM_RECORD)
         async with self._pool.acquire() as session:
             reached = await Projections(session).checkpoints(await serving_schema(session))
             self._metrics.database_bytes.set(await database_bytes(session))
@@ -123,14 +123,11 @@ class Looking:
         """When the first message behind each of these was sent, where there still is one."""
         found = {}
         for stream_seq in checkpoints:
-            try:
-                message = await self._jetstream.get_msg(
-                    STREAM_RECORD, seq=stream_seq + 1, subject=">", next=True
-                )
-            except NotFoundError:
-                continue
-            if message.time is not None:
-                found[stream_seq] = message.time
+            message = await read_message(
+                self._client, STREAM_RECORD, stream_seq + 1, following=True
+            )
+            if message is not None:
+                found[stream_seq] = message.recorded_at
         return found
 
 

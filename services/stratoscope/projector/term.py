@@ -162,7 +162,7 @@ class Term:
         )
         async with puller:
             # Only now: a consumer ends with its stream, so what is checked is what is read.
-            await check_log(wiring.broker.jetstream, sessions, STREAM_RECORD, held)
+            await check_log(wiring.broker.client, sessions, STREAM_RECORD, held)
             pipeline = Pipeline(
                 puller,
                 gathering,

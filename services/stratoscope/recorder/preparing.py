@@ -18,7 +18,12 @@ from uuid import UUID
 import orjson
 from pydantic import ValidationError
 
-from stratoscope.broker.payload import PayloadRejected, Reason, encode_canonical
+from stratoscope.broker.payload import (
+    PayloadRejected,
+    Reason,
+    check_value_count,
+    encode_canonical,
+)
 from stratoscope.recorder import causes as cause_context
 from stratoscope.recorder.causes import CauseIds
 from stratoscope.recorder.compression import compress
@@ -29,6 +34,7 @@ from stratoscope.recorder.settings import HEADER_ROOM, RecorderSettings
 from stratoscope_contracts.errors import field_errors
 from stratoscope_contracts.records import EventRecord, SnapshotRecord
 from stratoscope_contracts.words import (
+    MAX_DEPTH,
     MAX_MESSAGE_BYTES,
     MAX_METADATA_BYTES,
     MAX_UNPACKED_BYTES,
@@ -43,6 +49,8 @@ Moment = datetime | str
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 # Spelled apart from the rest: a model would only read them again to find an object.
 _DOCUMENTS: Final = ("data", "metadata", "state")
+# The list of operations, and each of them.
+_PATCH_LEVELS: Final = 2
 
 
 class RecordOptions(TypedDict, total=False):
@@ -241,7 +249,7 @@ def _moment(given: Moment | None) -> str:
 
 def _spelled(kind: RecordKind, given: RecordFields) -> tuple[str, bytes]:
     """The record's id and its JSON, judged as intake will."""
-    parts = {name: encode_canonical(value, at=name) for name, value in given.items()}
+    parts = {name: _part(name, value) for name, value in given.items()}
     for name in _DOCUMENTS:
         if not parts.get(name, b"{").startswith(b"{"):
             raise PayloadRejected(Reason.WRONG_SHAPE, f"{name} is an object")
@@ -252,6 +260,14 @@ def _spelled(kind: RecordKind, given: RecordFields) -> tuple[str, bytes]:
         )
     head = _object((name, part) for name, part in parts.items() if name not in _DOCUMENTS)
     return _judged(kind, head), _object(parts.items())
+
+
+def _part(name: str, value: Any) -> bytes:
+    # The list of a patch and its operations are no levels of the values in them.
+    depth = MAX_DEPTH + _PATCH_LEVELS if name == "patch" else MAX_DEPTH
+    part = encode_canonical(value, at=name, max_depth=depth)
+    check_value_count(part)
+    return part
 
 
 def _judged(kind: RecordKind, head: bytes) -> str:

@@ -23,7 +23,14 @@ from support.pages import ROOT, page, table
 
 PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
 # What intake finds beyond the bytes: `projector/decode.py` and `domain/intake.py`.
-BEYOND_THE_BYTES = {"bad_subject", "patch_conflict", "state_over_limit", "unstorable", "quota"}
+BEYOND_THE_BYTES = {
+    "bad_subject",
+    "patch_conflict",
+    "state_over_limit",
+    "unstorable",
+    "quota",
+    "unreadable",
+}
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import random
 import uuid
 from typing import Any
 
@@ -13,6 +14,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratoscope.broker import payload
 from stratoscope.broker.payload import (
     PayloadRejected,
     Reason,
@@ -23,7 +25,7 @@ from stratoscope.broker.payload import (
     unpack,
     unpacked_size,
 )
-from stratoscope_contracts.words import MAX_UNPACKED_BYTES
+from stratoscope_contracts.words import MAX_JSON_VALUES, MAX_UNPACKED_BYTES
 
 
 def nested(levels: int) -> Any:
@@ -253,3 +255,50 @@ def test_what_a_body_unpacks_to_is_known_beforehand() -> None:
     assert unpacked_size(packed.compress(b" " * (2 * MAX_UNPACKED_BYTES)), zstd) == (
         MAX_UNPACKED_BYTES
     )
+
+
+def counted(value: Any) -> int:
+    """How many values a document holds, by a walk."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(counted, inner))
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 1 << 20])
+@pytest.mark.parametrize("seed", range(60))
+def test_values_are_counted_from_the_text_as_by_a_walk(
+    seed: int, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payload, "_READ_BYTES", piece)
+    draw = random.Random(seed)
+    texts = ["", "a", "[", "{}", ",", '"', "\\", '\\"', "\\\\", "[]", "\n", "\t , "]
+
+    def document(levels: int) -> Any:
+        kind = draw.choice("ltds" if levels else "ts")
+        size = draw.randint(0, 4)
+        if kind == "l":
+            return [document(levels - 1) for _ in range(size)]
+        if kind == "d":
+            names = [draw.choice(texts) + str(number) for number in range(size)]
+            return {name: document(levels - 1) for name in names}
+        return draw.choice(texts) if kind == "t" else draw.choice([1, -1.5, True, None])
+
+    for _ in range(10):
+        value = document(5)
+        for spaces in None, 1:
+            assert payload._count_values(json.dumps(value, indent=spaces).encode()) == counted(
+                value
+            )
+
+
+@pytest.mark.parametrize("value", [b"1", b'{"a":1}', b"[]", b'"[,{,"', b"{ }"])
+def test_more_values_than_the_contract_takes_are_refused_before_they_are_decoded(
+    value: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = 2 if value == b'{"a":1}' else 1
+    count = (MAX_JSON_VALUES - 2) // each
+    body = b'{"a":[' + b",".join([value] * count) + b"]}"
+    payload.check_value_count(body)
+    monkeypatch.setattr("orjson.loads", None)
+    with pytest.raises(PayloadRejected) as refused:
+        decode_record_json(body.replace(b"[", b"[0,0,0,", 1))
+    assert refused.value.reason is Reason.TOO_MANY_VALUES

@@ -179,21 +179,28 @@ def test_a_rejection_passes_through_and_touches_no_timeline(run):
 
 
 @pytest.mark.parametrize(
-    ("reason", "ordinal", "taints"),
+    ("records", "ordinal", "taints"),
     [
-        ("patch_conflict", 1, [(1, 5, 1, 0, None)]),
-        ("state_over_limit", 0, [(1, 5, 0, 0, None)]),
-        ("wrong_shape", 1, []),
-        ("not_json", None, []),
+        (
+            (event(2), event(3, patch=[{"op": "add", "path": "/a", "value": 1}])),
+            1,
+            [(1, 5, 1, 0, None)],
+        ),
+        ((snapshot({}, 2),), None, [(1, 5, 0, 0, None)]),
+        ((), None, [(1, 5, 0, 0, None)]),
+        ((event(2), event(3)), 1, []),
     ],
 )
-def test_what_an_earlier_projection_refused_is_refused_again_with_the_same_mark(
-    run, reason: str, ordinal: int | None, taints: list[Any]
+def test_what_was_refused_before_is_refused_again_with_the_same_mark(
+    run, records: tuple[Any, ...], ordinal: int | None, taints: list[Any]
 ):
-    """Its rules may have changed since: the verdict stands, though it would be taken now."""
-    verdict = Rejection(5, ordinal, reason, "as it was said then")
+    """Its rules may have changed since: the verdict stands, though it would be taken now.
+
+    One without records could not be read.
+    """
+    verdict = Rejection(5, ordinal, "as_it_was", "as it was said then")
     run(message(1, event(1)))
-    judged = message(5, event(2), event(3))
+    judged = message(5, *records)
     judged.refused = verdict
     batch, known = run(judged)
     assert batch == Batch(batch.heads, taints=taints, rejections=[verdict])

@@ -12,6 +12,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratoscope.broker.protocol import UnreadHeaders
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.records import EventIn, Message, Rejection, SnapshotIn
 from stratoscope.projector.decode import decode
@@ -100,10 +101,91 @@ EVENT = b'{"type":"a"}'
 def test_bad_input_is_refused_with_its_reason(
     body: bytes | Any, kind: str, headers: dict[str, str] | None, reason: str
 ):
-    found = decode(delivered(body, kind, headers))
-    assert isinstance(found, Rejection)
+    found = refusal(decode(delivered(body, kind, headers)))
     assert (found.stream_seq, found.reason) == (7, reason)
     assert found.detail
+
+
+def refusal(found: Message | Rejection) -> Rejection:
+    """Why a message is refused, whether or not that puts its agent's state in doubt."""
+    rejection = found.refused if isinstance(found, Message) else found
+    assert rejection is not None
+    return rejection
+
+
+PATCHED = [{"op": "what", "path": None}]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"{", "event"),
+        (b"{", "batch"),
+        (b"[1]", "event"),
+        ({"state": [1]}, "snapshot"),
+        ({"type": "a", "patch": PATCHED}, "event"),
+        ({"type": "a", "patch": None}, "event"),
+        ({"records": [{"kind": "event", "type": "A"}, {"kind": "snapshot"}]}, "batch"),
+        ({"records": [{"kind": "event", "type": "a", "patch": PATCHED}]}, "batch"),
+        ({"records": [1]}, "batch"),
+        ({"records": 1}, "batch"),
+    ],
+)
+def test_what_may_have_been_meant_to_change_the_state_puts_it_in_doubt(body: Any, kind: str):
+    found = decode(delivered(body, kind))
+    assert isinstance(found, Message)
+    assert found.refused is not None
+    assert not found.records
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"type": "A"}, "event"),
+        ({"type": "a", "metadata": {"m": "x" * 16_384}}, "event"),
+        ({"records": [{"kind": "event", "type": "A"}]}, "batch"),
+        ({"records": []}, "batch"),
+    ],
+)
+def test_an_event_without_a_patch_leaves_the_state_as_it_was(body: Any, kind: str):
+    assert isinstance(decode(delivered(body, kind)), Rejection)
+
+
+def test_a_header_block_that_can_not_be_read_makes_a_dead_letter():
+    found = decode(delivered(EVENT, "event", UnreadHeaders(b"\r\n\r\n")))
+    assert refusal(found).reason == "bad_headers"
+
+
+def test_what_no_rule_foresees_is_a_dead_letter_too(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("stratoscope.projector.decode.plain_records", fail)
+    found = refusal(decode(delivered(EVENT)))
+    assert (found.reason, found.detail) == ("unreadable", "it could not be read: RuntimeError")
+
+
+def test_without_memory_no_verdict_is_given(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("stratoscope.projector.decode.plain_records", fail)
+    with pytest.raises(MemoryError):
+        decode(delivered(EVENT))
+
+
+def test_a_value_of_a_patch_may_have_the_levels_of_a_state():
+    """The fold counts those that it comes under: 64 in all."""
+    patch = b'{"op":"add","path":"/d","value":%b}'
+    for levels in 63, 64:
+        body = b'{"type":"a","patch":[' + patch % nested(levels) + b"]}"
+        batch = b'{"records":[{"kind":"event",%b]}' % body[1:]
+        for kind, sent in ("event", body), ("batch", batch):
+            found = decode(delivered(sent, kind))
+            assert isinstance(found, Message)
+            assert found.refused is None
+    found = decode(delivered(b'{"type":"a","patch":[' + patch % nested(65) + b"]}"))
+    assert refusal(found).reason == "too_deep"
 
 
 @pytest.mark.parametrize(
@@ -128,8 +210,7 @@ def test_a_subject_that_is_none_of_the_wires_is_refused(subject: str):
 
 def test_the_record_to_blame_is_named():
     records = [{"kind": "event", "type": "a"}, {"kind": "event", "type": "A"}]
-    found = decode(delivered({"records": records}, "batch"))
-    assert isinstance(found, Rejection)
+    found = refusal(decode(delivered({"records": records}, "batch")))
     assert found.ordinal == 1
     assert "records.1" in found.detail
 
@@ -175,7 +256,7 @@ def test_a_snapshots_state_is_spelled_canonically():
     found = decode(delivered({"state": {"b": 1.0, "a": [1]}, "label": "x"}, "snapshot"))
     assert isinstance(found, Message)
     state = SnapshotIn(None, None, {"b": 1.0, "a": [1]}, b'{"a":[1],"b":1.0}', None, None, "x")
-    assert found.records == [state]
+    assert list(found.records) == [state]
 
 
 def test_an_empty_patch_is_none():

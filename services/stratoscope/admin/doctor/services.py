@@ -116,7 +116,7 @@ async def _log(broker: Connection, patient: Patient) -> Check:
     try:
         for seq, digest in {(one.probe_seq, one.probe_digest) for one in held}:
             if digest is not None and seq >= info.state.first_seq:
-                await check_message(broker.jetstream, STREAM_RECORD, seq, digest)
+                await check_message(broker.client, STREAM_RECORD, seq, digest)
     except LogReplaced as error:
         return Check("log", "fail", str(error), advice)
     return Check("log", "ok", "it is the one that was projected")

@@ -1,0 +1,184 @@
+"""The NATS client with a read loop that no message can end.
+
+nats-py ends its read loop at whatever its parser does not expect, and the process then runs on and
+hears nothing. The server passes on more than nats-py expects: subjects that are no UTF-8 or hold
+a vertical tab, and header blocks that are no header blocks. Anyone with the right to publish could
+so stop every reader of a log. The classes here take every line that the server may write:
+
+- The parser splits control lines at spaces, as the server does.
+- A subject that is no UTF-8 is shown with a replacement character for each odd byte.
+- A header block that does not parse, or is over `MAX_HEADER_BYTES`, becomes `UnreadHeaders`.
+- An exception in the delivery of one message costs that message alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import re
+from typing import Any, Final
+
+from nats.aio.client import PING_PROTO, Client
+from nats.aio.msg import Msg
+from nats.errors import ProtocolError
+from nats.protocol.parser import AWAITING_CONTROL_LINE, AWAITING_MSG_PAYLOAD, Parser
+
+from stratoscope_contracts.words import HEADER_UNREAD
+
+# A header block of one entry a few bytes takes fifty times its size once it is parsed.
+MAX_HEADER_BYTES: Final = 64 * 1024
+# Of a block that is not read, so many bytes are kept beside the message.
+_KEPT_BYTES: Final = 16 * 1024
+_VERSION: Final = b"NATS/1.0"
+_CRLF: Final = b"\r\n"
+# The server's own limit is 4 KiB of what a client sends; it adds a reply subject and its words.
+_MAX_LINE: Final = 1024 * 1024
+_ODD_BYTE: Final = re.compile("[\udc80-\udcff]")
+
+log = logging.getLogger(__name__)
+
+
+class UnreadHeaders(dict[str, str]):
+    """A header block that can't be read: one header, which holds the block as base64."""
+
+    def __init__(self, block: bytes) -> None:
+        super().__init__({HEADER_UNREAD: base64.b64encode(block[:_KEPT_BYTES]).decode()})
+
+
+class RobustParser(Parser):
+    """nats-py's parser, for every control line that the server may write."""
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take what the server sent; raises ProtocolError where the server does not speak NATS."""
+        self.buf.extend(data)
+        # Callbacks may reset the parser: nothing of it is kept in a local name.
+        while self.buf:
+            if self.state == AWAITING_MSG_PAYLOAD:
+                if len(self.buf) < self.needed + len(_CRLF):
+                    return
+                await self._message()
+                continue
+            end = self.buf.find(_CRLF)
+            if end < 0:
+                if len(self.buf) > _MAX_LINE:
+                    raise ProtocolError("nats: a control line without an end")
+                return
+            line = bytes(self.buf[:end])
+            del self.buf[: end + len(_CRLF)]
+            await self._line(line)
+
+    async def _line(self, line: bytes) -> None:
+        operation, _, rest = line.partition(b" ")
+        if operation in (b"MSG", b"HMSG"):
+            self._announced(rest, has_headers=operation == b"HMSG")
+        elif operation == b"PING":
+            await self.nc._process_ping()
+        elif operation == b"PONG":
+            await self.nc._process_pong()
+        elif operation == b"-ERR":
+            await self.nc._process_err(rest.decode(errors="replace").lower())
+        elif operation == b"INFO":
+            await self._information(rest)
+        elif operation != b"+OK":
+            raise ProtocolError("nats: unknown protocol")
+
+    async def _information(self, text: bytes) -> None:
+        try:
+            information = json.loads(text)
+        except ValueError as error:
+            raise ProtocolError("nats: malformed INFO") from error
+        await self.nc._process_info(information)
+
+    def _announced(self, line: bytes, *, has_headers: bool) -> None:
+        """A message's control line: subject, subscription, reply subject if any, sizes."""
+        # A name may hold any byte but a space: only spaces part them.
+        words = line.split(b" ")
+        sizes = 2 if has_headers else 1
+        try:
+            # "$1 $2 3" or "$1 $2 $reply 3", with the size of the headers before the last.
+            subject, sid, *reply = words[: len(words) - sizes]
+            self.header_needed = int(words[-2]) if has_headers else 0
+            self.needed = int(words[-1])
+            self.msg_arg["subject"] = subject
+            self.msg_arg["sid"] = int(sid)
+            self.msg_arg["reply"] = reply[0] if reply else b""
+        except (ValueError, IndexError) as error:
+            raise ProtocolError("nats: malformed MSG") from error
+        self.state = AWAITING_MSG_PAYLOAD
+
+    async def _message(self) -> None:
+        headers = bytes(self.buf[: self.header_needed]) if self.header_needed else None
+        payload = bytes(self.buf[self.header_needed : self.needed])
+        del self.buf[: self.needed + len(_CRLF)]
+        self.header_needed = 0
+        self.state = AWAITING_CONTROL_LINE
+        arguments = self.msg_arg
+        await self.nc._process_msg(
+            arguments["sid"], arguments["subject"], arguments["reply"], payload, headers
+        )
+
+
+class RobustClient(Client):
+    """nats-py's client with a read loop that goes on, and with a flush that is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps: Parser = RobustParser(self)
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        # The library writes its ping past what waits to be written, and a subscription that was
+        # flushed could be behind the pong: who is asked then is not there yet.
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        await self._send_command(PING_PROTO)
+        await self._flush_pending()
+
+    async def _process_pong(self) -> None:
+        # A flush that ran out of time has cancelled its future, and its pong still comes.
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> None:
+        try:
+            await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
+        except Exception as error:
+            # One message, and not the read loop. Its words may be a stranger's.
+            log.warning("a message could not be delivered: %s", type(error).__name__)
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        if not headers:
+            return None
+        if len(headers) > MAX_HEADER_BYTES or not headers.startswith(_VERSION):
+            return UnreadHeaders(headers)
+        try:
+            parsed: dict[str, str] | None = await super()._process_headers(headers)
+        except (UnicodeDecodeError, IndexError, ValueError):
+            return UnreadHeaders(headers)
+        if parsed and headers[len(_VERSION) :].startswith(b" "):
+            # Of a status line the library makes a key that is an enumeration's member.
+            parsed = {str(getattr(name, "value", name)): text for name, text in parsed.items()}
+        return parsed
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        try:
+            built: Msg = super()._build_message(sid, subject, reply, data, headers)
+        except UnicodeDecodeError:
+            texts = _readable(subject), _readable(reply)
+            built = super()._build_message(sid, *texts, data, headers)
+        return built
+
+
+def _readable(raw: bytes) -> bytes:
+    """Each byte that is no UTF-8 replaced by itself, as the server does in what it says of it."""
+    return _ODD_BYTE.sub("\ufffd", raw.decode(errors="surrogateescape")).encode()
+
+
+def has_unread_headers(headers: Any) -> bool:
+    """Whether a message's header block could not be read."""
+    return type(headers) is UnreadHeaders
