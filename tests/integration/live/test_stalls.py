@@ -51,22 +51,26 @@ REFUSED = {
     "a huge number": "1" * 1000 + " == 1",
     "a huge text": f"'{'a' * 1100}' == ''",
     "a name that is nothing": "x" * 1000 + "()",
+    "a sum of five hundred": "+".join(["1"] * 500) + " == 1",
+    "a long path of indexes": "state" + "[0]" * 300,
+    "a pattern too large": "state.text.matches('(a{400}){400}')",
 }
+DOUBLED = f"size({'+'.join(['x'] * 24)}) == 1"
 # Taken, since each costs little or is stopped.
 TAKEN = {
     "a long path": "state" + ".a" * 500,
-    "a path of indexes": "state" + "[0]" * 300,
+    "a path of indexes": "state" + "[0]" * 20,
     "a large text": f"state.text == '{'a' * 1000}'",
-    "a costly regular expression": "state.text.matches('(a{400}){400}')",
+    "a costly regular expression": r"state.text.matches('(\\pL{9}){9}b')",
     "backtracking": "state.text.matches('^(a+)+$')",
     "a list of a million": "state.many.exists(one, one == -1)",
     "a million at once": "size(state.many + state.many) == 1",
     "a comparison of a million": "state.many == [1]",
     "lists in a list": "state.pairs[5] == [5]",
-    "a doubled text": f"state.texts.exists(x, size({' + '.join(['x'] * 200)}) == 1)",
+    "a doubled text": f"state.texts.exists(x, {' || '.join([DOUBLED] * 15)})",
 }
 # A condition takes a hundred of these, each as long as it may be.
-LONGEST = {"kind": "expression", "source": "+".join(["1"] * 500) + " == 1"}
+LONGEST = {"kind": "expression", "source": " && ".join(["1+1+1+1+1+1+1+1 == 8"] * 40)}
 HARMLESS = ("state.n == 7", "event.data.n == 7")
 
 
@@ -89,7 +93,7 @@ def messages() -> Iterator[tuple[str, list[Json]]]:
     random = Random(5)
     yield "large", [snapshot({"many": [1] * 1_000_000, "n": 0})]
     yield "large", [snapshot({"pairs": [[n] for n in range(200_000)], "n": 1})]
-    yield "large", [snapshot({"texts": ["x" * 10_000] * 100, "text": "a" * 50_000 + "!"})]
+    yield "large", [snapshot({"texts": ["x" * 10_000] * 300, "text": "a" * 50_000 + "!"})]
     yield "large", [patched(n) for n in range(6, 8)]
     numbers = [random.randrange(1000) for _ in range(25_000)]
     yield "middling", [snapshot({"bag": numbers, "text": random.randbytes(40_000).hex()})]

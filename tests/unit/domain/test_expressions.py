@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratoscope.domain.expressions.exactness import exact_number, exact_source
 from stratoscope.domain.expressions.refusal import ExpressionRefused
-from stratoscope.domain.expressions.rules import checked
+from stratoscope.domain.expressions.rules import Argument, Shortcut, Trial, Zone, checked
 
 
 def paths(source: str) -> set[str]:
@@ -49,6 +50,8 @@ def refusal(source: str) -> ExpressionRefused:
         ("{}.size() == 0 && [].size() == 0 && size(int('1')) == 1", set()),
         ("state.package == 1", {"state/package"}),
         ("'a'.size() + 'b'['c'].size() > 1", set()),
+        ("type(state.a) == int || int == type(1)", {"state/a"}),
+        ("state.xs.exists(x, type(x) == string)", {"state/xs"}),
     ],
 )
 def test_an_expression_looks_at_the_paths_that_it_names(source, expected):
@@ -111,6 +114,14 @@ def test_what_a_macro_runs_over_is_known():
         ("state.a.exists(x, true, true)", 8, "takes a variable and a condition"),
         ("state.a.exists(x.y, true)", 8, "takes a variable and a condition"),
         ("state.a.exists(state, true)", 15, "a name of its own"),
+        ("state.a.exists(string, true)", 15, "a name of its own"),
+        ("state.a.exists(x, matches(x, 'a'))", 18, "matches() is too slow"),
+        ("int.size() == 1", 0, "only event and state"),
+        ("timestamp(1).getHours(event.zone) == 1", 13, "a time zone is written out"),
+        ("timestamp(1).getDate('UTC' + '') == 1", 13, "a time zone is written out"),
+        ("{1: 'a', 0x1u: 'b'} == {}", 9, "a key that the map has already"),
+        ("state.a < null", 10, "null is only equal or not"),
+        ("null.getHours() == 1", 0, "null is only equal or not"),
         ("state.a[event.type].exists(x, true)", 20, "runs over a path or a list"),
         ("(state.a + state.b).exists(x, true)", 20, "runs over a path or a list"),
         ("[[1]][0].exists(x, true)", 9, "runs over a path or a list"),
@@ -124,6 +135,86 @@ def test_a_refusal_says_what_is_wrong_and_where(source, position, reason):
     assert reason in refused.reason
     assert refused.position == position
     assert str(refused) == f"{refused.reason} (at character {position + 1})"
+
+
+def test_parts_that_depend_on_no_document_are_known() -> None:
+    found = checked(
+        "state.s.matches('a+') || matches(state.s, r'b') || timestamp('2026') > timestamp(state.t)"
+        " || int(-1) == 1 || matches(state.s, state.p) || state.t.size() == int('7')"
+    )
+    assert found.trials == (
+        Trial(16, "''.matches('a+')"),
+        Trial(42, "''.matches(r'b')"),
+        Trial(51, "timestamp('2026')"),
+        Trial(found.source.index("int('7')"), "int('7')"),
+    )
+    assert found.arguments == (Argument(found.source.index("int(-1)"), "int", "-1"),)
+
+
+def test_time_zones_are_known() -> None:
+    found = checked("timestamp(1).getHours('Europe/Berlin') == timestamp(1).getHours()")
+    assert found.zones == (Zone(22, "Europe/Berlin"),)
+
+
+def test_fields_of_the_event_that_are_asked_for_are_known() -> None:
+    assert checked("has(event.depth) && has(event.data.x) && has(state.y)").asked == ("depth",)
+
+
+def test_a_variable_stands_for_a_long_path() -> None:
+    long = "state" + ".key" * 17
+    found = checked(f"has({long}) && [1].exists(x, x == 1) && {long}['a'].b == {long}.size()")
+    path = ("state", *["key"] * 16)
+    assert found.shortcuts[0] == Shortcut("path0", path, 4, 4 + len("state" + ".key" * 16))
+    assert [each.name for each in found.shortcuts] == ["path0", "path1", "path2"]
+    assert len(found.program) == len(found.source)
+    squeezed = found.program.replace(" ", "")
+    assert squeezed == "has(path0.key)&&[1].exists(x,x==1)&&path1.key['a'].b==path2.key.size()"
+
+
+def test_shorter_paths_stay_as_they_are() -> None:
+    for source in (f"state{'.key' * 16} == 1", f"[[1]].exists(x, x{'.key' * 20} == 1)"):
+        assert checked(source).program == source
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("state.a == 9007199254740992.0", "state.a == 9007199254740992"),
+        ("state.a == -9007199254740992.0", "state.a == -9007199254740992"),
+        ("-9007199254740992.0 < state.a", "-9007199254740992 < state.a"),
+        ("state.a in [1e16, -1e16]", "state.a in [10000000000000000, -10000000000000000]"),
+        ("state.a == 1e19", "state.a == 10000000000000000000u"),
+        ("state.a == 9223372036854775808.0", "state.a == 9223372036854775808u"),
+        ("state.a == -9223372036854775808.0", "state.a == -9223372036854775808"),
+        ("state.a == 18446744073709551616.0", "state.a == 1.8446744073709556e+19"),
+        ("state.a == 1e30 || state.a == -1e30", "state.a == 1e30 || state.a == -1e30"),
+        ("state.a == 4503599627370496.5", "state.a == 4503599627370496.5"),
+        ("state.a == 0x10e5 && state.int == '1e16'", "state.a == 0x10e5 && state.int == '1e16'"),
+        ("state.a + 1e16 == 1e16", None),
+        ("state.a -1e16 == 1e16", None),
+        ("(state.a) -1e16 == 1e16", None),
+        ("-state.a == 1e16", None),
+        ("double(state.a) == 1e16", None),
+        ("type(state.a) == type(1e16)", None),
+    ],
+)
+def test_literals_compare_exactly_where_no_type_can_be_told(
+    source: str, expected: str | None
+) -> None:
+    assert exact_source(source) == expected
+    assert checked(source).exact == expected
+
+
+def test_large_doubles_are_said_as_integers() -> None:
+    assert exact_number(0.5) == 0.5
+    for number in (2.0**53, -(2.0**53), 2.0**63, -(2.0**63), 1e19):
+        exact = exact_number(number)
+        assert isinstance(exact, int)
+        assert exact == number
+    assert exact_number(2.0**64) > 2**64 - 1
+    for number in (1e30, -1e30, float("inf"), float("-inf")):
+        assert exact_number(number) == number
+        assert isinstance(exact_number(number), float)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ STATE = {
     "half": 0.5,
     "huge": 2**64 - 1,
     "name": "ann",
+    "bracket": "(",
     "goal": None,
     "items": [{"n": 1}, {"n": 2}],
     "a.b": {"c": True},
@@ -74,10 +75,9 @@ async def test_what_can_not_be_evaluated_is_no_match(expressions):
         "state.health * 0.5 == 5.0",
         "state.health / 0 == 1",
         "state.health",
-        "'true'",
         "event.type == 'x'",
         "timestamp(state.name) > timestamp('2026-01-01T00:00:00Z')",
-        "state.name.matches('(')",
+        "state.name.matches(state.bracket)",
     ):
         assert (source, await verdict(expressions, source)) == (source, FAILS)
     assert await verdict(expressions, "double(state.health) * 0.5 == 5.0") is HOLDS
@@ -101,7 +101,7 @@ async def test_many_documents_are_judged_in_order(expressions):
 
 @pytest.mark.parametrize(
     ("source", "position"),
-    [("state.health <", 14), ("state.health < 99999999999999999999", 15), ("1 +\n 1e999", 5)],
+    [("state.health <", 14), ("state.health < 99999999999999999999", 15), ("1 +\n '\\s'", 5)],
 )
 async def test_what_is_no_cel_is_refused_with_the_place(expressions, source, position):
     for _ in range(2):
@@ -116,7 +116,10 @@ async def test_a_path_may_be_longer_than_anything_is_deep(expressions):
     state = {"a": 1}
     for _ in range(63):
         state = {"a": state}
-    assert await verdict(expressions, f"state{'.a' * 64} == 1", state) is HOLDS
+    for source in (f"state{'.a' * 64} == 1", f"has(state{'.a' * 64}) && state{'.a' * 60} != null"):
+        assert await verdict(expressions, source, state) is HOLDS
+    assert await verdict(expressions, f"!has(state{'.a' * 63}.b)", state) is HOLDS
+    assert await verdict(expressions, f"!has(state{'.b' * 63}.b)", state) is FAILS
     assert await verdict(expressions, f"state{'.a' * 500} == 1", state) is FAILS
 
 
@@ -147,8 +150,8 @@ async def _longest_stall(stop: asyncio.Event) -> float:
 
 
 async def test_a_hostile_expression_is_stopped_and_the_loop_goes_on(expressions):
-    # Doubling a text a hundred times over is quadratic, and a thousand times of it is too long.
-    body = " + ".join(["x"] * 200)
+    # Adding a text to itself again and again is quadratic, and a thousand times of it is too long.
+    body = " + ".join(["x"] * 20)
     expression = await expressions.check(f"state.items.exists(x, size({body}) == 1)")
     state = orjson.dumps({"items": ["x" * 10_000] * 1000})
     stop = asyncio.Event()
@@ -164,7 +167,7 @@ async def test_a_hostile_expression_is_stopped_and_the_loop_goes_on(expressions)
 
 
 async def test_costly_regular_expressions_run_out_of_time(expressions):
-    expression = await expressions.check("state.name.matches('(a{400}){400}')")
+    expression = await expressions.check(r"state.name.matches('(\\pL{9}){9}b')")
     state = orjson.dumps({"name": "a" * 1000})
     documents = [Document({}, state) for _ in range(1000)]
     found = await expressions.evaluate(expression, documents, 0.3)
@@ -194,7 +197,7 @@ async def test_a_worker_that_dies_is_replaced(expressions):
 
 
 async def test_a_request_that_is_given_up_leaves_a_usable_worker(expressions):
-    expression = await expressions.check("state.name.matches('(a{400}){400}')")
+    expression = await expressions.check(r"state.name.matches('(\\pL{9}){9}b')")
     state = orjson.dumps({"name": "a" * 1000})
     asking = asyncio.create_task(expressions.evaluate(expression, [Document({}, state)] * 1000, 30))
     await asyncio.sleep(0.1)

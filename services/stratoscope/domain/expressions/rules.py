@@ -1,19 +1,20 @@
 """What an expression may do, and what it looks at.
 
-It names `event` and `state` and nothing else. CEL knows no limit of its own, so its cost is bounded
-by its form: at most one macro (`exists`, `all`, `map`, …), running over a path or a list that is
-written out, its body made of the loop variable and literals alone, without regular expressions.
-Whatever can still take long is stopped by a deadline, where it is evaluated.
+It names `event`, `state` and types, and nothing else. CEL has no limit of its own, so its cost is
+bounded by its form: at most one macro (`exists`, `all`, `map`, …), over a path or a list that is
+written out, its body made of the loop variable and literals, without regular expressions. What can
+still take long is stopped by a deadline where it is evaluated.
 
 The paths are those parts of `event` and `state` that a verdict can depend on: nothing else of a
 document needs to be handed over.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final, assert_never
 
+from stratoscope.domain.expressions.exactness import exact_source
 from stratoscope.domain.expressions.refusal import ExpressionRefused
 from stratoscope.domain.expressions.syntax import (
     Chain,
@@ -28,29 +29,63 @@ from stratoscope.domain.expressions.syntax import (
     Value,
     parse,
 )
+from stratoscope.domain.expressions.tokens import integer_in, tokens
 
 MAX_BYTES: Final = 1024
 VARIABLES: Final = ("event", "state")
 # Arguments behind the loop variable.
-MACROS: Final = {
-    "all": (1,),
-    "exists": (1,),
-    "exists_one": (1,),
-    "existsOne": (1,),
-    "filter": (1,),
-    "map": (1, 2),
-}
-FUNCTIONS: Final = (
-    *("has", "size", "int", "uint", "double", "string", "bytes", "dyn"),
-    *("timestamp", "duration"),
+MACROS: Final = {"all": (1,), "exists": (1,), "exists_one": (1,), "filter": (1,), "map": (1, 2)}
+TYPES: Final = (
+    *("bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"),
 )
-METHODS: Final = (
-    *("size", "contains", "startsWith", "endsWith", "matches"),
+CONVERSIONS: Final = ("bool", "double", "duration", "int", "timestamp", "uint")
+FUNCTIONS: Final = (*CONVERSIONS, "bytes", "dyn", "has", "matches", "size", "string", "type")
+GETTERS: Final = (
     *("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear"),
     *("getHours", "getMinutes", "getSeconds", "getMilliseconds"),
 )
+METHODS: Final = ("size", "contains", "startsWith", "endsWith", "matches", *GETTERS)
+# The evaluator reads at most 32 selections in a row, and a document may have 64 levels.
+_LONG_PATH: Final = 16
+
+_NOT_OF_NULL: Final = frozenset(("<", "<=", ">", ">=", "+", "-", "*", "/", "%", "."))
 
 KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A part of an expression that depends on nothing: where it fails once, it always does."""
+
+    position: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What is given to a conversion that the evaluator takes for fewer types than it says."""
+
+    position: int
+    function: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone that an expression names."""
+
+    position: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """A long path, and the variable that stands for it in the program."""
+
+    name: str
+    path: KeyPath
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +93,34 @@ class Expression:
     """An expression that may be evaluated.
 
     `paths` are what it looks at, `ranges` those of them that a macro runs over; each starts with
-    `event` or `state` and goes on by keys.
+    `event` or `state` and goes on by keys. `trials` and `zones` are for the evaluator to refuse.
     """
 
     source: str
     paths: tuple[KeyPath, ...]
     ranges: tuple[KeyPath, ...]
+    trials: tuple[Trial, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    shortcuts: tuple[Shortcut, ...] = ()
+    # Fields of the event whose presence is asked for: `has()` takes none of a known type.
+    asked: tuple[str, ...] = ()
+    # The program with exact literals; None where documents are to keep their doubles.
+    exact: str | None = None
 
     @property
     def variables(self) -> frozenset[str]:
         """Which of `event` and `state` it names."""
         return frozenset(path[0] for path in self.paths)
+
+    @property
+    def program(self) -> str:
+        """The source with its shortcuts: each character that is left stands where it stood."""
+        written = self.source
+        for each in self.shortcuts:
+            width = each.end - each.start
+            written = written[: each.start] + each.name.ljust(width) + written[each.end :]
+        return written
 
 
 def checked(source: str) -> Expression:
@@ -79,17 +131,35 @@ def checked(source: str) -> Expression:
         raise ExpressionRefused(error.start, "half a character, which no text can hold") from error
     if size > MAX_BYTES:
         raise ExpressionRefused(0, f"{size} bytes long: at most {MAX_BYTES} are taken")
-    rules = _Rules()
-    rules.node(parse(source), None)
-    return Expression(source, tuple(sorted(rules.paths)), tuple(sorted(rules.ranges)))
+    read = parse(source)
+    _refuse_nulls(source)
+    rules = _Rules(source)
+    rules.node(read, None)
+    found = Expression(
+        source,
+        tuple(sorted(rules.paths)),
+        tuple(sorted(rules.ranges)),
+        tuple(rules.trials),
+        tuple(rules.arguments),
+        tuple(rules.zones),
+        tuple(rules.shortcuts),
+        tuple(rules.asked),
+    )
+    return replace(found, exact=exact_source(found.program))
 
 
 class _Rules:
     """One walk through an expression; `loop` is the loop variable inside a macro's body."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self._source = source
         self.paths: set[KeyPath] = set()
         self.ranges: set[KeyPath] = set()
+        self.trials: list[Trial] = []
+        self.arguments: list[Argument] = []
+        self.zones: list[Zone] = []
+        self.shortcuts: list[Shortcut] = []
+        self.asked: list[str] = []
         self._macros = 0
 
     def node(self, node: Node, loop: str | None) -> None:
@@ -98,9 +168,9 @@ class _Rules:
             case Value():
                 pass
             case Name():
-                self._name(node, loop)
-                self._look((node.text,), loop)
+                self._bare_name(node, loop)
             case Parts():
+                _refuse_double_keys(node)
                 self._all(node.parts, loop)
             case Function():
                 self._function(node, loop)
@@ -112,6 +182,11 @@ class _Rules:
     def _all(self, nodes: tuple[Node, ...], loop: str | None) -> None:
         for node in nodes:
             self.node(node, loop)
+
+    def _bare_name(self, name: Name, loop: str | None) -> None:
+        if name.text not in TYPES:
+            self._name(name, loop)
+            self._look((name.text,), loop)
 
     def _name(self, name: Name, loop: str | None) -> None:
         if loop is None and name.text not in VARIABLES:
@@ -126,12 +201,29 @@ class _Rules:
             raise ExpressionRefused(call.position, f"no such function{_nearest(call, FUNCTIONS)}")
         if call.name == "has" and not _selects(call.arguments):
             raise ExpressionRefused(call.position, "has() takes one field, as in has(state.goal)")
+        if call.name == "matches":
+            self._pattern(call, call.arguments[1:], loop)
+        self._try_argument(call)
         self._all(call.arguments, loop)
+
+    def _try_argument(self, call: Function) -> None:
+        match call.arguments:
+            case (Value(literal=str() as literal),) if call.name in CONVERSIONS:
+                self.trials.append(Trial(call.position, f"{call.name}({literal})"))
+            case (_,) if call.name in ("int", "duration"):
+                begin, end = call.inside
+                argument = Argument(call.position, call.name, self._source[begin:end])
+                self.arguments.append(argument)
+            case (Chain(root=Name(text="event"), steps=(Field(name=name),)),):
+                self.asked.append(name)
+            case _:
+                pass
 
     def _chain(self, chain: Chain, loop: str | None) -> None:
         if isinstance(chain.root, Name):
             self._name(chain.root, loop)
             self._look(_path(chain.root, chain.steps), loop)
+            self._shorten(chain.root, chain.steps)
         else:
             self.node(chain.root, loop)
         for index, step in enumerate(chain.steps):
@@ -147,15 +239,52 @@ class _Rules:
                 case _:
                     assert_never(step)
 
+    def _shorten(self, root: Name, steps: tuple[Step, ...]) -> None:
+        """Let one variable stand for a long path but its last key, which `has()` may ask about."""
+        fields: list[Field] = []
+        for step in steps:
+            if not isinstance(step, Field):
+                break
+            fields.append(step)
+        if root.text in VARIABLES and len(fields) > _LONG_PATH:
+            path = (root.text, *(each.name for each in fields[:-1]))
+            end = fields[-2].position + len(fields[-2].name)
+            name = f"path{len(self.shortcuts)}"
+            self.shortcuts.append(Shortcut(name, path, root.position, end))
+
     def _method(self, call: Method, loop: str | None) -> None:
         if call.name not in METHODS:
             known = (*METHODS, *MACROS)
             raise ExpressionRefused(call.position, f"no such function{_nearest(call, known)}")
-        if call.name == "matches" and loop is not None:
+        if call.name == "matches":
+            self._pattern(call, call.arguments, loop)
+        if call.name in GETTERS and call.arguments:
+            self._zone(call)
+        self._all(call.arguments, loop)
+
+    def _pattern(
+        self, call: Function | Method, arguments: tuple[Node, ...], loop: str | None
+    ) -> None:
+        if loop is not None:
             raise ExpressionRefused(
                 call.position, "matches() is too slow inside a macro: try contains()"
             )
-        self._all(call.arguments, loop)
+        match arguments:
+            case (Value(literal=str() as literal),):
+                self.trials.append(Trial(arguments[0].position, f"''.matches({literal})"))
+            case _:
+                pass
+
+    def _zone(self, call: Method) -> None:
+        """A zone from a document could be any file's name, and is kept for good once it is read."""
+        match call.arguments:
+            case (Value(key=str() as name),):
+                self.zones.append(Zone(call.arguments[0].position, name))
+            case _:
+                raise ExpressionRefused(
+                    call.position,
+                    f"a time zone is written out, as in {call.name}('Europe/Berlin')",
+                )
 
     def _macro(self, chain: Chain, index: int, macro: Method, loop: str | None) -> None:
         if loop is not None:
@@ -169,7 +298,7 @@ class _Rules:
             raise ExpressionRefused(
                 macro.position, f"{macro.name} takes a variable and a condition on it"
             )
-        if variable.text in VARIABLES:
+        if variable.text in (*VARIABLES, *TYPES):
             raise ExpressionRefused(variable.position, "a loop variable needs a name of its own")
         self._all(tuple(body), variable.text)
 
@@ -190,6 +319,28 @@ class _Rules:
     def _look(self, path: KeyPath, loop: str | None) -> None:
         if loop is None:
             self.paths.add(path)
+
+
+def _refuse_nulls(source: str) -> None:
+    """The check of types lets a null be a time, which the evaluator does not."""
+    read = list(tokens(source))
+    for place, token in enumerate(read):
+        beside = (
+            {read[max(place - 1, 0)].text, read[place + 1].text} if token.text == "null" else set()
+        )
+        if beside & _NOT_OF_NULL and token.kind == "name":
+            raise ExpressionRefused(token.position, "null is only equal or not")
+
+
+def _refuse_double_keys(parts: Parts) -> None:
+    """Numbers are one key whatever their type; the evaluator would take `{0: 1, 0u: 2}`."""
+    found: set[int] = set()
+    for key in parts.keys:
+        number = integer_in(key.literal) if isinstance(key, Value) and key.literal else None
+        if number in found:
+            raise ExpressionRefused(key.position, "a key that the map has already")
+        if number is not None:
+            found.add(number)
 
 
 def _path(root: Name, steps: tuple[Step, ...]) -> KeyPath:

@@ -26,10 +26,14 @@ _RESERVED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A literal; `key` is what it says where it is a plain text."""
+    """A literal; `key` is what it says where it is a plain text, `literal` how it is written.
+
+    A number behind a sign has no `literal`.
+    """
 
     position: int
     key: str | None = None
+    literal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +46,25 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`size(…)`"""
+    """`size(…)`; its arguments are written between the two places in `inside`."""
 
     position: int
     name: str
     arguments: tuple["Node", ...]
+    inside: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Operands side by side, or what a list or a map is made of."""
+    """Operands side by side, or what a list or a map is made of.
+
+    `keys` are the keys of a map, which are among its parts.
+    """
 
     position: int
     parts: tuple["Node", ...]
     is_list: bool = False
+    keys: tuple["Node", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +157,12 @@ class _Reader:
         return found
 
     def _operand(self) -> Node:
+        is_signed = False
         while self._take("!") or self._take("-"):
-            continue
+            is_signed = True
         root = self._root()
+        if is_signed and isinstance(root, Value):
+            root = Value(root.position)
         steps: list[Step] = []
         while step := self._step():
             steps.append(step)
@@ -161,9 +173,9 @@ class _Reader:
         self._place += 1
         match token.kind:
             case "number":
-                return Value(token.position)
+                return Value(token.position, literal=token.text)
             case "text":
-                return Value(token.position, key_in(token.text))
+                return Value(token.position, key_in(token.text), token.text)
             case "name":
                 return self._named(token)
             case _:
@@ -171,11 +183,14 @@ class _Reader:
 
     def _named(self, token: Token) -> Node:
         if token.text in _VALUES:
-            return Value(token.position)
+            return Value(token.position, literal=token.text)
         if token.text in _RESERVED:
             raise ExpressionRefused(token.position, "a reserved word, which is no name")
         if self._take("("):
-            return Function(token.position, token.text, self._list(")"))
+            begin = self._next.position
+            arguments = self._list(")")
+            inside = (begin, self._tokens[self._place - 1].position)
+            return Function(token.position, token.text, arguments, inside)
         return Name(token.position, token.text)
 
     def _enclosed(self, token: Token) -> Node:
@@ -187,7 +202,8 @@ class _Reader:
             case "[":
                 return Parts(token.position, self._list("]"), is_list=True)
             case "{":
-                return Parts(token.position, self._map())
+                parts = self._map()
+                return Parts(token.position, parts, keys=parts[::2])
             case _:
                 raise ExpressionRefused(token.position, "a value is missing here")
 

@@ -61,3 +61,11 @@ def key_in(text: str) -> str | None:
     """What a text literal says; None where that takes more than leaving its quotes off."""
     quoted = text.startswith(("'", '"')) and not text.startswith(("'''", '"""'))
     return text[1:-1] if quoted and "\\" not in text else None
+
+
+def integer_in(text: str) -> int | None:
+    """What an int or uint literal says; None for any other literal."""
+    digits = text.rstrip("uU")
+    if digits.startswith("0x"):
+        return int(digits, 16)
+    return int(digits) if digits.isascii() and digits.isdigit() else None

@@ -124,7 +124,7 @@ class Expressions(Workers):
     async def _compile(self, expression: Expression) -> None:
         async with self.one(ExpressionRefused) as worker:
             try:
-                await _collect(worker, _frame(expression, (), 0), [], 0)
+                await _collect(worker, _asked(expression, (), [], 0, is_new=True), [], 0)
             except (TimeoutError, WorkerLost) as error:
                 await worker.kill()
                 raise ExpressionRefused(0, "it takes too long to be read") from error
@@ -144,7 +144,7 @@ async def _collect(worker: Worker, asked: bytes, found: list[str], seconds: floa
     ):
         refused = orjson.loads(await anext(answers))["refused"]
         if refused is not None:
-            raise ExpressionRefused(refused, "this is no CEL")
+            raise ExpressionRefused(*refused)
         silence.reschedule(now() + seconds + _GRACE_SECONDS)
         async for told in answers:
             answer = orjson.loads(told)
@@ -172,11 +172,24 @@ def _sheet(expression: Expression, sheet: Sheet, seconds: float) -> bytes:
 
 
 def _asked(
-    expression: Expression, states: Sequence[bytes], documents: object, seconds: float
+    expression: Expression,
+    states: Sequence[bytes],
+    documents: object,
+    seconds: float,
+    is_new: bool = False,
 ) -> bytes:
+    check = {
+        "trials": [(each.position, each.source) for each in expression.trials],
+        "arguments": [(each.position, each.function, each.source) for each in expression.arguments],
+        "zones": [(each.position, each.name) for each in expression.zones],
+        "asked": expression.asked,
+    }
     return orjson.dumps(
         {
-            "source": expression.source,
+            "source": expression.program,
+            "exact": expression.exact,
+            "shortcuts": [(each.name, each.path) for each in expression.shortcuts],
+            "check": check if is_new else None,
             "tree": _tree(expression.paths),
             "ranges": expression.ranges,
             "seconds": seconds,
