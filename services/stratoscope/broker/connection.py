@@ -97,15 +97,18 @@ async def connect(
     timeout: float = CONNECT_TIMEOUT,  # noqa: ASYNC109 - the caller's whole budget, told in the error
     ping_interval: int = PING_INTERVAL,
     login: Login | None = None,
+    on_trouble: Callable[[str], None] | None = None,
 ) -> Connection:
     """Connect to one of the servers in `url` (several are parted by commas).
 
+    `on_trouble` is called with each error in words as it comes, also while the first connection is
+    still tried.
     `on_closed` is called once if the connection ends for good without `close`; a service ends its
     process by it. Raises BrokerUnreachable after `timeout` seconds, naming the last trouble.
     """
     client = RobustClient()
     connection = Connection(client, client.jetstream())
-    watch = _Watch(connection, on_closed)
+    watch = _Watch(connection, on_closed, on_trouble)
     options = _options(login or Login())
     attempt = client.connect(
         _servers(url),
@@ -138,6 +141,7 @@ class _Watch:
 
     connection: Connection
     when_closed: Callable[[], None] | None
+    on_trouble: Callable[[str], None] | None = None
 
     @property
     def _is_news(self) -> bool:
@@ -146,9 +150,17 @@ class _Watch:
     async def on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
         # A refusal is followed by what becomes of the socket, which says nothing.
-        if self.connection.opened or not _is_refusal(self.connection.last_error):
+        if self.connection.opened or not is_refusal(self.connection.last_error):
             self.connection.last_error = text
+            self._report(text)
         log.debug("broker: %s", text)
+
+    def _report(self, text: str) -> None:
+        try:
+            if self.on_trouble is not None and not self.connection.closing:
+                self.on_trouble(text)
+        except Exception:
+            log.exception("what was to happen after a broker's error failed")
 
     async def on_disconnected(self) -> None:
         self.connection.connected.clear()
@@ -198,22 +210,35 @@ async def _within(
     if not in_time:
         raise BrokerUnreachable(
             f"no broker at {_shown(url)} within {seconds:g} s"
-            f" ({connection.last_error or 'no answer'}): {_advice(connection.last_error)}"
+            f" ({connection.last_error or 'no answer'}): {advice_on(connection.last_error)}"
         )
     if error := task.exception():
         raise BrokerUnreachable(f"cannot connect to {_shown(url)}: {error}") from error
 
 
-def _is_refusal(trouble: str) -> bool:
+def is_refusal(trouble: str) -> bool:
+    """Whether an error says that the broker, or its certificate, will not do: trying is no use."""
     return "authorization" in trouble.lower() or "certificate" in trouble.lower()
 
 
-def _advice(trouble: str) -> str:
-    if "authorization" in trouble.lower():
-        return "are these the right credentials, and has the broker read that they are?"
-    if "certificate" in trouble.lower():
-        return "is the authority that signed the broker's certificate named?"
-    return "is nats-server running there?"
+def advice_on(trouble: str) -> str:
+    """What to do about an error that a connection met."""
+    said = trouble.lower()
+    return next((advice for word, advice in _ADVICE.items() if word in said), _ELSE)
+
+
+_ADVICE: Final = {
+    "authorization": "are these the right credentials, and has the broker read that they are?",
+    "certificate": "is the authority that signed the broker's certificate named?",
+    "violation for publish": "use a login of this agent and space, see `stratoscope creds`",
+    'violation for subscription to "_inbox': "use the login's own inbox prefix, which the file of"
+    " `stratoscope creds` names",
+    "violation": "this login may not do that: see docs/roles.md",
+    "no response from stream": "no stream takes it: start a projector, which makes STRATO_RECORD",
+    "wrong version number": "does the broker speak TLS there? Name it nats:// if not",
+    "name or service not known": "is the host's name right?",
+}
+_ELSE: Final = "is nats-server running there?"
 
 
 async def _close(client: Client) -> None:

@@ -75,6 +75,11 @@ class Recorder:
         """Whether the broker can be talked to just now; recording does not need it to be."""
         return self._parts is not None and self._parts.link.is_connected
 
+    @property
+    def last_error(self) -> str:
+        """What keeps records from being stored, with what to do; empty where nothing does."""
+        return "" if self._parts is None else self._parts.link.last_error
+
     def agent(self, name: str) -> Agent:
         """The recorder of one agent, `[A-Za-z0-9_-]{1,128}`; InvalidName for any other name."""
         check_name(self.space, name)

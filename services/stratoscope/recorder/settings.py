@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
+from urllib.parse import urlsplit
 
 from stratoscope.broker.login import Login
 from stratoscope.recorder.compression import compress
@@ -21,6 +22,7 @@ from stratoscope_contracts.words import (
 OnFull = Literal["drop_oldest", "drop_newest", "wait", "drop"]
 Compression = Literal["auto", "always", "never"]
 
+_SCHEMES: Final = ("nats", "tls", "ws", "wss")
 DEFAULT_URL: Final = "nats://127.0.0.1:4222"
 # Room for the id, a traceparent and the encoding beside a body of the largest size.
 HEADER_ROOM: Final = KIB
@@ -51,6 +53,10 @@ class RecorderSettings:
 
     def __post_init__(self) -> None:
         check_name(self.space, "a")
+        _check_url(self.url)
+        if self.login is not None:
+            # A file that can't be read is told here, not by a connection that never comes.
+            self.login.options()
         _check_word("on_full", self.on_full, get_args(OnFull))
         _check_word("compression", self.compression, get_args(Compression))
         if self.compression == "always" and compress(b"") is None:
@@ -62,6 +68,9 @@ class RecorderSettings:
         _check_range("batch_bytes", self.batch_bytes, 1, MAX_MESSAGE_BYTES - HEADER_ROOM)
         _check_range("batch_age", self.batch_age, 0, None)
         _check_range("in_flight", self.in_flight, 1, None)
+        _check_range("ack_timeout", self.ack_timeout, 0.001, None)
+        if self.wait_connected is not None:
+            _check_range("wait_connected", self.wait_connected, 0, None)
         _check_range("close_timeout", self.close_timeout, 0, None)
         if self.gate_patience is not None:
             _check_range("gate_patience", self.gate_patience, 0, None)
@@ -75,12 +84,29 @@ def check_name(space: str, agent: str) -> None:
         raise InvalidName(str(error), {"space": space, "agent": agent}) from None
 
 
+def _check_url(url: str) -> None:
+    """Raise ValueError where it names no servers; never with a password in it."""
+    for part in url.split(","):
+        server = part.strip()
+        found = urlsplit(server if "://" in server else f"nats://{server}")
+        shown = server.rpartition("@")[2]
+        try:
+            is_right = found.scheme in _SCHEMES and bool(found.hostname) and found.port != 0
+        except ValueError:  # a port that is no number
+            is_right = False
+        if not is_right:
+            raise ValueError(
+                f"url names servers as {'://, '.join(_SCHEMES)}://host:port, not {shown!r}"
+            )
+
+
 def _check_word(name: str, value: object, words: tuple[str, ...]) -> None:
     if value not in words:
         raise ValueError(f"{name} is one of {', '.join(words)}, not {value!r}")
 
 
 def _check_range(name: str, value: float, low: float, high: float | None) -> None:
-    if value < low or (high is not None and value > high):
+    # Not `value < low`, which is false of NaN.
+    if not value >= low or (high is not None and value > high):
         wanted = f"at least {low}" if high is None else f"{low} to {high}"
         raise ValueError(f"{name} is {wanted}, not {value}")

@@ -65,6 +65,11 @@ class SyncRecorder:
         """Whether the broker can be talked to just now; recording does not need it to be."""
         return self._engine is not None and self._engine.recorder.is_connected
 
+    @property
+    def last_error(self) -> str:
+        """What keeps records from being stored, with what to do; empty where nothing does."""
+        return "" if self._engine is None else self._engine.recorder.last_error
+
     def agent(self, name: str) -> SyncAgent:
         """The recorder of one agent, `[A-Za-z0-9_-]{1,128}`; InvalidName for any other name."""
         check_name(self.space, name)

@@ -62,8 +62,10 @@ async def test_recording_begins_without_a_broker_and_is_sent_when_there_is_one(
         await asyncio.to_thread(nats_server.start)
         opened = await connect(nats_url, name="test")
         await ensure_streams(opened.jetstream, StreamSettings())
+        assert "is nats-server running there?" in strato.last_error
         await strato.flush(timeout=20)
         assert strato.is_connected
+        assert strato.last_error == ""
         assert [record["id"] for record in await Log(opened).records()] == [first]
         await opened.close()
 
@@ -71,7 +73,9 @@ async def test_recording_begins_without_a_broker_and_is_sent_when_there_is_one(
 async def test_who_wants_to_know_at_once_is_told_at_once() -> None:
     """`wait_connected` turns a missing broker into an error."""
     started = time.monotonic()
-    with pytest.raises(stratoscope.BrokerUnreachable, match=r"127\.0\.0\.1:9 within 0\.2 s"):
+    with pytest.raises(
+        stratoscope.BrokerUnreachable, match=r"127\.0\.0\.1:9 within 0\.2 s: .*is nats-server"
+    ):
         async with stratoscope.connect(NOWHERE, wait_connected=0.2):
             pass
     assert time.monotonic() - started < 3
@@ -232,7 +236,9 @@ async def test_a_broker_without_the_streams_is_waited_for(nats_url: str) -> None
         with pytest.raises(TimeoutError):
             await strato.flush(timeout=0.3)
         assert strato.stats.retries > 0
+        assert "start a projector, which makes STRATO_RECORD" in strato.last_error
         opened = await connect(nats_url, name="test")
         await ensure_streams(opened.jetstream, StreamSettings())
         await strato.flush(timeout=20)
+        assert strato.last_error == ""
         await opened.close()

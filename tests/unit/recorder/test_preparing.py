@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from stratoscope import InvalidName, InvalidRecord, StratoError
+from stratoscope.broker.login import Login
 from stratoscope.recorder.causes import causing
 from stratoscope.recorder.preparing import EventOptions, Prepared, Preparer, SnapshotOptions
 from stratoscope.recorder.settings import RecorderSettings, check_name
@@ -261,6 +262,15 @@ async def test_causing_crosses_tasks_and_stays_out_of_siblings() -> None:
         {"batch_records": 10_001},
         {"batch_bytes": 8 * MIB},
         {"batch_age": -1},
+        {"batch_age": float("nan")},
+        {"full_wait": -1},
+        {"ack_timeout": 0},
+        {"wait_connected": -1},
+        {"url": "http://127.0.0.1:8222"},
+        {"url": "nats://"},
+        {"url": "nats://host:port"},
+        {"url": "nats://host:99999"},
+        {"url": "nats://right:4222,"},
     ],
 )
 def test_a_setting_that_makes_no_sense_is_told_at_once(options: dict[str, Any]) -> None:
@@ -280,3 +290,16 @@ def test_the_room_for_headers_is_enough() -> None:
     """A trace context and the encoding fit into what is kept free beside a body."""
     longest = len("traceparent: 00-" + "0" * 32 + "-" + "0" * 16 + "-00" + "Content-Encoding: zstd")
     assert longest + 100 < KIB
+
+
+def test_a_login_that_can_not_be_read_is_told_at_once() -> None:
+    """Not by a connection that never comes."""
+    with pytest.raises(ValueError, match="can't read the credentials /nowhere"):
+        RecorderSettings(login=Login("/nowhere"))
+
+
+def test_a_url_is_told_without_its_password() -> None:
+    """It goes into logs."""
+    with pytest.raises(ValueError, match="not 'host:x'"):
+        RecorderSettings(url="nats://user:s3cret@host:x")
+    RecorderSettings(url="tls://user:s3cret@host:4222, nats://[::1]:4222, host:4222, ws://h")
