@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.demo
 DEV_STAMP := $(VENV)/.dev
 
-.PHONY: demo test lint types imports unit integration contracts clean help
+.PHONY: demo test lint types imports unit integration contracts roles clean help
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -46,6 +46,9 @@ integration: $(DEV_STAMP)  ## what needs a broker and a database
 
 contracts: $(DEV_STAMP)  ## write contracts/schemas and contracts/asyncapi.yaml from the models
 	$(BIN)/python -m stratoscope_contracts.generate contracts
+
+roles: $(DEV_STAMP)  ## write the table of docs/roles.md
+	cd tests && ../$(BIN)/python -m support.role_matrix
 
 clean:  ## forget the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,8 +1,9 @@
 """The broker as it is shipped: its own configuration, with TLS and roles, on ports of its own."""
 
+import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGHUP
@@ -40,6 +41,9 @@ class Guarded:
         self.configuration = folder / "nats.conf"
         self.log = folder / "nats.log"
         self._refused_before = 0
+        self.watchers: dict[str, str] = {}
+        """Seeds of users that may do all, by account."""
+        self.leafnode_port = 0
         self.process: Process | None = None
 
     @property
@@ -55,6 +59,11 @@ class Guarded:
     def seed(self, role: Role, name: str, space: str = DEFAULT_SPACE) -> Path:
         """The credentials of a member."""
         return self.folder / creds.Member(role, space, name, "").seed_file
+
+    def key(self, role: Role, name: str, space: str = DEFAULT_SPACE) -> str:
+        """The seed itself."""
+        lines = self.seed(role, name, space).read_text().splitlines()
+        return next(line for line in lines if line.startswith("SU"))
 
     def login(self, role: Role, name: str = "main", space: str = DEFAULT_SPACE) -> Login:
         """How a member is let in."""
@@ -91,6 +100,23 @@ class Guarded:
             text = text.replace(shipped, here)
         self.configuration.write_text(text)
 
+    def add_watchers(self) -> dict[str, str]:
+        """Let one more user into each account, which may do all; their seeds, by account."""
+        folder, found = self.folder / "watchers", {}
+        own, agents = (self.folder / creds.USERS[kind] for kind in creds.ACCOUNTS)
+        for account in ("STRATO", "AGENTS-default", "AGENTS-other"):
+            found[account] = creds.add(folder, "admin", account).read_text().split()[-1]
+            user = {"nkey": next(it.nkey for it in creds.members(folder) if it.name == account)}
+            file = own if account == "STRATO" else agents
+            before, name, rest = file.read_text().partition(f'"{account}": ')
+            if file is own:
+                before, name, rest = before.partition("users: ")
+            # Of an account, what is behind its name is its block, and then other accounts.
+            block, end = json.JSONDecoder().raw_decode(rest)
+            (block if file is own else block["users"]).append(user)
+            file.write_text(f"{before}{name}{json.dumps(block)}{rest[end:]}")
+        return found
+
     def reload(self) -> None:
         """Have it read again who is let in."""
         assert self.process is not None
@@ -114,10 +140,19 @@ class Guarded:
 
 
 @contextmanager
-def guarded(folder: Path) -> Iterator[Guarded]:
-    """The broker, for as long as the block lasts."""
+def guarded(
+    folder: Path, *, watched: bool = False, change: Callable[["Guarded"], None] | None = None
+) -> Iterator[Guarded]:
+    """The broker, for as long as the block lasts; `watched` by users that may do all.
+
+    `change` may change what it is going to read.
+    """
     broker = Guarded(folder)
     broker.prepare()
+    if watched:
+        broker.watchers = broker.add_watchers()
+    if change is not None:
+        change(broker)
     program = Program(
         name="nats",
         command=(str(find_nats_server()), "--config", str(broker.configuration)),

@@ -16,10 +16,13 @@ from typing import Final
 
 from stratoscope.admin.roles import (
     ACCOUNTS,
+    AGENT_LIMITS,
     SPACED_ROLES,
     Account,
     Role,
     account_of,
+    agents_account,
+    agents_imports,
     inbox_prefix,
     permissions,
 )
@@ -28,7 +31,7 @@ from stratoscope_contracts.subjects import SubjectError
 from stratoscope_contracts.words import DEFAULT_SPACE
 
 ROSTER: Final = "roster.json"
-# In a folder of its own, which is all that the broker sees: the users of each account.
+# In a folder of its own, which is all that the broker sees: users, and accounts with agents.
 USERS: Final[dict[Account, str]] = {"STRATO": "broker/users.conf", "AGENTS": "broker/agents.conf"}
 _HEADING: Final = "# Written by `stratoscope creds`; changes here are lost.\n"
 
@@ -104,6 +107,17 @@ def revoke(folder: Path, role: Role, name: str, space: str = DEFAULT_SPACE) -> M
     return gone
 
 
+def is_first_of_space(folder: Path, role: Role, space: str) -> bool:
+    """Whether a space has an agent and had none before: its account is new to the broker.
+
+    nats-server connects a new account's imports only at the second time that it reads it.
+    """
+    return (
+        role == "agent"
+        and [one.space for one in members(folder) if one.role == role].count(space) == 1
+    )
+
+
 def rewrite(folder: Path) -> int:
     """Write what the broker reads anew from the roster, as this version lays it out.
 
@@ -132,17 +146,24 @@ def _keep(folder: Path, those: Iterable[Member], users: Mapping[Account, str]) -
 
 
 def _users(those: Iterable[Member]) -> dict[Account, str]:
-    """What nats-server's configuration includes within each account."""
-    listed: dict[Account, list[dict[str, object]]] = {account: [] for account in ACCOUNTS}
+    """What nats-server's configuration includes: users of STRATO, and accounts of agents."""
+    kinds: dict[Account, dict[str, list[dict[str, object]]]] = {name: {} for name in ACCOUNTS}
     try:
         for member in sorted(those):
-            listed[account_of(member.role)].append(member.configured())
+            kind = account_of(member.role)
+            name = agents_account(member.space) if kind == "AGENTS" else kind
+            kinds[kind].setdefault(name, []).append(member.configured())
     except SubjectError as error:
         raise CredsError("a name is [A-Za-z0-9_-]{1,128}, a space [a-z0-9-]{1,32}") from error
-    return {
-        account: f"{_HEADING}users: {json.dumps(users, indent=1)}\n"
-        for account, users in listed.items()
-    }
+    own = json.dumps(kinds["STRATO"].get("STRATO", []), indent=1)
+    agents = (_account(name, users) for name, users in kinds["AGENTS"].items())
+    return {"STRATO": f"{_HEADING}users: {own}\n", "AGENTS": _HEADING + "".join(agents)}
+
+
+def _account(name: str, users: list[dict[str, object]]) -> str:
+    space = name.removeprefix(agents_account(""))
+    block = {"limits": AGENT_LIMITS, "imports": agents_imports(space), "users": users}
+    return f'"{name}": {json.dumps(block, indent=1)}\n'
 
 
 def _new_key() -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """Subjects that each role may publish and subscribe to at the broker.
 
 Each user has inboxes of its own and may subscribe to no other inbox. Only the navigator publishes
-to inboxes, and only to those of roles that ask it. Agents are in an account of their own: the
-server delivers their acknowledgements and gate answers there, whatever reply subject they name.
-JetStream's subjects are allowed one by one, to the services and to the admin only.
+to inboxes, and only to those of roles that ask it. Agents are in accounts of their own, one for
+each space: the server delivers their acknowledgements and gate answers there, whatever reply
+subject they name. JetStream's subjects are allowed one by one, to the services and to the admin.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from stratoscope_contracts.inboxes import (
 )
 from stratoscope_contracts.words import (
     NAVIGATOR_SERVICE,
+    SERVER_MAX_PAYLOAD,
     STREAM_DLQ,
     STREAM_HITS,
     STREAM_RECORD,
@@ -34,18 +35,28 @@ from stratoscope_contracts.words import (
 
 __all__ = [
     "ACCOUNTS",
+    "AGENT_LIMITS",
     "ROLES",
     "SPACED_ROLES",
     "Account",
     "Permissions",
     "Role",
     "account_of",
+    "agents_account",
+    "agents_imports",
     "inbox_prefix",
     "permissions",
 ]
 
 Account = Literal["STRATO", "AGENTS"]
 ACCOUNTS: Final[tuple[Account, ...]] = get_args(Account)
+# Of an account of agents: connections of all of them, and what each connection may have.
+AGENT_LIMITS: Final = {
+    "max_connections": 2048,
+    "max_subscriptions": 64,
+    "max_payload": SERVER_MAX_PAYLOAD,
+    "max_leafnodes": 0,
+}
 
 _ROOT: Final = subjects.ROOT
 _STREAMS: Final = (STREAM_RECORD, STREAM_DLQ, STREAM_HITS)
@@ -89,8 +100,24 @@ class Permissions:
 
 
 def account_of(role: Role) -> Account:
-    """The account that the users of a role belong to."""
+    """The kind of account that the users of a role belong to."""
     return "AGENTS" if role == "agent" else "STRATO"
+
+
+def agents_account(space: str) -> str:
+    """The name of the account of a space's agents."""
+    return f"AGENTS-{space}"
+
+
+def agents_imports(space: str) -> list[dict[str, Any]]:
+    """What the account of a space's agents imports: nothing of another space."""
+    room = f"{_ROOT}.{space}"
+    services = (f"{room}.rec.*.*", f"{room}.gate.*")
+    streams = (f"{room}.ctl.*", f"{room}.dlq.*")
+    return [
+        *({"service": {"account": "STRATO", "subject": subject}} for subject in services),
+        *({"stream": {"account": "STRATO", "subject": subject}} for subject in streams),
+    ]
 
 
 def permissions(role: Role, space: str, name: str) -> Permissions:

@@ -35,6 +35,9 @@ RenewOption = Annotated[
 ]
 _FOLDER: Final = Path("deploy/secrets/nats")
 _RELOAD: Final = "it counts once the broker reads it: nats-server --signal reload"
+_TWICE: Final = (
+    "\nthe space's first agent: reload the broker twice, a second apart, or it answers none of them"
+)
 _SPACED: Final[dict["Role", str]] = {
     "agent": "One agent: records its own timeline, hears its own commands, asks its own gate.",
     "operator": "One who asks, hears hits and exchanges exports; records nothing.",
@@ -133,7 +136,8 @@ def _add(folder: Path, role: "Role", name: str, space: str, renew: bool) -> None
         from stratoscope.admin import creds
     with _told():
         file = creds.add(folder, role, name, space, renew=renew)
-    show(Text(f"{file}\n{_RELOAD}"))
+        first = creds.is_first_of_space(folder, role, space)
+    show(Text(f"{file}\n{_RELOAD}{_TWICE if first else ''}"))
 
 
 @contextmanager

@@ -2,9 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import nats
 import pytest
@@ -14,200 +17,28 @@ from stratoscope.admin import creds
 from stratoscope.admin.roles import ROLES, Role
 from stratoscope.broker.connection import BrokerUnreachable, connect
 from stratoscope.broker.login import Access, Login
+from stratoscope.broker.streams import StreamSettings, ensure_streams
+from stratoscope.embedded.broker import find_nats_server
+from support import role_matrix
 from support.eventually import eventually
-from support.guarded import Guarded, certify
+from support.guarded import Guarded, certify, guarded
+from support.jetstream_api import API, named_by
+from support.raw_client import raw_client
 from support.websocket import browse
 
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Guarded]:
+    """A broker of this module's own: an admin that may delete streams does."""
+    folder = Path(tempfile.mkdtemp(prefix="stratoscope-guarded-"))
+    try:
+        with guarded(folder) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder)
+
+
 _REFUSED = re.compile(r'permissions violation for (?:publish|subscription) to "([^"]+)"')
-
-# Of the log, of others' consumers and of the server: for nobody who serves or is served.
-TENDING = [
-    "$JS.API.STREAM.PURGE.STRATO_RECORD",
-    "$JS.API.STREAM.PURGE.STRATO_HITS",
-    "$JS.API.STREAM.DELETE.STRATO_RECORD",
-    "$JS.API.STREAM.UPDATE.STRATO_RECORD",
-    "$JS.API.STREAM.MSG.DELETE.STRATO_RECORD",
-    "$JS.API.STREAM.SNAPSHOT.STRATO_RECORD",
-    "$JS.API.STREAM.RESTORE.STRATO_RECORD",
-    "$JS.API.ACCOUNT.PURGE.STRATO",
-    "$JS.ACK.STRATO_RECORD.one.1.1.1.1.1",
-    "$SYS.REQ.SERVER.PING",
-    "_INBOX.stranger.1",
-    "_INBOX_projector.main.1",
-    "_INBOX_unknown.main.1",
-    "anything",
-]
-# How the log is read: for those who project it.
-READING = [
-    "$JS.API.CONSUMER.CREATE.STRATO_RECORD",
-    "$JS.API.CONSUMER.CREATE.STRATO_RECORD.one.strato.default.part.*.*.*",
-    "$JS.API.CONSUMER.DURABLE.CREATE.STRATO_RECORD.one",
-    "$JS.API.CONSUMER.MSG.NEXT.STRATO_RECORD.one",
-    "$JS.API.DIRECT.GET.STRATO_RECORD",
-    "$JS.API.STREAM.MSG.GET.STRATO_RECORD",
-]
-REPLYING = [
-    "_INBOX_console.default.browser.1",
-    "_INBOX_operator.default.ops.1",
-    "_INBOX_navigator.main.1",
-]
-NEWS = ["strato._projected", "strato._committed", "strato._watched"]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One who tries: what must be let through, and what must be refused."""
-
-    role: Role
-    name: str
-    publishes: Sequence[str]
-    refused: Sequence[str]
-    hears: Sequence[str]
-    deaf_to: Sequence[str] = field(default_factory=list)
-
-
-DEAF = ["_INBOX.>", "_INBOX_agent.default.stranger.>", "$JS.>", "$SYS.>", ">", "strato.>"]
-TRIALS = [
-    Trial(
-        "agent",
-        "explorer",
-        publishes=[
-            "strato.default.rec.explorer.event",
-            "strato.default.rec.explorer.snapshot",
-            "strato.default.rec.explorer.batch",
-            "strato.default.gate.explorer",
-        ],
-        refused=[
-            *TENDING,
-            *READING,
-            *REPLYING,
-            *NEWS,
-            "strato.default.rec.explorer.other",
-            "strato.default.rec.stranger.event",
-            "strato.other.rec.explorer.event",
-            "strato.default.part.0.explorer.event",
-            "strato.default.gate.stranger",
-            "strato.default.ctl.explorer",
-            "strato.default.hit.explorer",
-            "strato.default.dlq.explorer",
-            "strato.default.nav.state.at",
-            "$JS.API.STREAM.INFO.STRATO_RECORD",
-            "$JS.API.INFO",
-        ],
-        hears=[
-            "_INBOX_agent.default.explorer.>",
-            "strato.default.ctl.explorer",
-            "strato.default.dlq.explorer",
-        ],
-        deaf_to=[
-            *DEAF,
-            "strato.default.ctl.*",
-            "strato.default.ctl.stranger",
-            "strato.other.ctl.explorer",
-            "strato.default.rec.>",
-            "strato.default.rec.explorer.*",
-            "strato.default.hit.explorer",
-        ],
-    ),
-    Trial(
-        "operator",
-        "ops",
-        publishes=[
-            "strato.default.nav.state.at",
-            "strato.default.nav.cancel.one",
-            "$SRV.PING.stratoscope-navigator",
-            "$JS.API.STREAM.INFO.OBJ_strato-spill-default",
-            "$JS.API.STREAM.MSG.GET.OBJ_strato-exports-default",
-        ],
-        refused=[
-            *TENDING,
-            *READING,
-            *REPLYING,
-            *NEWS,
-            "strato.default.rec.explorer.event",
-            "strato.default.ctl.explorer",
-            "strato.default.gate.explorer",
-            "strato.default.hit.explorer",
-            "strato.other.nav.state.at",
-            "$JS.API.STREAM.INFO.OBJ_strato-spill-other",
-            "$JS.API.STREAM.MSG.GET.OBJ_strato-exports-other",
-            "$JS.API.STREAM.CREATE.OBJ_strato-exports-default",
-            "$JS.API.STREAM.PURGE.OBJ_strato-exports-default",
-            "$JS.API.STREAM.INFO.STRATO_RECORD",
-            "$O.strato-exports-other.C.one",
-            "$O.strato-spill-default.C.one",
-        ],
-        hears=["_INBOX_operator.default.ops.>", "strato.default.hit.*", "strato._projected"],
-        deaf_to=[
-            *DEAF,
-            "strato.*.hit.*",
-            "strato.other.hit.*",
-            "strato.default.nav.>",
-            "strato.default.rec.>",
-            "strato._committed",
-            "_INBOX_operator.default.>",
-        ],
-    ),
-    Trial(
-        "projector",
-        "main",
-        publishes=[
-            "strato._projected",
-            "strato._committed",
-            "strato.default.dlq.explorer",
-            "$JS.API.STREAM.INFO.STRATO_RECORD",
-            "$JS.API.STREAM.MSG.GET.STRATO_RECORD",
-            "$JS.API.CONSUMER.CREATE.STRATO_RECORD",
-        ],
-        refused=[
-            *(subject for subject in TENDING if subject != "_INBOX_projector.main.1"),
-            *REPLYING,
-            "_INBOX_projector.main.1",
-            "strato.default.rec.explorer.event",
-            "strato.default.hit.explorer",
-            "strato.default.ctl.explorer",
-            "strato.default.nav.state.at",
-            "$JS.API.CONSUMER.CREATE.STRATO_HITS",
-            "$JS.API.STREAM.CREATE.ANOTHER",
-            "$O.strato-exports-default.C.one",
-        ],
-        hears=["_INBOX_projector.main.>", "strato._watched"],
-        deaf_to=[*DEAF, "strato.default.rec.>", "strato.*.gate.*", "strato._committed"],
-    ),
-    Trial(
-        "navigator",
-        "main",
-        publishes=[
-            *REPLYING,
-            "strato._watched",
-            "strato.other.hit.explorer",
-            "strato.other.ctl.explorer",
-            "strato.other.rec.explorer-import-1.batch",
-            "$JS.API.STREAM.INFO.STRATO_RECORD",
-            "$JS.API.STREAM.CREATE.OBJ_strato-spill-other",
-        ],
-        refused=[
-            *TENDING,
-            *(subject for subject in READING if "GET" not in subject),
-            "_INBOX_agent.default.stranger.1",
-            "strato._projected",
-            "strato._committed",
-            "strato.default.dlq.explorer",
-            "strato.default.nav.state.at",
-            "$JS.API.STREAM.CREATE.STRATO_RECORD",
-            "$JS.API.STREAM.UPDATE.OBJ_strato-spill-default",
-            "$JS.API.STREAM.DELETE.OBJ_strato-spill-default",
-        ],
-        hears=[
-            "_INBOX_navigator.main.>",
-            "strato.*.nav.>",
-            "strato.*.gate.*",
-            "$SRV.>",
-            "strato._projected",
-        ],
-        deaf_to=[*DEAF, "strato.*.rec.>", "_INBOX_operator.>"],
-    ),
-]
 
 
 @dataclass
@@ -244,20 +75,33 @@ async def tried(broker: Guarded, login: Login) -> AsyncIterator[Tried]:
         await client.close()
 
 
-@pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.role)
-async def test_a_role_may_do_its_work_and_nothing_else(broker: Guarded, trial: Trial) -> None:
-    async with tried(broker, broker.login(trial.role, trial.name)) as one:
-        for subject in trial.hears:
-            await one.client.subscribe(subject)
-        for subject in trial.publishes:
-            await one.client.publish(subject, b"{}")
-        assert await one.refused() == set()
-        for subject in trial.deaf_to:
-            await one.client.subscribe(subject)
-        for subject in trial.refused:
-            await one.client.publish(subject, b"{}")
-        wanted = {subject.lower() for subject in (*trial.deaf_to, *trial.refused)}
-        assert await one.refused() == wanted
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_may_publish_and_subscribe_to_what_the_table_says(
+    broker: Guarded, role: Role
+) -> None:
+    wanted = role_matrix.expected(role)
+    key = broker.key(role, role_matrix.NAMES[role])
+    async with raw_client(broker, key, websocket=role == "console") as one:
+        for subject in wanted:
+            one.publish(subject, b"{}")
+        refused = await one.refused()
+        for subject in wanted:
+            one.unsubscribe(one.subscribe(subject))
+        deaf = await one.refused()
+    found = {
+        subject: "P" * (subject not in refused) + "S" * (subject not in deaf) for subject in wanted
+    }
+    assert {one: may for one, may in found.items() if may != wanted[one]} == {}
+
+
+def test_the_page_has_the_table() -> None:
+    assert role_matrix.written() == role_matrix.render(), "`make roles` writes it"
+
+
+def test_every_subject_of_jetstreams_api_is_tried() -> None:
+    tried = [re.sub(r"[*>]", "*", verb) for verb in API]
+    for verb in named_by(find_nats_server()):
+        assert any(one.startswith(verb.rstrip(".")) for one in tried), verb
 
 
 async def test_nothing_that_was_refused_has_reached_anybody(broker: Guarded) -> None:
@@ -343,9 +187,38 @@ async def test_a_key_lets_in_until_it_is_revoked(broker: Guarded) -> None:
     await guest.close()
 
 
-def test_every_role_is_tried() -> None:
-    # The console is an operator over another wire, and an admin may do all.
-    assert {trial.role for trial in TRIALS} | {"console", "admin"} == set(ROLES)
+async def test_a_spaces_first_agent_is_answered_once_the_broker_was_reloaded_twice(
+    broker: Guarded,
+) -> None:
+    seed = creds.add(broker.folder, "agent", "first", "new")
+    assert creds.is_first_of_space(broker.folder, "agent", "new")
+    admin = await connect(broker.url, name="t", login=broker.login("admin"))
+    await ensure_streams(admin.jetstream, StreamSettings())
+    broker.reload()
+    login = Access(nats_creds=str(seed), nats_tls_ca=str(broker.authority)).login
+
+    async def is_let_in() -> bool:
+        try:
+            agent = await connect(broker.url, name="t", timeout=0.5, login=login)
+        except BrokerUnreachable:
+            return False
+        await agent.close()
+        return True
+
+    await eventually(is_let_in)
+    broker.reload()
+    agent = await connect(broker.url, name="t", login=login)
+
+    async def is_answered() -> bool:
+        try:
+            await agent.jetstream.publish("strato.new.rec.first.event", b"{}", timeout=0.5)
+        except (nats.errors.Error, nats.js.errors.Error):
+            return False
+        return True
+
+    await eventually(is_answered)
+    for connection in (agent, admin):
+        await connection.close()
 
 
 async def test_the_shipped_configuration_is_one_that_the_server_takes(broker: Guarded) -> None:

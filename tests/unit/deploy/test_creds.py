@@ -14,7 +14,19 @@ from stratoscope.broker.login import Access, Login, LoginUnusable
 from stratoscope.cli.secret_files import FOLDER, take_secrets
 
 
+def accounts(folder: Path) -> dict[str, dict[str, list[dict[str, object]]]]:
+    text = (folder / creds.USERS["AGENTS"]).read_text().partition("\n")[2]
+    found: dict[str, dict[str, list[dict[str, object]]]] = {}
+    while text.strip():
+        name, _, rest = text.partition(": ")
+        found[name.strip().strip('"')], end = json.JSONDecoder().raw_decode(rest)
+        text = rest[end:]
+    return found
+
+
 def users(folder: Path, account: Account = "AGENTS") -> list[dict[str, object]]:
+    if account == "AGENTS":
+        return [user for one in accounts(folder).values() for user in one["users"]]
     text = (folder / creds.USERS[account]).read_text().partition("users: ")[2]
     found: list[dict[str, object]] = json.loads(text)
     return found
@@ -94,6 +106,23 @@ def test_agents_are_users_of_an_account_of_their_own(tmp_path: Path) -> None:
     others = {keys[role] for role in ROLES if account_of(role) == "STRATO"}
     assert {str(one["nkey"]) for one in users(tmp_path, "STRATO")} == others
     assert len(others) == len(ROLES) - 1
+
+
+def test_the_agents_of_each_space_have_an_account_that_imports_that_space_only(
+    tmp_path: Path,
+) -> None:
+    for space in ("default", "lab"):
+        assert not creds.is_first_of_space(tmp_path, "agent", space)
+        creds.add(tmp_path, "agent", "explorer", space)
+        assert creds.is_first_of_space(tmp_path, "agent", space)
+        creds.add(tmp_path, "agent", "stranger", space)
+        assert not creds.is_first_of_space(tmp_path, "agent", space)
+    found = accounts(tmp_path)
+    assert found.keys() == {"AGENTS-default", "AGENTS-lab"}
+    for name, block in found.items():
+        space = name.removeprefix("AGENTS-")
+        assert len(block["users"]) == 2
+        assert json.dumps(block["imports"]).count(f'"strato.{space}.') == len(block["imports"]) == 4
 
 
 def test_what_an_earlier_version_wrote_is_rewritten_from_the_roster(tmp_path: Path) -> None:
