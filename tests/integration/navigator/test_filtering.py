@@ -100,6 +100,27 @@ async def test_a_condition_that_is_none_is_refused(ask, thousand):
             await picked(ask, where)
 
 
+async def test_a_condition_means_what_cel_says(ask, recorded):
+    state = {"items": [{"name": "a"}, {"price": 5}], "text": "déjà vu", "exact": 9007199254740993}
+    patch = [{"op": "add", "path": "", "value": state}]
+    await recorded.add("walker", event(at=0, patch=patch), event(at=1))
+    hour = "timestamp(event.occurred_at).getHours"
+    for where in (
+        "state.items.exists(i, i.price > 3)",
+        "!state.items.all(i, i.price < 3)",
+        "size(state.text) == 7 && size('déjà vu') == 7",
+        "state.exact == 9007199254740993 && state.exact != 9007199254740992.0",
+        f"{hour}('Asia/Tokyo') - {hour}() in [9, -15]",
+        "int(timestamp(event.occurred_at)) > 1700000000",
+        "state.nothing == 1 || state.text.matches('^d')",
+    ):
+        assert (where, await picked(ask, where)) == (where, [0, 1])
+    assert await picked(ask, "9007199254740993 == 9007199254740992.0") == []
+    for where in ("event.occurred_at.getHours('Europe/Berlin') == 1", f"{hour}('Mars') == 1"):
+        with pytest.raises(InvalidExpression):
+            await picked(ask, where)
+
+
 async def test_a_cursor_of_another_condition_is_refused(ask, thousand):
     reply = await ask("events.list", agent="walker", where="event.data.n > 1", limit=1)
     with pytest.raises(BadRequest):

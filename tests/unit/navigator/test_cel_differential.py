@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from stratoscope.domain.expressions.refusal import ExpressionRefused
 from stratoscope.domain.expressions.rules import checked
+from stratoscope.domain.expressions.tokens import tokens
 from stratoscope.navigator.expressions import worker
+from support.cel_cases import EVENT, HOLDING, NOT_MATCHING, STATE
 from support.naive_cel import CelError, Tree, Uint, evaluate, typed, written
 
 NUMBERS = [0, 1, -1, 2, 2**53 + 1, 2**63 - 1, -(2**63), 2**63, 2**64 - 1, 0.5, 2.0**53, 1e19]
@@ -80,29 +82,34 @@ whole = st.one_of(
 )
 
 
-def taken(source: str) -> dict[str, Any] | None:
-    """What a worker is asked about an expression; None where it is refused."""
+def asked_of(source: str) -> dict[str, Any] | None:
+    """What a worker is asked about an expression; None where the rules refuse it."""
     try:
         expression = checked(source)
     except ExpressionRefused:
         return None
-    asked = {
+    return {
         "source": expression.program,
         "exact": expression.exact,
         "shortcuts": [],
         "check": {
             "trials": [(one.position, one.source) for one in expression.trials],
-            "arguments": [],
-            "zones": [],
+            "arguments": [(one.position, one.function, one.source) for one in expression.arguments],
+            "zones": [(one.position, one.name) for one in expression.zones],
             "asked": expression.asked,
         },
-        "tree": {"state": None} if expression.paths else {},
+        "tree": {"event": None, "state": None},
         "ranges": expression.ranges,
         "seconds": 10,
         "states": [],
         "documents": [],
     }
-    return asked if next(worker.answers(asked))["refused"] is None else None
+
+
+def taken(source: str) -> dict[str, Any] | None:
+    """The same, None where the worker refuses it too."""
+    asked = asked_of(source)
+    return asked if asked and next(worker.answers(asked))["refused"] is None else None
 
 
 def compare(tree: Tree, state: dict[str, Any]) -> None:
@@ -141,3 +148,33 @@ def test_a_random_expression_has_a_value_or_an_error_as_it_should(
     compare(("==", tree, tree), state)
     compare(("!=", tree, ("value", True)), state)
     compare(("not", tree), state)
+
+
+words = [[token.text for token in tokens(one)][:-1] for one in (*HOLDING, *NOT_MATCHING)]
+changes = st.tuples(
+    st.sampled_from(["insert", "replace", "remove"]),
+    st.integers(0, 40),
+    st.sampled_from(sorted({word for one in words for word in one})),
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.sampled_from(words), st.lists(changes, max_size=4))
+def test_whatever_is_written_is_refused_in_words_or_evaluates(
+    some: list[str], made: list[tuple[str, int, str]]
+) -> None:
+    changed = list(some)
+    for change, place, word in made:
+        kept = {"insert": place, "replace": place + 1, "remove": place + 1}[change]
+        changed[place:kept] = [] if change == "remove" else [word]
+    source = " ".join(changed)
+    asked = asked_of(source)
+    if asked is None:
+        return
+    refused, *verdicts = worker.answers(asked | {"states": [STATE], "documents": [(EVENT, 0)]})
+    if refused["refused"] is None:
+        assert verdicts[0]["verdicts"] in ("0", "1")
+    else:
+        position, reason = refused["refused"]
+        assert 0 <= position <= len(source)
+        assert reason.strip()

@@ -180,6 +180,15 @@ async def test_backtracking_costs_nothing(expressions):
     assert await verdict(expressions, source, {"name": "a" * 50_000 + "!"}) is FAILS
 
 
+async def test_a_search_that_takes_the_product_of_two_lengths_is_stopped(expressions):
+    state = {"text": "a" * (16 << 20), "part": "a" * (8 << 20) + "b"}
+    started = time.perf_counter()
+    found = await verdict(expressions, "state.text.contains(state.part)", state, seconds=0.3)
+    assert found is STOPPED
+    assert time.perf_counter() - started < 3
+    assert await verdict(expressions, "state.health == 10") is HOLDS
+
+
 async def test_memory_has_a_bound(expressions):
     source = "size([" + ", ".join(["bytes(state.s)"] * 62) + "]) == 1"
     found = await verdict(expressions, source, {"s": "x" * (32 << 20)}, seconds=20)
