@@ -254,6 +254,26 @@ class Agent:
         record = self._recorder.preparer.snapshot(self.name, state, options)
         return await self._record(record)
 
+    async def event_in_thread(
+        self, type: str, data: Mapping[str, Any] | None = None, **options: Unpack[EventOptions]
+    ) -> str:
+        """`event`, prepared in a thread: megabytes do not hold up the event loop.
+
+        The data must stay as it is until this returns.
+        """
+        prepare = self._recorder.preparer.event
+        return await self._record(await asyncio.to_thread(prepare, self.name, type, data, options))
+
+    async def snapshot_in_thread(
+        self, state: Mapping[str, Any], **options: Unpack[SnapshotOptions]
+    ) -> str:
+        """`snapshot`, prepared in a thread: megabytes do not hold up the event loop.
+
+        The state must stay as it is until this returns.
+        """
+        prepare = self._recorder.preparer.snapshot
+        return await self._record(await asyncio.to_thread(prepare, self.name, state, options))
+
     async def flush(
         self,
         timeout: float | None = None,  # noqa: ASYNC109 - as Recorder's

@@ -5,10 +5,11 @@ graph in every respect (LangGraph builds invoke and batch on stream by itself) a
 `astream` and the state updates are stepped into.
 """
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, closing
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, Self, TypeVar, cast
 
 from langchain_core.runnables.config import RunnableConfig
@@ -19,9 +20,11 @@ from stratoscope.adapters.langgraph import gating
 from stratoscope.adapters.langgraph.coercion import RawState
 from stratoscope.adapters.langgraph.gating import Gate, check_gate
 from stratoscope.adapters.langgraph.memory import Memory
+from stratoscope.adapters.langgraph.offload import finish, is_large
 from stratoscope.adapters.langgraph.session import (
     AnyGraph,
     Recording,
+    Session,
     agent_of,
     drawing_of,
     session_of,
@@ -109,7 +112,10 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         """Stream the graph, recorded."""
-        found = session_of(self, self._recording, input, config, kwargs, in_threads=False)
+        opening = partial(
+            session_of, self, self._recording, input, config, kwargs, in_threads=False
+        )
+        found = await asyncio.to_thread(opening) if is_large(input) else opening()
         if found is None:
             async with aclosing(cast(Any, super().astream(input, config, **kwargs))) as parts:
                 async for raw in parts:
@@ -120,8 +126,11 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         try:
             async with aclosing(cast(Any, super().astream(input, config, **arguments))) as parts:
                 async for raw in parts:
-                    records, given = session.take(raw)
-                    await awrite(session.agent, records)
+                    if is_large(raw):
+                        given = await finish(_take_in_thread(session, raw))
+                    else:
+                        records, given = session.take(raw)
+                        await awrite(session.agent, records)
                     if session.at_gate:
                         await gating.aenter(session.agent, self._recording.gate)
                     for chunk in given:
@@ -159,7 +168,9 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
                 place = saved[-1].parent_config or {} if saved else updated
                 saved.append(await self.aget_state(place))
             updates = list(zip(supersteps, reversed(saved), strict=True))
-            await awrite(agent, update_records(name, updates, self._recording.memory, new_id))
+            mapped = partial(update_records, name, updates, self._recording.memory, new_id)
+            is_slow = is_large(supersteps, *(each.values for each in saved))
+            await awrite(agent, await asyncio.to_thread(mapped) if is_slow else mapped())
         return updated
 
     def copy(self, update: dict[str, Any] | None = None) -> Self:
@@ -168,6 +179,12 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         plain.__class__ = type(self).__mro__[2]  # the graph's own class, see _recorded_class
         del plain.__dict__[_RECORDING]
         return _attached(plain.copy(update), self._recording)
+
+
+async def _take_in_thread(session: Session, raw: Any) -> tuple[Any, ...]:
+    records, given = await asyncio.to_thread(session.take, raw)
+    await awrite(session.agent, records)
+    return given
 
 
 _RECORDING: Final = "_recording"

@@ -1,12 +1,14 @@
 """Writes what a run came to with a recorder, and never fails the agent for it."""
 
+import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from stratoscope.adapters.langgraph.offload import is_large
 from stratoscope.adapters.langgraph.records import (
     REFUSED,
     EventToRecord,
@@ -45,6 +47,14 @@ class AgentRecorder(Protocol):
     ) -> Id:
         """Record a snapshot."""
         ...
+
+
+@runtime_checkable
+class ThreadedRecorder(Protocol):
+    """An asynchronous recorder that can prepare large records in a thread."""
+
+    event_in_thread: Callable[..., Awaitable[str]]
+    snapshot_in_thread: Callable[..., Awaitable[str]]
 
 
 class Recorder(Protocol):
@@ -87,10 +97,30 @@ async def awrite(agent: AgentRecorder, records: Iterable[ToRecord]) -> None:
     """Record them one after another with either kind of recorder."""
     for record in records:
         try:
-            await _settled(_record(agent, record))
+            if is_large(record.state if isinstance(record, SnapshotToRecord) else record.data):
+                await _record_in_thread(agent, record)
+            else:
+                await _settled(_record(agent, record))
         except Exception as refusal:
             with unharmed():
                 await _settled(_record(agent, _instead(record, refusal)))
+
+
+async def _record_in_thread(agent: AgentRecorder, record: ToRecord) -> None:
+    if isinstance(agent, ThreadedRecorder):
+        await _settled(_record(_Threaded(agent), record))
+    elif inspect.iscoroutinefunction(agent.event):
+        await _settled(_record(agent, record))
+    else:
+        await asyncio.to_thread(_record, agent, record)
+
+
+class _Threaded:
+    """An asynchronous recorder that prepares its records in a thread."""
+
+    def __init__(self, agent: ThreadedRecorder) -> None:
+        self.event = agent.event_in_thread
+        self.snapshot = agent.snapshot_in_thread
 
 
 async def _settled(given: Id) -> None:
