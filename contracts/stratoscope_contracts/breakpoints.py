@@ -5,9 +5,10 @@ and hits where it becomes true (`edge`) or at every record while it is true (`le
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from contextlib import suppress
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from stratoscope_contracts.envelopes import (
     ChoiceModel,
@@ -19,23 +20,32 @@ from stratoscope_contracts.envelopes import (
 )
 from stratoscope_contracts.views import At, Event, Position
 from stratoscope_contracts.words import (
+    MAX_CONDITION_BYTES,
+    MAX_CONDITION_VALUE_BYTES,
+    MAX_CONDITION_VALUES,
+    MAX_CONDITIONS,
     MAX_LIMIT,
     AgentName,
     AgentOrAny,
     Count,
+    Depth,
     EventType,
     Expression,
     Id,
     JsonObject,
+    Metadata,
+    Number,
     Path,
+    PositiveNumber,
     StreamSeq,
+    Template,
     Time,
+    check_bytes,
 )
 
 StateOp = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "matches", "exists"]
 Trigger = Literal["edge", "level"]
 Action = Literal["notify", "log", "pause"]
-MAX_CONDITIONS = 100
 
 
 class AtTimeCondition(ChoiceModel):
@@ -49,7 +59,7 @@ class AtEventIndexCondition(ChoiceModel):
     """The event with an index."""
 
     kind: Literal["at_event_index"]
-    index: Count
+    index: Number
 
 
 class OnEventTypeCondition(ChoiceModel):
@@ -81,6 +91,9 @@ class OnStateCondition(ChoiceModel):
             raise ValueError(f"{self.op} needs a value")
         if self.op in _TAKES and not isinstance(self.value, _TAKES[self.op][0]):
             raise ValueError(f"{self.op} takes {_TAKES[self.op][1]}")
+        if isinstance(self.value, list) and len(self.value) > MAX_CONDITION_VALUES:
+            raise ValueError(f"a list of at most {MAX_CONDITION_VALUES} values")
+        check_bytes(self.value, MAX_CONDITION_VALUE_BYTES)
         return self
 
 
@@ -95,7 +108,7 @@ class OnCausalityDepthCondition(ChoiceModel):
     """An event at a depth of causes."""
 
     kind: Literal["on_causality_depth"]
-    depth: Annotated[int, Field(ge=1)]
+    depth: Depth
 
 
 class ExpressionCondition(ChoiceModel):
@@ -139,21 +152,36 @@ Condition = Annotated[
     | NotCondition,
     Field(discriminator="kind"),
 ]
+
+
+def _check_condition(condition: Condition) -> Condition:
+    # What can't be sent has no bytes: a sender's encoder says why.
+    size = 0
+    with suppress(ValueError):
+        size = len(_CONDITION.dump_json(condition))
+    if size > MAX_CONDITION_BYTES:
+        raise ValueError(f"a condition has at most {MAX_CONDITION_BYTES} bytes as JSON")
+    return condition
+
+
+# As a request has it: what is stored was within the limits of its day.
+ConditionAsked = Annotated[Condition, AfterValidator(_check_condition)]
 AllOfCondition.model_rebuild()
 AnyOfCondition.model_rebuild()
 NotCondition.model_rebuild()
+_CONDITION: Final = TypeAdapter[Condition](Condition)
 
 
 class HitAfter(ChoiceModel):
     """Passes over the first n hits of each agent."""
 
-    after: Annotated[int, Field(ge=1)]
+    after: PositiveNumber
 
 
 class HitEvery(ChoiceModel):
     """Every n-th hit of each agent."""
 
-    every: Annotated[int, Field(ge=1)]
+    every: PositiveNumber
 
 
 class HitOnce(ChoiceModel):
@@ -233,13 +261,13 @@ class BreakpointCreateRequest(Request):
     """Arms a condition from the stream's end on, and looks `past` hits back."""
 
     agent: AgentOrAny
-    condition: Condition
+    condition: ConditionAsked
     session: Id | None = None
     trigger: Trigger = "edge"
     action: Action = "notify"
     hit: HitRule | None = None
-    message: str | None = None
-    metadata: JsonObject = Field(default_factory=dict)
+    message: Template | None = None
+    metadata: Metadata = Field(default_factory=dict)
     past: Annotated[int, Field(ge=1, le=MAX_LIMIT)] | None = None
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
 from stratoscope_contracts.views import Event
-from stratoscope_contracts.words import Id
+from stratoscope_contracts.words import Depth, Id
 
 GraphDirection = Literal["causes", "effects", "both"]
 GraphFormat = Literal["json", "dot", "mermaid"]
@@ -41,7 +41,7 @@ class CausalityEffectsRequest(ListRequest):
     """What an event led to, `max_depth` steps on."""
 
     event_id: Id
-    max_depth: Annotated[int, Field(ge=1)] = 1
+    max_depth: Depth = 1
 
 
 class CausalityEffectsReply(ListReply):
@@ -55,7 +55,7 @@ class CausalityGraphRequest(Request):
 
     event_id: Id
     direction: GraphDirection
-    max_depth: Annotated[int, Field(ge=1)] | None = None
+    max_depth: Depth | None = None
     max_nodes: Annotated[int, Field(ge=1, le=MAX_GRAPH_NODES)] = 200
     format: GraphFormat = "json"
 

@@ -18,7 +18,17 @@ from stratoscope_contracts.envelopes import (
 )
 from stratoscope_contracts.looking import RangeRequest
 from stratoscope_contracts.views import At, Change, Event, Horizon, Position
-from stratoscope_contracts.words import AgentName, Count, JsonObject, Path
+from stratoscope_contracts.words import (
+    MAX_DIGITS,
+    MAX_THRESHOLD,
+    MAX_TYPES,
+    AgentName,
+    Count,
+    Depth,
+    JsonObject,
+    PathFound,
+    PathPatterns,
+)
 
 RenderFormat = Literal["unified", "side_by_side", "json", "html", "json_patch"]
 JsonType = Literal["null", "boolean", "number", "string", "array", "object"]
@@ -27,14 +37,6 @@ AnomalyKind = Literal["size", "path"]
 # a is the request's `agent`, b its `to_agent`.
 DivergenceKind = Literal["extra_in_a", "extra_in_b", "different_event", "different_state"]
 Score = Annotated[float, Field(ge=0, le=1)]
-PathPattern = Annotated[
-    str,
-    Field(
-        max_length=1024,
-        description="a path; `*` stands for any one segment, `**` for any number of them",
-    ),
-]
-PathPatterns = Annotated[tuple[PathPattern, ...], Field(strict=False, max_length=100)]
 CategoryName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,63}$")]
 
 
@@ -43,11 +45,11 @@ class CompareOptions(ChoiceModel):
 
     include_paths: PathPatterns | None = None
     exclude_paths: PathPatterns | None = None
-    max_depth: Annotated[int, Field(ge=1)] | None = None
-    ignore_threshold: Annotated[float, Field(ge=0)] | None = None
-    types: tuple[JsonType, ...] | None = Field(default=None, strict=False)
+    max_depth: Depth | None = None
+    ignore_threshold: Annotated[float, Field(ge=0, le=MAX_THRESHOLD)] | None = None
+    types: Annotated[tuple[JsonType, ...], Field(strict=False, max_length=MAX_TYPES)] | None = None
     ignore_order: bool = False
-    significant_digits: Annotated[int, Field(ge=0)] | None = None
+    significant_digits: Annotated[int, Field(ge=0, le=MAX_DIGITS)] | None = None
     categories: Annotated[dict[CategoryName, PathPatterns], Field(max_length=32)] | None = None
 
 
@@ -170,7 +172,7 @@ class Anomaly(ValueModel):
     position: Position
     score: float
     reason: str
-    path: PathPattern | None = None
+    path: PathFound | None = None
     details: JsonObject = Field(default_factory=dict)
 
 
@@ -178,7 +180,7 @@ class ComparePatternsReply(Reply):
     """Patterns over the comparisons of each snapshot of a stretch with the next."""
 
     comparisons: Count
-    volatile_fields: list[tuple[Path, Count]]
+    volatile_fields: list[tuple[PathFound, Count]]
     category_trends: dict[str, CategoryTrend]
     similarity_trend: SimilarityTrend
     change_frequency: ChangeFrequency

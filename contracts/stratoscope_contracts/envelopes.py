@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from stratoscope_contracts.words import (
     DEFAULT_LIMIT,
     DEFAULT_WAIT_MS,
+    MAX_CURSOR_LENGTH,
     MAX_LIMIT,
     MAX_WAIT_MS,
     Count,
@@ -61,7 +62,7 @@ class ListRequest(Request):
     """A verb that answers page by page; `cursor` is opaque and comes from the page before."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    cursor: str | None = None
+    cursor: Annotated[str, Field(max_length=MAX_CURSOR_LENGTH)] | None = None
 
 
 class Reply(ValueModel):

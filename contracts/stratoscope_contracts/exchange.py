@@ -15,9 +15,22 @@ from pydantic import Field
 from stratoscope_contracts.breakpoints import Breakpoint
 from stratoscope_contracts.envelopes import RecordModel, ValueModel
 from stratoscope_contracts.records import BatchEvent, BatchSnapshot
-from stratoscope_contracts.sessions import Key, SessionConfig, SessionState
+from stratoscope_contracts.sessions import SessionConfig, SessionState
 from stratoscope_contracts.views import Horizon
-from stratoscope_contracts.words import AgentName, Count, EventIndex, Id, Space, StreamSeq, Time
+from stratoscope_contracts.words import (
+    AgentName,
+    Count,
+    Description,
+    EventIndex,
+    Id,
+    Key,
+    Name,
+    Note,
+    Space,
+    StreamSeq,
+    Tags,
+    Time,
+)
 
 EXPORT_VERSION: Final = 1
 # Under this key an imported record's metadata says where it comes from.
@@ -60,9 +73,9 @@ class ExportSession(ValueModel):
     id: Id
     state: SessionState
     created_at: Time
-    name: str | None = None
-    description: str | None = None
-    tags: list[str] = Field(default_factory=list)
+    name: Name | None = None
+    description: Description | None = None
+    tags: Tags = Field(default_factory=list)
     config: SessionConfig = SessionConfig()
     position: ExportPlace
     current: Annotated[int, Field(ge=-1)] = -1
@@ -78,8 +91,8 @@ class ExportValue(ValueModel):
 class ExportMark(ValueModel):
     """A position with a name."""
 
-    name: str
-    note: str | None = None
+    name: Key
+    note: Note | None = None
     created_at: Time
     position: ExportPlace
 

@@ -21,14 +21,18 @@ from stratoscope_contracts.views import (
     StateView,
 )
 from stratoscope_contracts.words import (
+    MAX_AGENTS_NAMED,
+    MAX_FACTOR,
+    MAX_PREFIX_LENGTH,
     AgentName,
     Count,
-    EventType,
+    EventTypes,
     Expression,
     Id,
     JsonObject,
     Partition,
     Path,
+    PositiveNumber,
     StreamSeq,
     Time,
 )
@@ -61,7 +65,7 @@ class RangeListReply(ListReply):
 class AgentsListRequest(ListRequest):
     """The agents of the space, by name."""
 
-    prefix: str | None = None
+    prefix: Annotated[str, Field(max_length=MAX_PREFIX_LENGTH)] | None = None
 
 
 class AgentsListReply(ListReply):
@@ -86,7 +90,7 @@ class EventsGetReply(Reply):
 class EventsListRequest(RangeListRequest):
     """An agent's events, in the timeline's order or against it."""
 
-    types: list[EventType] | None = None
+    types: EventTypes | None = None
     where: Expression | None = None
     direction: Direction = "forward"
 
@@ -158,7 +162,7 @@ class StateCutRequest(Request):
     """The states of many agents at one moment."""
 
     at: CutAt
-    agents: list[AgentName] | None = None
+    agents: Annotated[list[AgentName], Field(max_length=MAX_AGENTS_NAMED)] | None = None
     path: Path = ""
 
 
@@ -216,8 +220,8 @@ class StateLastWriteReply(Reply):
 class ReplayRequest(RangeRequest):
     """The events again, one message each; `speed` 1.0 is as fast as they occurred."""
 
-    count: Annotated[int, Field(ge=1)] | None = None
-    speed: Annotated[float, Field(gt=0)] | None = None
+    count: PositiveNumber | None = None
+    speed: Annotated[float, Field(gt=0, le=MAX_FACTOR)] | None = None
 
 
 class ReplayEnd(Reply):

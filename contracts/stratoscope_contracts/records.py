@@ -18,6 +18,7 @@ from stratoscope_contracts.words import (
     EventType,
     Id,
     JsonObject,
+    Label,
     Pointer,
     Time,
 )
@@ -90,7 +91,7 @@ class SnapshotRecord(RecordModel):
     state: JsonObject
     memory_usage: MemoryUsage | None = None
     metadata: JsonObject = Field(default_factory=dict)
-    label: str | None = None
+    label: Label | None = None
 
 
 class BatchEvent(EventRecord):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from stratoscope_contracts.breakpoints import Condition
+from stratoscope_contracts.breakpoints import ConditionAsked
 from stratoscope_contracts.envelopes import (
     ChoiceModel,
     ListReply,
@@ -23,19 +23,26 @@ from stratoscope_contracts.looking import Direction
 from stratoscope_contracts.views import At, Position
 from stratoscope_contracts.words import (
     MAX_NAVIGATION_PLACES,
+    MAX_OBJECT_NAME_LENGTH,
     MAX_SESSION_SECONDS,
+    MAX_TYPES,
     AgentName,
     Count,
+    Description,
     Id,
+    Key,
+    Name,
+    Note,
+    PositiveNumber,
+    Seconds,
+    Tags,
     Time,
 )
 
 SessionState = Literal["created", "active", "paused", "completed", "error"]
 ExportFormat = Literal["json", "binary", "archive"]
-Version = Annotated[int, Field(ge=1)]
+Version = PositiveNumber
 AutoBreakpoint = Literal["error_occurred", "decision_made"]
-Key = Annotated[str, Field(min_length=1, max_length=256)]
-Note = Annotated[str, Field(max_length=65_536)]
 
 
 class SessionConfig(ChoiceModel):
@@ -45,9 +52,9 @@ class SessionConfig(ChoiceModel):
     all of them, false none.
     """
 
-    max_session_duration: Annotated[float, Field(gt=0)] = MAX_SESSION_SECONDS
+    max_session_duration: Seconds = MAX_SESSION_SECONDS
     max_navigation_history: Annotated[int, Field(ge=1, le=1000)] = MAX_NAVIGATION_PLACES
-    auto_breakpoints: bool | list[AutoBreakpoint] = True
+    auto_breakpoints: bool | Annotated[list[AutoBreakpoint], Field(max_length=MAX_TYPES)] = True
 
 
 class Session(ValueModel):
@@ -95,9 +102,9 @@ class SessionCreateRequest(Request):
 
     agent: AgentName
     config: SessionConfig | None = None
-    name: str | None = None
-    description: str | None = None
-    tags: list[str] = Field(default_factory=list)
+    name: Name | None = None
+    description: Description | None = None
+    tags: Tags = Field(default_factory=list)
 
 
 class SessionListRequest(ListRequest):
@@ -116,9 +123,9 @@ class SessionListReply(ListReply):
 class SessionUpdateRequest(SessionRequest):
     """Changes what is given; a field that is not given stays."""
 
-    name: str | None = None
-    description: str | None = None
-    tags: list[str] | None = None
+    name: Name | None = None
+    description: Description | None = None
+    tags: Tags | None = None
 
 
 class SessionRemoveReply(Reply):
@@ -179,13 +186,13 @@ class SessionGotoRequest(SessionRequest):
 class EventsSize(ChoiceModel):
     """So many events."""
 
-    events: Annotated[int, Field(ge=1)]
+    events: PositiveNumber
 
 
 class SecondsSize(ChoiceModel):
     """So much time of the agent's clock, which moves even where nothing was recorded."""
 
-    seconds: Annotated[float, Field(gt=0)]
+    seconds: Seconds
 
 
 def _form_of_size(value: Any) -> str | None:
@@ -230,7 +237,7 @@ class SessionContinueRequest(SessionRequest):
     """
 
     direction: Direction
-    until: Condition | None = None
+    until: ConditionAsked | None = None
     fence: At | None = None
     seconds: Annotated[float, Field(gt=0, le=3600)] = RUN_SECONDS
 
@@ -328,7 +335,7 @@ class SessionExportReply(Reply):
 class SessionImportRequest(Request):
     """A new session on a new agent, from an export."""
 
-    object: Annotated[str, Field(min_length=1)]
+    object: Annotated[str, Field(min_length=1, max_length=MAX_OBJECT_NAME_LENGTH)]
     as_agent: AgentName | None = None
 
 

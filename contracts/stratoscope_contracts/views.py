@@ -24,7 +24,7 @@ from stratoscope_contracts.words import (
     EventType,
     Id,
     JsonObject,
-    Path,
+    PathFound,
     StreamSeq,
     Time,
 )
@@ -180,7 +180,7 @@ class Change(ValueModel):
     sent, so that a null which stood in the state is told from nothing at all.
     """
 
-    path: Path
+    path: PathFound
     op: ChangeOp
     old: Any = None
     new: Any = None

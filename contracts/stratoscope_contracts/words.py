@@ -6,12 +6,21 @@ it. The types are checked in Rust: a service reads tens of thousands of records 
 them, and a Python validator on that path would cost more than all the rest of the parsing.
 """
 
+import json
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -65,6 +74,45 @@ MAX_REQUESTS_AT_A_TIME: Final = 64
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
 MAX_MEMORY_USAGE: Final = 2**63 - 1
+
+# Limits on texts and lists. Lengths are in characters where they are not in bytes.
+MAX_PATH_BYTES: Final = 4_096
+# A document has at most so many levels: a longer path names nothing.
+MAX_PATH_SEGMENTS: Final = MAX_DEPTH
+MAX_PATTERN_BYTES: Final = 1_024
+MAX_PATTERNS: Final = 100
+MAX_LABEL_LENGTH: Final = 1_024
+MAX_NAME_LENGTH: Final = 256
+MAX_DESCRIPTION_LENGTH: Final = 16_384
+MAX_NOTE_LENGTH: Final = 65_536
+MAX_TAG_LENGTH: Final = 256
+MAX_TAGS: Final = 100
+MAX_KEY_LENGTH: Final = 256
+MAX_TEMPLATE_LENGTH: Final = 4_096
+# What a template gives, and each value in it, is cut at these.
+MAX_RENDERED_LENGTH: Final = 2_000
+MAX_RENDERED_VALUE_LENGTH: Final = 200
+MAX_OPERATOR_LENGTH: Final = 200
+MAX_CONDITION_BYTES: Final = 64 * KIB
+MAX_CONDITION_VALUE_BYTES: Final = 16 * KIB
+MAX_CONDITION_VALUES: Final = 1_000
+MAX_CONDITIONS: Final = 100
+MAX_TYPES: Final = 100
+MAX_AGENTS_NAMED: Final = 10_000
+MAX_CURSOR_LENGTH: Final = 1_024
+MAX_PREFIX_LENGTH: Final = 128
+MAX_OBJECT_NAME_LENGTH: Final = 256
+MAX_TIME_LENGTH: Final = 64
+
+# Limits on numbers: what JSON readers of any language keep exact, and what a database column of
+# four bytes holds. All of them leave room for one more, and for the sum of two.
+MAX_NUMBER: Final = 2**53 - 1
+MAX_SMALL_NUMBER: Final = 2**31 - 1
+# Finite: where time ends is where the calendar does.
+MAX_SECONDS: Final = 1e308
+MAX_FACTOR: Final = 1e9
+MAX_DIGITS: Final = 324
+MAX_THRESHOLD: Final = 1e308
 MAX_CLOCK_AHEAD_SECONDS: Final = 24 * 60 * 60
 
 # A message is body plus headers; the server closes a client whose message is over `max_payload`.
@@ -101,6 +149,11 @@ TIME_PATTERN: Final = (
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
 
+
+# A key in brackets may hold what separates segments elsewhere.
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
+
+JsonObject = dict[str, Any]
 
 # The words by which unions of models are told apart.
 RecordKind = Literal["event", "snapshot"]
@@ -149,7 +202,12 @@ class _TimeRule:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         text = core_schema.chain_schema(
-            [core_schema.str_schema(pattern=TIME_PATTERN, strict=True), _aware(strict=False)]
+            [
+                core_schema.str_schema(
+                    pattern=TIME_PATTERN, max_length=MAX_TIME_LENGTH, strict=True
+                ),
+                _aware(strict=False),
+            ]
         )
         return core_schema.custom_error_schema(
             core_schema.json_or_python_schema(
@@ -163,7 +221,7 @@ class _TimeRule:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"type": "string", "format": "date-time"}
+        return {"type": "string", "format": "date-time", "maxLength": MAX_TIME_LENGTH}
 
 
 def _aware(*, strict: bool) -> CoreSchema:
@@ -176,25 +234,89 @@ def _aware(*, strict: bool) -> CoreSchema:
     )
 
 
+def _check_path(most_bytes: int) -> Callable[[str], str]:
+    """A validator of a path's bytes and segments; its syntax is the service's to judge."""
+
+    def check(path: str) -> str:
+        if len(path.encode(errors="surrogatepass")) > most_bytes:
+            raise ValueError(f"a path has at most {most_bytes} bytes")
+        if count_segments(path) > MAX_PATH_SEGMENTS:
+            raise ValueError(f"a path has at most {MAX_PATH_SEGMENTS} segments")
+        return path
+
+    return check
+
+
+def check_bytes(value: Any, most_bytes: int) -> None:
+    """Raise ValueError for a value that is no JSON, or takes more bytes as JSON."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError("it can't be kept as JSON") from None
+    if len(text.encode(errors="surrogatepass")) > most_bytes:
+        raise ValueError(f"at most {most_bytes} bytes as JSON")
+
+
+def _check_metadata(metadata: JsonObject) -> JsonObject:
+    check_bytes(metadata, MAX_METADATA_BYTES)
+    return metadata
+
+
+def count_segments(path: str) -> int:
+    """How many segments a path has, in either spelling; of no path some number near it."""
+    if path.startswith("/"):
+        return path.count("/")
+    bare = _QUOTED.sub("", path)
+    return bare.count(".") + bare.count("[") + (bare[:1] not in ("", "["))
+
+
 _AS_UTC = PlainSerializer(render_time, return_type=str, when_used="json")
 
 Space = Annotated[str, Field(pattern=SPACE_PATTERN)]
 AgentName = Annotated[str, Field(pattern=AGENT_PATTERN)]
 AgentOrAny = Annotated[str, Field(pattern=AGENT_OR_ANY_PATTERN)]
 EventType = Annotated[str, Field(pattern=TYPE_PATTERN)]
-Pointer = Annotated[str, Field(pattern=POINTER_PATTERN)]
-Path = Annotated[
+Pointer = Annotated[str, Field(pattern=POINTER_PATTERN, max_length=MAX_PATH_BYTES)]
+# As a reply has it: what was recorded may have keys of any length.
+PathFound = Annotated[
     str, Field(description='dotted, as in `inventory[1]`, or an RFC 6901 pointer; "" is the root')
 ]
+# As a request has it.
+Path = Annotated[
+    PathFound, Field(max_length=MAX_PATH_BYTES), AfterValidator(_check_path(MAX_PATH_BYTES))
+]
+PathPattern = Annotated[
+    str,
+    Field(
+        max_length=MAX_PATTERN_BYTES,
+        description="a path; `*` stands for any one segment, `**` for any number of them",
+    ),
+    AfterValidator(_check_path(MAX_PATTERN_BYTES)),
+]
+PathPatterns = Annotated[tuple[PathPattern, ...], Field(strict=False, max_length=MAX_PATTERNS)]
+EventTypes = Annotated[list[EventType], Field(max_length=MAX_TYPES)]
+Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH)]
+Description = Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)]
+Note = Annotated[str, Field(max_length=MAX_NOTE_LENGTH)]
+Tags = Annotated[list[Annotated[str, Field(max_length=MAX_TAG_LENGTH)]], Field(max_length=MAX_TAGS)]
+Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_LENGTH)]
+Template = Annotated[str, Field(max_length=MAX_TEMPLATE_LENGTH)]
+# As a request has it; that of a record is judged with its bytes.
+Metadata = Annotated[JsonObject, AfterValidator(_check_metadata)]
+Label = Annotated[str, Field(max_length=MAX_LABEL_LENGTH)]
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION_BYTES)]
 # Lax on its own, so that a strict record built in Python may be given its id as text.
 Id = Annotated[UUID, Field(strict=False)]
 Time = Annotated[datetime, _TimeRule(), _AS_UTC]
-JsonObject = dict[str, Any]
-EventIndex = Annotated[int, Field(ge=BEFORE_FIRST)]
-StreamSeq = Annotated[int, Field(ge=0)]
+EventIndex = Annotated[int, Field(ge=BEFORE_FIRST, le=MAX_NUMBER)]
+StreamSeq = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 Partition = Annotated[int, Field(ge=0, lt=PARTITIONS)]
 Count = Annotated[int, Field(ge=0)]
+# A count that a request names.
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
+PositiveNumber = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+Depth = Annotated[int, Field(ge=1, le=MAX_SMALL_NUMBER)]
+Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
 
 
 def spill_bucket(space: str) -> str:

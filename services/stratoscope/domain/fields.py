@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from stratoscope.domain.compare import diff_spelled
-from stratoscope.domain.paths import Segment, Segments, format, index_of
+from stratoscope.domain.paths import Segment, Segments, format, format_prefixes, index_of
 
 # Rows a version adds at most.
 MAX_PATHS_A_VERSION = 32
@@ -75,18 +75,18 @@ def numbered(
 def _fitting(path: Segments) -> tuple[Segments, str]:
     """The path, or its nearest parent whose text is not over the bound; with that text."""
     text = format(path)
-    while len(text.encode()) > MAX_PATH_BYTES:
-        path = path[:-1]
-        text = format(path)
-    return path, text
+    if len(text) <= MAX_PATH_BYTES and len(text.encode()) <= MAX_PATH_BYTES:
+        return path, text
+    texts = tuple(format_prefixes(path, MAX_PATH_BYTES))
+    return path[: len(texts) - 1], texts[-1]
 
 
 def _nearest(
     path: Segments, text: str, numbers: MutableMapping[str, int], new: list[tuple[int, str]]
 ) -> int:
-    while text not in numbers and path:
-        path = path[:-1]
-        text = format(path)
+    if text not in numbers:
+        texts = tuple(format_prefixes(path, MAX_PATH_BYTES))
+        text = next((one for one in reversed(texts) if one in numbers), "")
     if text not in numbers:
         # The root is past the limit only if it was never needed before: it may exceed it by one.
         numbers[text] = len(numbers)
@@ -107,5 +107,5 @@ def _is_sure(segment: Segment) -> bool:
 
 
 def parents(path: Segments) -> tuple[str, ...]:
-    """The texts of a path's parents, the root first, without itself."""
-    return tuple(format(path[:length]) for length in range(len(path)))
+    """The texts of a path's parents that the index can have, the root first, without itself."""
+    return tuple(format_prefixes(path[:-1], MAX_PATH_BYTES)) if path else ()

@@ -14,7 +14,7 @@ a list. NUL and lone surrogates are refused, since no recorded key can hold them
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Final
 
@@ -77,15 +77,36 @@ def parse_pointer(text: str) -> tuple[str, ...]:
 
 def format(segments: Iterable[Segment]) -> str:
     """Writes the dotted form; `parse` gives back the same segments."""
+    return "".join(_pieces(segments))
+
+
+def format_prefixes(segments: Iterable[Segment], most_bytes: int) -> Iterator[str]:
+    """Write the root, the first segment, the first two and so on, each in the dotted form.
+
+    It ends before the first text of more than `most_bytes`, so that keys of any length cost no
+    more than that.
+    """
     text = ""
+    yield text
+    for piece in _pieces(segments):
+        if len(text) + len(piece) > most_bytes:
+            return
+        text += piece
+        if len(text.encode()) > most_bytes:
+            return
+        yield text
+
+
+def _pieces(segments: Iterable[Segment]) -> Iterator[str]:
+    is_first = True
     for segment in segments:
         if isinstance(segment, int):
-            text += f"[{segment}]"
+            yield f"[{segment}]"
         elif _BARE.fullmatch(segment):
-            text += f".{segment}" if text else segment
+            yield segment if is_first else f".{segment}"
         else:
-            text += f"[{json.dumps(segment, ensure_ascii=False)}]"
-    return text
+            yield f"[{json.dumps(segment, ensure_ascii=False)}]"
+        is_first = False
 
 
 def to_pointer(segments: Iterable[Segment]) -> str:

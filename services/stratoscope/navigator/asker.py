@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Final
 
-from stratoscope_contracts.words import HEADER_OPERATOR
+from stratoscope_contracts.words import HEADER_OPERATOR, MAX_OPERATOR_LENGTH
 
 UNNAMED: Final = "unnamed"
-_LONGEST: Final = 200
 _asker: ContextVar[str] = ContextVar("asker", default=UNNAMED)
 
 
 def heard(headers: Mapping[str, str] | None) -> None:
     """The request that is answered from here on."""
     named = (headers or {}).get(HEADER_OPERATOR, "")
+    # A header may have megabytes, and leading blanks are none of the name.
+    named = named.lstrip()[:MAX_OPERATOR_LENGTH]
     shown = "".join(character if character.isprintable() else "?" for character in named)
-    _asker.set(shown.strip()[:_LONGEST] or UNNAMED)
+    _asker.set(shown.strip()[:MAX_OPERATOR_LENGTH] or UNNAMED)
 
 
 def asker() -> str:

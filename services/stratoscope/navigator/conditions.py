@@ -1,5 +1,11 @@
 """Conditions as they come in requests: read, and their expressions tried by who evaluates them."""
 
+from typing import Final
+from uuid import UUID
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
 from stratoscope.domain.conditions.parts import Expressed, leaves
 from stratoscope.domain.conditions.reading import ConditionRefused, watch
 from stratoscope.domain.conditions.watch import Watch
@@ -9,6 +15,8 @@ from stratoscope.navigator.threads import work_on
 from stratoscope_contracts.breakpoints import Condition
 from stratoscope_contracts.errors import BadRequest, InvalidExpression, StratoError
 
+_CONDITION: Final = TypeAdapter[Condition](Condition)
+log = structlog.get_logger(__name__)
 # A pattern is compiled where it is used: on a text of one letter it shows whether it is one.
 _TRIAL_SECONDS = 0.25
 # Reading a condition takes so many times as long as going through its text does.
@@ -29,6 +37,15 @@ async def watched(
             if leaf.pattern is not None:
                 await _try_pattern(expressions, leaf.pattern, leaf.field)
     return found
+
+
+def stored_watch(breakpoint_id: UUID, condition: str) -> Watch | None:
+    """A stored condition that can be judged; None where today's limits refuse it."""
+    try:
+        return watch(_CONDITION.validate_json(condition))
+    except (ValidationError, ConditionRefused) as error:
+        log.warning("a breakpoint is passed over", breakpoint=str(breakpoint_id), error=str(error))
+        return None
 
 
 def _letters(condition: Condition) -> int:

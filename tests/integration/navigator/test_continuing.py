@@ -1,5 +1,8 @@
 """`session.continue`: where it stops, what it says, and what forbids it."""
 
+import json
+from uuid import UUID
+
 import pytest
 
 from stratoscope.navigator.progress import Progress
@@ -256,3 +259,33 @@ async def test_a_session_that_can_not_move_does_not_run(operator, ask):
     await ask("session.start", id=unknown)
     with pytest.raises(AgentNotFound):
         await Operator(ask, unknown).go(until=ERROR)
+
+
+@pytest.mark.parametrize(
+    ("condition", "hit"),
+    [
+        ({"kind": "at_event_index", "index": 10**30}, None),
+        ({"kind": "on_causality_depth", "depth": 10**30}, None),
+        ({"kind": "on_change", "path": ".".join(["a"] * 1000)}, None),
+        ({"kind": "at_event_index", "index": 1}, {"after": 10**30}),
+    ],
+)
+async def test_a_stored_breakpoint_over_a_limit_stops_nothing_else(
+    operator, ask, recorded, condition, hit
+):
+    """As versions without limits took them: each broke every run of its space."""
+    at_1 = {"kind": "at_event_index", "index": 1}
+    stored, good = [
+        (await ask("breakpoint.create", agent="*", condition=at_1))["breakpoint"]["id"]
+        for _ in range(2)
+    ]
+    await recorded.pool.execute(
+        "update strato.breakpoint set condition = $2, hit = $3 where id = $1",
+        UUID(stored),
+        json.dumps(condition),
+        None if hit is None else json.dumps(hit),
+    )
+    assert await operator.stops() == (1, {"breakpoint": good})
+    if hit is None:
+        holding = await ask("breakpoint.check", agent="fighter", at={"event_index": 1})
+        assert [one["id"] for one in holding["holding"]] == [good]

@@ -16,6 +16,7 @@ from stratoscope_contracts.errors import (
     SessionNotFound,
     SnapshotNotFound,
 )
+from stratoscope_contracts.words import MAX_NUMBER
 from support.recorded import after, an_id, event, snapshot
 
 
@@ -252,7 +253,7 @@ async def test_steps_by_events(walk):
 
 
 async def test_too_many_events_forward_are_out_of_bounds_and_backward_stop_at_the_start(walk):
-    assert (await walk.back({"events": 10**30}))["event_index"] == -1
+    assert (await walk.back({"events": MAX_NUMBER}))["event_index"] == -1
     with pytest.raises(NavigationOutOfBounds):
         await walk.back()
     with pytest.raises(NavigationOutOfBounds):

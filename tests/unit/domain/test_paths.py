@@ -1,5 +1,6 @@
 """One grammar for where a value stands."""
 
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -7,7 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stratoscope.domain import paths
-from stratoscope.domain.paths import MISSING, PathSyntaxError, Segments
+from stratoscope.domain.paths import (
+    MISSING,
+    PathSyntaxError,
+    Segments,
+    format,
+    format_prefixes,
+)
 
 recordable = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 awkward = st.text("ab.[]\"'\\/~-_ 0\u0661é\n\x7f$\u2028", max_size=4)
@@ -187,3 +194,21 @@ def test_a_negative_index_does_not_count_from_the_end() -> None:
 
 def test_what_is_missing_says_so() -> None:
     assert repr(MISSING) == "MISSING"
+
+
+def test_prefixes_are_the_texts_of_all_parents() -> None:
+    path = ("a", 0, "x.y", "b")
+    assert list(format_prefixes(path, 1024)) == [format(path[:n]) for n in range(5)]
+
+
+@pytest.mark.parametrize("key", ["k" * 11, "é" * 6])
+def test_prefixes_end_before_the_first_that_is_too_long(key: str) -> None:
+    assert list(format_prefixes(("a", key, "b"), 10)) == ["", "a"]
+
+
+def test_work_on_a_deep_path_grows_with_its_length() -> None:
+    path = ("k" * 100,) * 20_000
+    started = perf_counter()
+    assert len(format(path)) == 20_000 * 101 - 1
+    assert len(list(format_prefixes(path, 1024))) == 11
+    assert perf_counter() - started < 2

@@ -30,6 +30,7 @@ from stratoscope_contracts.views import (
     AtStreamSeq,
     AtTime,
 )
+from stratoscope_contracts.words import MAX_NUMBER
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ID = UUID(int=7)
@@ -45,7 +46,7 @@ FIVE = Extent(events=5, versions=3)
         (AtTime(time=NOW), UpTo(clock=NOW)),
         (AtTime(time=NOW, clock="recorded"), UpTo(recorded_at=NOW)),
         (AtStreamSeq(stream_seq=9), UpTo(place=Place(9, 2**31 - 1))),
-        (AtStreamSeq(stream_seq=2**70), UpTo(place=Place(2**63 - 1, 2**31 - 1))),
+        (AtStreamSeq(stream_seq=MAX_NUMBER), UpTo(place=Place(MAX_NUMBER, 2**31 - 1))),
         (AtEvent(event_id=ID), AfterEvent(ID)),
         (AtSnapshot(snapshot_id=ID), AfterSnapshot(ID)),
     ],

@@ -16,6 +16,7 @@ from stratoscope.domain.stepping import (
 from stratoscope.domain.timeline import Place
 from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.sessions import EventsSize, SecondsSize
+from stratoscope_contracts.words import MAX_SECONDS
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -59,7 +60,7 @@ def test_steps_by_events_count_indexes(direction, size, index, target):
         ("backward", "event", -1, -2),
         ("backward", EventsSize(events=3), -1, -4),
         ("forward", SecondsSize(seconds=6.5), 2, 5),
-        ("forward", SecondsSize(seconds=1e300), 2, 5),
+        ("forward", SecondsSize(seconds=MAX_SECONDS), 2, 5),
         ("backward", SecondsSize(seconds=1), -1, -2),
     ],
 )
@@ -90,7 +91,7 @@ def test_without_a_clock_seconds_count_from_the_first_record():
 
 
 def test_back_past_all_time_is_its_beginning():
-    move = step("backward", SecondsSize(seconds=1e300), footing(2), SPAN)
+    move = step("backward", SecondsSize(seconds=MAX_SECONDS), footing(2), SPAN)
     assert move.clock == datetime.min.replace(tzinfo=UTC)
 
 

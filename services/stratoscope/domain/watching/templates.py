@@ -12,10 +12,9 @@ from typing import Final, Literal
 from stratoscope.domain import paths
 from stratoscope.domain.canonical import canonical
 from stratoscope.domain.paths import MISSING, PathSyntaxError, Segments
+from stratoscope_contracts.words import MAX_RENDERED_LENGTH, MAX_RENDERED_VALUE_LENGTH
 
 ABSENT: Final = "?"
-_VALUE_LETTERS: Final = 200
-_MESSAGE_LETTERS: Final = 2000
 _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _ROOT: Final = re.compile(r"\s*(event|state)(?=[.\[]|\s*\Z)")
 
@@ -77,7 +76,7 @@ def rendered(template: Template, event: object, state: object) -> str:
         piece if isinstance(piece, str) else _said(values[piece.root], piece.path)
         for piece in template.pieces
     )
-    return _cut(said, _MESSAGE_LETTERS)
+    return _cut(said, MAX_RENDERED_LENGTH)
 
 
 def _slot(inside: str, end: int) -> Slot:
@@ -98,7 +97,7 @@ def _said(document: object, path: Segments) -> str:
     if value is MISSING:
         return ABSENT
     said = value if isinstance(value, str) else canonical(value).decode()
-    return _cut(said.replace("\0", "\N{REPLACEMENT CHARACTER}"), _VALUE_LETTERS)
+    return _cut(said.replace("\0", "\N{REPLACEMENT CHARACTER}"), MAX_RENDERED_VALUE_LENGTH)
 
 
 def _cut(text: str, letters: int) -> str:

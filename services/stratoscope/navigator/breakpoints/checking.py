@@ -3,17 +3,15 @@
 from time import monotonic
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
 from stratoscope.domain import delta
 from stratoscope.domain.canonical import decoded
 from stratoscope.domain.conditions.judging import holds_at
-from stratoscope.domain.conditions.reading import watch
 from stratoscope.domain.conditions.seen import Before, Seen
 from stratoscope.domain.conditions.watch import Watch
 from stratoscope.domain.timeline import Place
 from stratoscope.navigator import spelling
 from stratoscope.navigator.breakpoints.telling import spelled_breakpoint
+from stratoscope.navigator.conditions import stored_watch
 from stratoscope.navigator.expressions.evaluating import Document, Verdict
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
@@ -21,12 +19,11 @@ from stratoscope.navigator.threads import work_on
 from stratoscope.store.filling import Filling
 from stratoscope.store.states import Standing
 from stratoscope.store.timelines import EventRow, Timeline
-from stratoscope_contracts.breakpoints import BreakpointCheckRequest, Condition
+from stratoscope_contracts.breakpoints import BreakpointCheckRequest
 from stratoscope_contracts.errors import OverBudget
 
 BUDGET_SECONDS: Final = 3.0
 _EXPRESSION_SECONDS: Final = 0.1
-_CONDITION: Final = TypeAdapter[Condition](Condition)
 
 
 async def check(reading: Reading, request: BreakpointCheckRequest) -> Json:
@@ -43,7 +40,8 @@ async def check(reading: Reading, request: BreakpointCheckRequest) -> Json:
                 f"{number} of {len(rows)} breakpoints were judged in time",
                 {"judged": number, "breakpoints": len(rows)},
             )
-        if await position.holds(watch(_CONDITION.validate_json(row.condition))):
+        watched = stored_watch(row.id, row.condition)
+        if watched is not None and await position.holds(watched):
             holding.append(row)
     return {"holding": [spelled_breakpoint(row, reading) for row in holding]}
 

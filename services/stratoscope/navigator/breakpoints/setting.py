@@ -18,7 +18,7 @@ from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow, TooManyBreakpoints
 from stratoscope_contracts.breakpoints import BreakpointCreateRequest, Condition, HitRule
 from stratoscope_contracts.errors import BadRequest
-from stratoscope_contracts.words import MAX_METADATA_BYTES, JsonObject
+from stratoscope_contracts.words import JsonObject
 
 _CONDITION: Final = TypeAdapter[Condition](Condition)
 _METADATA: Final = TypeAdapter[JsonObject](JsonObject)
@@ -87,5 +87,3 @@ def check_texts(request: BreakpointCreateRequest) -> None:
         read(request.message or "")
     except TemplateRefused as refused:
         raise BadRequest.of_fields(("message", str(refused))) from refused
-    if len(_METADATA.dump_json(request.metadata)) > MAX_METADATA_BYTES:
-        raise BadRequest.of_fields(("metadata", f"more than {MAX_METADATA_BYTES} bytes"))

@@ -16,7 +16,7 @@ from stratoscope.domain.trail import Trail
 from stratoscope.navigator.breakpoints.setting import check_texts, condition_text
 from stratoscope.navigator.conditions import watched
 from stratoscope.navigator.reading import Reading
-from stratoscope.navigator.sessions.living import MAX_TAGS, new_session_id
+from stratoscope.navigator.sessions.living import new_session_id
 from stratoscope.navigator.sessions.marking import MAX_MARKS
 from stratoscope.navigator.sessions.remembering import MAX_VALUE_BYTES, MAX_VALUES
 from stratoscope.store.breakpoints import BreakpointRow
@@ -25,7 +25,7 @@ from stratoscope.store.sessions import SessionPlace, SessionRow
 from stratoscope_contracts.breakpoints import Breakpoint, BreakpointCreateRequest, HitRule
 from stratoscope_contracts.errors import StratoError
 from stratoscope_contracts.exchange import ExportPlace
-from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT
+from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT, MAX_TAGS
 
 _HIT: Final = TypeAdapter[HitRule](HitRule)
 

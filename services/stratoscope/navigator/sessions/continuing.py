@@ -9,14 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from stratoscope.domain import sessions as rules
 from stratoscope.domain.conditions.marks import Mark, Stretch, back, onward, whole
-from stratoscope.domain.conditions.reading import watch
 from stratoscope.domain.seek import after_index, end
 from stratoscope.navigator import spelling
-from stratoscope.navigator.conditions import watched
+from stratoscope.navigator.conditions import stored_watch, watched
 from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.progress import Progress, Stopped
 from stratoscope.navigator.reading import Reading
@@ -34,11 +33,10 @@ from stratoscope.store.breakpoints import BreakpointRow, Breakpoints
 from stratoscope.store.sessions import SessionRow
 from stratoscope.store.states import Standing
 from stratoscope.store.timelines import Timeline
-from stratoscope_contracts.breakpoints import Condition, HitRule
+from stratoscope_contracts.breakpoints import HitRule
 from stratoscope_contracts.errors import BadRequest, OverBudget
 from stratoscope_contracts.sessions import SessionContinueRequest
 
-_CONDITION: Final[TypeAdapter[Condition]] = TypeAdapter(Condition)
 _RULE: Final[TypeAdapter[HitRule]] = TypeAdapter(HitRule)
 # What reading a condition takes, in bytes that as much could be done over.
 _READING: Final = 10_000
@@ -166,7 +164,9 @@ async def _way(reading: Reading, request: SessionContinueRequest) -> _Way:
         breakpoints = await Breakpoints(reading.session).armed(
             reading.space, row.agent, row.id, reading.now
         )
-        sought = await work_on(len(breakpoints) * _READING, _all_sought, breakpoints)
+        readable = await work_on(len(breakpoints) * _READING, _readable, breakpoints)
+        breakpoints = [row for row, _ in readable]
+        sought = [one for _, one in readable]
     return _Way(row, start, goal, _stretch(request, timeline, start, goal), sought, breakpoints)
 
 
@@ -199,14 +199,19 @@ def _stretch(
     return whole(timeline.extent)._replace(before=marks[0], last_version=start.version)
 
 
-def _all_sought(rows: Sequence[BreakpointRow]) -> list[Sought]:
-    return [_sought(row) for row in rows]
+def _readable(rows: Sequence[BreakpointRow]) -> list[tuple[BreakpointRow, Sought]]:
+    """The breakpoints that today's limits take: one that they refuse must not stop a session."""
+    return [(row, sought) for row in rows if (sought := _sought(row)) is not None]
 
 
-def _sought(row: BreakpointRow) -> Sought:
-    """What a breakpoint waits for."""
-    rule = None if row.hit is None else _RULE.validate_json(row.hit)
-    return Sought(watch(_CONDITION.validate_json(row.condition)), row.trigger, rule)
+def _sought(row: BreakpointRow) -> Sought | None:
+    """What a breakpoint waits for; None where that can't be read."""
+    watched = stored_watch(row.id, row.condition)
+    try:
+        rule = None if row.hit is None else _RULE.validate_json(row.hit)
+    except ValidationError:
+        return None
+    return None if watched is None else Sought(watched, row.trigger, rule)
 
 
 def _stays(way: _Way) -> Json:

@@ -3,7 +3,6 @@
 import os
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from stratoscope.domain import sessions as rules
@@ -34,8 +33,6 @@ from stratoscope_contracts.sessions import (
     SessionRequest,
     SessionUpdateRequest,
 )
-
-MAX_TAGS: Final = 100
 
 
 async def create(reading: Reading, request: SessionCreateRequest) -> Json:
@@ -178,7 +175,5 @@ def check_texts(name: str | None, description: str | None, tags: list[str] | tup
     """Raises BadRequest for what a database can't keep."""
     texts = (("name", name), ("description", description), *(("tags", tag) for tag in tags))
     refused = [(field, "a NUL can't be kept") for field, text in texts if "\0" in (text or "")]
-    if len(tags) > MAX_TAGS:
-        refused.append(("tags", f"a session has at most {MAX_TAGS}"))
     if refused:
         raise BadRequest.of_fields(*refused)
