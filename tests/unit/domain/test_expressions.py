@@ -168,7 +168,14 @@ def test_a_variable_stands_for_a_long_path() -> None:
     assert [each.name for each in found.shortcuts] == ["path0", "path1", "path2"]
     assert len(found.program) == len(found.source)
     squeezed = found.program.replace(" ", "")
-    assert squeezed == "has(path0.key)&&[1].exists(x,x==1)&&path1.key['a'].b==path2.key.size()"
+    assert squeezed == "has(path0.key)&&[1].exists(x,x==1)&&path1.b==path2.key.size()"
+    assert found.shortcuts[1].path == ("state", *["key"] * 17, "a")
+
+
+def test_a_variable_stands_for_a_long_path_of_any_keys() -> None:
+    found = checked("state" + ".key['a b'] [ 'c' ]" * 6 + "[0].rest == 1")
+    assert found.shortcuts[0].path == ("state", *["key", "a b", "c"] * 5, "key", "a b")
+    assert found.program.split() == ["path0", "[", "'c'", "][0].rest", "==", "1"]
 
 
 def test_shorter_paths_stay_as_they_are() -> None:

@@ -116,6 +116,7 @@ async def test_a_path_may_be_longer_than_anything_is_deep(expressions):
     state = {"a": 1}
     for _ in range(63):
         state = {"a": state}
+    assert await verdict(expressions, "state" + "['a']" * 64 + " == 1", state) is HOLDS
     for source in (f"state{'.a' * 64} == 1", f"has(state{'.a' * 64}) && state{'.a' * 60} != null"):
         assert await verdict(expressions, source, state) is HOLDS
     assert await verdict(expressions, f"!has(state{'.a' * 63}.b)", state) is HOLDS

@@ -241,16 +241,13 @@ class _Rules:
 
     def _shorten(self, root: Name, steps: tuple[Step, ...]) -> None:
         """Let one variable stand for a long path but its last key, which `has()` may ask about."""
-        fields: list[Field] = []
-        for step in steps:
-            if not isinstance(step, Field):
-                break
-            fields.append(step)
-        if root.text in VARIABLES and len(fields) > _LONG_PATH:
-            path = (root.text, *(each.name for each in fields[:-1]))
-            end = fields[-2].position + len(fields[-2].name)
+        keys = tuple(_keys(steps))
+        if root.text in VARIABLES and len(keys) > _LONG_PATH:
+            last = steps[len(keys) - 2]
+            assert not isinstance(last, Method)
             name = f"path{len(self.shortcuts)}"
-            self.shortcuts.append(Shortcut(name, path, root.position, end))
+            path = (root.text, *keys[:-1])
+            self.shortcuts.append(Shortcut(name, path, root.position, last.end))
 
     def _method(self, call: Method, loop: str | None) -> None:
         if call.name not in METHODS:

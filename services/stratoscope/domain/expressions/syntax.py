@@ -74,6 +74,11 @@ class Field:
     position: int
     name: str
 
+    @property
+    def end(self) -> int:
+        """The place behind it."""
+        return self.position + len(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -81,6 +86,7 @@ class Item:
 
     position: int
     key: "Node"
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +218,7 @@ class _Reader:
         if self._take("["):
             key = self.expression()
             self.close("]")
-            return Item(position, key)
+            return Item(position, key, self._tokens[self._place - 1].position + 1)
         if not self._take("."):
             return None
         name = self._next
