@@ -47,7 +47,7 @@ _READ_BYTES: Final = 1024 * 1024
 # Of frames written as a stream, which do not say their size.
 _GUESSED_RATIO: Final = 16
 # A value and what parts it from the next take two bytes.
-_FEWEST_BYTES: Final = 2 * MAX_JSON_VALUES
+FEWEST_BYTES: Final = 2 * MAX_JSON_VALUES
 _Path = tuple[str | int, ...]
 _CANONICAL: Final = (
     orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -83,8 +83,7 @@ class PayloadRejected(ValueError):
 
 def decode_record_json(body: bytes) -> Any:
     """The document in `body`, or PayloadRejected; a key twice in one object: the last counts."""
-    if len(body) > _FEWEST_BYTES:
-        check_value_count(body)
+    check_value_count(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as refusal:
@@ -104,6 +103,8 @@ def check_value_count(body: bytes) -> None:
 
     Each value takes some fifty times its text in memory. Members' names are no values.
     """
+    if len(body) <= FEWEST_BYTES:
+        return
     # At most what follows an opening bracket or a comma: counted at the speed of `memchr`.
     if 1 + sum(map(body.count, (b"{", b"[", b","))) > MAX_JSON_VALUES:
         count = _count_values(body)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
 
+from stratoscope.broker.payload import FEWEST_BYTES
 from stratoscope.recorder.gap import Gap, carry, gap_of, join, notice
 from stratoscope.recorder.preparing import Prepared
 
@@ -210,7 +211,8 @@ class Outbox:
 
         A packed record goes alone, and those of one message share their trace context.
         """
-        room = min(self._bounds.batch_bytes, most_bytes) - _BATCH_FRAME
+        # Several records together hold no more values than intake takes of one message.
+        room = min(self._bounds.batch_bytes, most_bytes, FEWEST_BYTES) - _BATCH_FRAME
         batch: list[Prepared] = []
         with self._lock:
             while lane.waiting and len(batch) < self._bounds.batch_records:
@@ -227,7 +229,8 @@ class Outbox:
 
     def _told(self, lane: Lane, record: Prepared, gap: Gap, most_bytes: int) -> Prepared:
         """The record that tells of the gap before it; where it can't, the next one will."""
-        carrying = carry(record, gap, most_bytes - _BATCH_FRAME - _MEMBER_FRAME)
+        most_bytes = min(most_bytes, FEWEST_BYTES) - _BATCH_FRAME - _MEMBER_FRAME
+        carrying = carry(record, gap, most_bytes)
         if carrying is None:
             self._leave(lane, gap)
             return record

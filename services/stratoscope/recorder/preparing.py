@@ -259,15 +259,15 @@ def _spelled(kind: RecordKind, given: RecordFields) -> tuple[str, bytes]:
             f"metadata of {len(parts['metadata'])} bytes, at most {MAX_METADATA_BYTES}",
         )
     head = _object((name, part) for name, part in parts.items() if name not in _DOCUMENTS)
-    return _judged(kind, head), _object(parts.items())
+    body = _object(parts.items())
+    check_value_count(body)
+    return _judged(kind, head), body
 
 
 def _part(name: str, value: Any) -> bytes:
     # The list of a patch and its operations are no levels of the values in them.
     depth = MAX_DEPTH + _PATCH_LEVELS if name == "patch" else MAX_DEPTH
-    part = encode_canonical(value, at=name, max_depth=depth)
-    check_value_count(part)
-    return part
+    return encode_canonical(value, at=name, max_depth=depth)
 
 
 def _judged(kind: RecordKind, head: bytes) -> str:
