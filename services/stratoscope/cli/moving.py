@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
@@ -37,7 +37,9 @@ from stratoscope_contracts.sessions import (
     StepSize,
 )
 from stratoscope_contracts.views import At, AtEventIndex, AtSnapshot, Event, Position
-from stratoscope_contracts.words import DEFAULT_SPACE
+from stratoscope_contracts.words import DEFAULT_SPACE, MAX_SESSION_SECONDS
+
+_STEP_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def step(
     wanted = Step(
         moment(start) if start else None, "backward" if back else "forward", step_size(by)
     )
-    opening = _opening(agent, session)
+    opening = _opening(agent, session, keep=keep)
 
     async def question(nav: Navigator) -> Stepped:
         async with _stands(nav, opening, keep=keep) as stands:
@@ -116,7 +118,9 @@ def step(
     asking.show(stepped.document(), lambda: _rendered(stepped, stdout().width))
 
 
-def _opening(agent: str | None, session: str | None) -> SessionCreateRequest | SessionRequest:
+def _opening(
+    agent: str | None, session: str | None, *, keep: bool
+) -> SessionCreateRequest | SessionRequest:
     """The request that a step begins with: for the session named, or for a new one."""
     if session is not None:
         return request_of(SessionRequest, id=session)
@@ -125,7 +129,9 @@ def _opening(agent: str | None, session: str | None) -> SessionCreateRequest | S
             "neither an agent nor a session is named",
             "stratoscope step AGENT --from 12, or stratoscope step --session ID",
         )
-    config = SessionConfig(auto_breakpoints=False)
+    # A command that is killed leaves its session behind.
+    seconds = MAX_SESSION_SECONDS if keep else _STEP_SECONDS
+    config = SessionConfig(auto_breakpoints=False, max_session_duration=seconds)
     return request_of(SessionCreateRequest, agent=agent, name="stratoscope step", config=config)
 
 

@@ -45,6 +45,7 @@ from stratoscope.navigator.settings import NavigatorSettings
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope.navigator.standing import looking
 from stratoscope.navigator.stats import LogEnd
+from stratoscope.navigator.sweeper import Sweeper, sweeping
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.database import DATABASE_ERRORS, DatabaseUnreachable
 from stratoscope.store.migration import migrate
@@ -187,6 +188,15 @@ async def _hold(parts: Parts, seeing: Seeing) -> None:
     await enter(looking(sessions, parts.metrics))
     await enter(gating(parts.connection.client, Gate(sessions, seeing, holds), parts.guard))
     await enter(releasing(releases))
+    kept = parts.settings.retention
+    sweeper = Sweeper(
+        sessions,
+        parts.metrics.sweeps,
+        kept.max_session_age,
+        kept.max_audit_age,
+        kept.cleanup_interval,
+    )
+    await enter(sweeping(sweeper))
 
 
 async def _answer(parts: Parts, dispatch: Dispatch) -> None:

@@ -16,6 +16,7 @@ from prometheus_client import (
 from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.reply_guard import Asked
+from stratoscope.navigator.sweeper import SweepMetrics
 from stratoscope.navigator.tracing import tell_request
 from stratoscope.telemetry.traces import Traces
 from stratoscope_contracts.sessions import SessionState
@@ -82,6 +83,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.holds = HoldMetrics(self.registry)
         self.live = LiveMetrics(self.registry)
+        self.sweeps = SweepMetrics(self.registry)
         Info("strato_navigator_build", "This build.", registry=self.registry).info(
             {"version": __version__}
         )

@@ -23,7 +23,7 @@ class BreakpointQuota(BaseModel):
 
 
 class HitRetention(BaseModel):
-    """How long hits are kept once they are published."""
+    """How long hits, sessions and audits are kept once they are over."""
 
     # Over an hour, since what is younger may be found again: see `store.pruning`.
     max_hit_age: Span = Field(
@@ -32,6 +32,19 @@ class HitRetention(BaseModel):
         ge=timedelta(hours=1),
         le=timedelta(days=36_500),
         description="How long a published hit stays in the database: seconds, or 90m, 12h, 30d.",
+    )
+    max_session_age: Span = Field(
+        "30d",
+        validate_default=True,
+        ge=timedelta(0),
+        le=timedelta(days=36_500),
+        description="How long a session stays once it has outlived its time.",
+    )
+    max_audit_age: Span | None = Field(
+        None,
+        ge=timedelta(days=1),
+        le=timedelta(days=36_500),
+        description="How long an entry of the audit stays; unset keeps all.",
     )
     cleanup_interval: float = Field(
         300.0, gt=0, description="Seconds between two runs of what drops the rest."

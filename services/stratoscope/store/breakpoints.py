@@ -176,7 +176,8 @@ class Breakpoints:
     async def _check_room(self, rows: Sequence[BreakpointRow]) -> None:
         wanted = Counter((row.space, row.agent) for row in rows)
         spaces, agents = zip(*wanted, strict=True)
-        for kept in await self._session.fetch(_SQL["of_agents"], spaces, agents):
+        now = rows[0].created_at
+        for kept in await self._session.fetch(_SQL["of_agents"], spaces, agents, now):
             wanted[kept["space"], kept["agent"]] += kept["count"]
         if max(wanted.values()) > MAX_BREAKPOINTS_AN_AGENT:
             raise TooManyBreakpoints(f"an agent has at most {MAX_BREAKPOINTS_AN_AGENT} breakpoints")
@@ -185,7 +186,8 @@ class Breakpoints:
         for space in {row.space for row in rows if quota is not None}:
             # Nobody else adds any meanwhile: the change is begun.
             wanted = sum(row.space == space for row in rows)
-            if quota is not None and await breakpoints_in(self._session, space) + wanted > quota:
+            have = await breakpoints_in(self._session, space, rows[0].created_at)
+            if quota is not None and have + wanted > quota:
                 raise TooManyBreakpoints(f"the space has at most {quota} breakpoints")
 
 

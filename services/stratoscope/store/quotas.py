@@ -1,6 +1,7 @@
 """How much a space has of what a quota counts."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 import asyncpg
 
@@ -33,7 +34,7 @@ class SpaceCounts:
         return frozenset(row["space"] for row in rows)
 
 
-async def breakpoints_in(session: asyncpg.Connection, space: str) -> int:
-    """How many breakpoints a space has."""
-    count: int = await session.fetchval(_SQL["breakpoints"], space)
+async def breakpoints_in(session: asyncpg.Connection, space: str, now: datetime) -> int:
+    """How many breakpoints a space has, without those of sessions that have ended by now."""
+    count: int = await session.fetchval(_SQL["breakpoints"], space, now)
     return count

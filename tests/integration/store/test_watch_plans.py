@@ -48,7 +48,7 @@ FILLED = (
     f" from generate_series(0, {ROWS - 1}) as n",
 )
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "breakpoints.of_agents": (["default"], ["agent-7"]),
+    "breakpoints.of_agents": (["default"], ["agent-7"], NOW),
     "breakpoints.get": ("default", SOME),
     "breakpoints.page": ("default", 2**62, 101),
     "breakpoints.page_of_agent": ("default", 2**62, 101, "agent-7"),

@@ -9,11 +9,15 @@ select revision, pg_notify('strato_arming', revision::text) from changed
 select revision from arming
 
 -- name: of_agents
--- How many each of these agents has.
+-- How many each of these agents has, without those of sessions that have ended.
 select kept.space, kept.agent, count(*) as count
 from unnest($1::text[], $2::text[]) as wanted(space, agent)
 join breakpoint as kept
   on kept.space = wanted.space and kept.agent = wanted.agent and kept.removed_at is null
+where kept.session_id is null or exists (
+    select from session
+    where id = kept.session_id and state in ('created', 'active', 'paused') and ends_at > $3
+)
 group by kept.space, kept.agent
 
 -- name: insert

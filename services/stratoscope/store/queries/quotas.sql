@@ -18,4 +18,11 @@ group by space
 having sum(stored_bytes - dropped_stored_bytes) >= $1::bigint
 
 -- name: breakpoints
-select count(*) from breakpoint where space = $1 and removed_at is null
+-- Without those of sessions that have ended.
+select count(*) from breakpoint
+where space = $1 and removed_at is null
+  and (session_id is null or exists (
+      select from session
+      where id = breakpoint.session_id and state in ('created', 'active', 'paused')
+        and ends_at > $2
+  ))

@@ -62,6 +62,7 @@ comment on column session.ends_at is 'An open session is an error after this mom
 comment on column session.current_place is 'Where it stands in its navigation history, whose places are numbered as they were gone to.';
 create index session_of_space on session (space, id);
 create index session_of_agent on session (space, agent, id);
+create index session_ending on session (ends_at) where state in ('created', 'active', 'paused');
 
 create table session_place (
     session_id uuid not null references session (id) on delete cascade,
@@ -159,6 +160,8 @@ comment on column breakpoint.removed_at is 'Kept for a while, so that who watche
 create index breakpoint_of_agent on breakpoint (space, agent, number) where removed_at is null;
 create index breakpoint_of_space on breakpoint (space, number) where removed_at is null;
 create index breakpoint_of_session on breakpoint (session_id, number) where removed_at is null;
+create index breakpoint_ending on breakpoint (ends_at)
+    where is_enabled and removed_at is null and ends_at is not null;
 create index breakpoint_changed on breakpoint (revision);
 create index breakpoint_removed on breakpoint (removed_at) where removed_at is not null;
 
@@ -266,12 +269,15 @@ create table audit (
     agent text,
     details json not null default '{}'
 );
-comment on table audit is 'Who held, imported, rebuilt, dropped and erased what, and when. It is only added to.';
+comment on table audit is 'Who held, imported, rebuilt, dropped and erased what, and when. It is only added to; what is older than a setting is swept.';
 comment on column audit.who is 'As they called themselves: the broker''s accounts say who may, not this.';
 create index audit_of_agent on audit (agent, audit_id);
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
+    if tg_op = 'DELETE' and current_setting('strato.sweeps_audit', true) = 'on' then
+        return null;
+    end if;
     raise exception 'strato.audit is only added to';
 end
 $$;
