@@ -96,7 +96,7 @@ async def _record(url: str, states: Iterable[State]) -> int:
     """Record snapshots as an agent does; the log's last message."""
     broker = await connect(url, name="benchmark")
     await ensure_streams(broker.jetstream, StreamSettings())
-    async with stratoscope.connect(url) as strato:
+    async with stratoscope.connect(url, on_full="wait") as strato:
         agent = strato.agent(AGENT)
         for number, state in enumerate(states):
             await agent.snapshot(state)

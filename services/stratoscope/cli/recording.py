@@ -117,6 +117,8 @@ def record(
         url=server,
         space=space,
         name="stratoscope-record",
+        # A file waits for as long as it takes; nothing of it is dropped.
+        on_full="wait",
         wait_connected=timeout,
         login=chosen(),
     )

@@ -144,6 +144,16 @@ def test_a_gap_taints_at_its_event_and_goes_with_a_refused_message(run):
     assert batch.taints == [(1, 3, 1, 2, None)]
 
 
+def test_a_batch_that_was_sent_again_is_left_out_whole(run):
+    missing = event(3)
+    missing.gap = '{"records":3}'
+    records = event(1, patch=SET), snapshot({"n": 5}, 2), missing, event(4, causes=[1])
+    batch, _ = run(message(1, *records), message(2, *records))
+    assert batch.duplicates == ["event", "snapshot", "event", "event"]
+    assert (len(batch.events), len(batch.versions), len(batch.taints)) == (3, 2, 1)
+    assert batch.rejections == []
+
+
 def test_a_refused_messages_ids_are_free_again(run):
     batch, known = run(message(1, event(1), event(2, patch=CONFLICT)), message(2, event(1)))
     assert [row[1] for row in batch.events] == [2]

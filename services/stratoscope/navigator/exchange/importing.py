@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 from nats.js.errors import NotFoundError
 
 from stratoscope.broker.objects import ObjectDamaged, ObjectGone
-from stratoscope.broker.publishing import Publisher
 from stratoscope.broker.transfers import chunks_of, object_info
 from stratoscope.domain.exchange.checking import Survey
 from stratoscope.domain.exchange.damage import Damaged
@@ -173,7 +172,7 @@ class Imports:
         def report(done: int) -> None:
             progress.report(done, total, "recording")
 
-        recording = Recording(Publisher(self._desk.connection), row)
+        recording = Recording(self._desk.connection, row)
         async with aclosing(records(fetched.worker, row.id)) as found:
             await recording.record(found, published, report)
 

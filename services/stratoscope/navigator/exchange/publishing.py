@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from stratoscope.broker.connection import Connection
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.publishing import Outgoing, Publisher
 from stratoscope.domain.exchange.landing import Landed, Landing
@@ -19,7 +20,8 @@ from stratoscope.navigator.exchange.packing import Packed
 from stratoscope.store.exchange import ImportRow
 from stratoscope_contracts.errors import ImportFailed
 from stratoscope_contracts.subjects import record as record_subject
-from stratoscope_contracts.words import HEADER_IMPORT
+from stratoscope_contracts.subjects import stored
+from stratoscope_contracts.words import HEADER_IMPORT, STREAM_RECORD
 
 # A log that is full takes nothing, however often it is sent.
 _PATIENCE_SECONDS: Final = 60.0
@@ -48,11 +50,14 @@ class Published:
 class Recording:
     """An import that is written to the log."""
 
-    def __init__(self, publisher: Publisher, row: ImportRow) -> None:
-        self._publisher = publisher
+    def __init__(self, connection: Connection, row: ImportRow) -> None:
+        self._jetstream = connection.jetstream
+        self._publisher = Publisher(connection, on_retry=self._note_retry)
         self._row = row
         self._subject = record_subject(row.space, row.agent, "batch")
         self._sent = 0
+        self._last_seq = 0
+        self._retried = False
 
     async def record(
         self, found: AsyncIterator[Ready], published: Published, report: Callable[[int], None]
@@ -69,14 +74,33 @@ class Recording:
             await end_tasks([coming])
 
     async def _publish(self, body: Packed) -> int:
+        """Where the batch stands in the log: its first copy, which intake takes."""
         self._sent += 1
+        self._retried = False
         row, headers = self._row, body.headers | {HEADER_IMPORT: str(self._row.id)}
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 message = Outgoing(self._subject, body.body, headers=headers)
-                return (await self._publisher.publish(message)).seq
+                acknowledged = (await self._publisher.publish(message)).seq
+                stands = await self._first_copy(acknowledged) if self._retried else acknowledged
         except TimeoutError as error:
             raise ImportFailed(
                 f"the log took no batch for {_PATIENCE_SECONDS:g} s: is it full?",
                 {"agent": row.agent, "batches": self._sent - 1},
             ) from error
+        self._last_seq = acknowledged
+        return stands
+
+    def _note_retry(self, _: str) -> None:
+        self._retried = True
+
+    async def _first_copy(self, acknowledged: int) -> int:
+        """The first of the copies of a batch whose acknowledgement may have been lost."""
+        found = await self._jetstream.get_msg(
+            STREAM_RECORD,
+            seq=self._last_seq + 1,
+            subject=stored(self._row.space, self._row.agent, "batch"),
+            next=True,
+        )
+        is_own = (found.headers or {}).get(HEADER_IMPORT) == str(self._row.id)
+        return found.seq if is_own and found.seq is not None else acknowledged
