@@ -117,6 +117,8 @@ MAX_CLOCK_AHEAD_SECONDS: Final = 24 * 60 * 60
 
 # A message is body plus headers; the server closes a client whose message is over `max_payload`.
 MAX_MESSAGE_BYTES: Final = 8 * MIB
+# A value of 1 MiB, each letter of it escaped, and what is around it.
+MAX_REQUEST_BYTES: Final = 4 * MIB
 SERVER_MAX_PAYLOAD: Final = 9 * MIB
 
 # The smallest window that nats-server takes. Nothing in STRATO_RECORD relies on it: a message id is

@@ -17,9 +17,11 @@ from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.progress import LASTING
 from stratoscope.navigator.reading import Known, Reading, Rebuilt, count_nothing, known_at_once
+from stratoscope.navigator.request_limits import check_body
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
 from stratoscope.navigator.table import ANSWERS
+from stratoscope.navigator.threads import work_on
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.navigator.walks import Walks
 from stratoscope.store.sessions import Sessions
@@ -76,7 +78,8 @@ class Dispatch:
 
     async def ready(self, space: str, verb: str, body: bytes) -> Request:
         """What is asked for, once what it waits for is projected."""
-        request = request_of(verb, body)
+        await check_body(body)
+        request = await work_on(len(body), request_of, verb, body)
         if request.wait_for is not None:
             partitions = await self._partitions(space, request)
             await self.waiting.until(partitions, request.wait_for, request.wait_ms / 1000)

@@ -1,0 +1,75 @@
+"""A hostile body is refused in few steps, by a short error, without the loop being held."""
+
+import asyncio
+import json
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from stratoscope.navigator.dispatch import request_of
+from stratoscope.navigator.request_limits import check_body
+from stratoscope_contracts.errors import BadRequest
+from stratoscope_contracts.words import MAX_REQUEST_BYTES
+
+MANY = {f"{number}": 0 for number in range(300_000)}
+LATEST = {"latest": True}
+COMPARE = {"agent": "a", "from": LATEST, "to": LATEST}
+
+
+def spelled(body: Any) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (spelled(MANY), ""),
+        (spelled(COMPARE | {"options": MANY}), "options"),
+        (spelled(COMPARE | {"options": {"categories": MANY}}), "options.categories"),
+        (spelled({"at": LATEST, "agents": [*range(300_000)]}), "agents"),
+        (spelled({"options": [[[]] * 9_000] * 50}), ""),
+        (b" " * (MAX_REQUEST_BYTES + 1), ""),
+    ],
+    ids=["members", "options", "categories", "items", "containers", "bytes"],
+)
+async def test_a_hostile_body_is_refused_at_once(body: bytes, field: str) -> None:
+    started = perf_counter()
+    with pytest.raises(BadRequest) as refused:
+        await check_body(body)
+    assert [one["field"] for one in refused.value.details["errors"]] == [field]
+    assert len(refused.value.message) < 200
+    # The models took seconds for each; a busy machine is no reason to fail.
+    assert perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{" * 100_000,
+        b"[1]" + b" " * 100_000,
+        spelled({"agent": "a"}),
+        spelled({"id": "0" * 32, "key": "k", "value": MANY}),
+        spelled({"agents": [f"agent-{number}" for number in range(10_000)]}),
+    ],
+)
+async def test_what_a_request_may_have_is_left_to_its_model(body: bytes) -> None:
+    await check_body(body)
+
+
+async def test_the_loop_is_not_held_by_a_large_value() -> None:
+    body = spelled({"id": "0" * 32, "key": "k", "value": "x" * (MAX_REQUEST_BYTES - 100)})
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await check_body(body)
+    task.cancel()
+    assert turns > 1
+    assert request_of("session.data.set", body)
