@@ -33,6 +33,8 @@ STATE: dict[str, Any] = {
     "numbers": [1, 2, 3],
     "mixed": [1, "a", None, 2.0, [1], {"k": 1}],
     "map": {"a": 1, "b": 2},
+    "pages": [{"a": "a", "b": "b", "n": 1}],
+    "rows": [["a", "b"]],
     "tags": ["x", "y"],
     "a.b": {"c": 1},
     "empty": {"list": [], "map": {}, "text": ""},
@@ -253,6 +255,7 @@ state.tags.exists(t, t.startsWith('y') && t.endsWith('y') && t.contains('y'))
 FIELDS = """
 state['a.b'].c == 1
 state["a.b"]["c"] == 1
+state['a.b'].exists(k, k == 'c') && state["numbers"][2] == 3
 state.numbers[0] == 1 && state.numbers[2] == 3
 state.numbers[1.0] == 2 && state.numbers[1u] == 2
 {1: 'a', 2u: 'b', true: 'c', 'd': 'e'}[1] == 'a'
@@ -271,6 +274,22 @@ event.event_index == 7 && event.causes[0] == 'e-0' && size(event.causes) == 1
 event.depth == null && !event.late && size(event.patch) == 0 && event.metadata == {}
 has(event.data.text) && has(event.type) && !has(event.data.nothing)
 event.agent == state.name
+state['name'] + state['name'] == 'annann' && state['n'] + state['n'] == 20
+state[event.data.text] == 1 || state[event.agent + ''] == 1 || state['half'] + state['half'] == 1.0
+-state['half'] == -0.5 && state.pages.exists(p, p['a'] + p['b'] == 'ab' && p['n'] + p['n'] == 2)
+state.rows.exists(r, r[0] + r[1] == 'ab')
+event.causes.exists(c, c == 'e-0') && event.causes + ['x'] == ['e-0', 'x']
+event.patch.all(p, p.op == 'add') && event.data['n'] + event.event_index == 9
+event.data.exists(k, k == 'n') && size(event.data) == 2 && event.data != {}
+event['data'].n + 5 == event['event_index']
+event.causes != state.tags && event.data != state.map && event.metadata == state.empty.map
+!(event.type in state.tags) && !(event.data.n in event.causes) && event.causes != []
+event.event_index + state.n == 17 && event.type + state.name == 'decision_madeann'
+null == event.depth && (event.depth == null || event.depth > 1) && string(event.event_index) == '7'
+state != {} && {} != state && event != {} && state.numbers != [] && [] == state.empty.list
+(state.yes ? state.n : 1) == 10 && [state.n, 'a'] == [10, 'a'] && {'a': state.n} == {'a': 10}
+[1, 'a', null] == [1, 'a', null] && [1, null].exists(x, x == null)
+[1, state.n, 'a'].exists(x, x == 10)
 state[event.data.text == 'hi' ? 'n' : 'zero'] == 10
 """
 

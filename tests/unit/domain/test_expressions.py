@@ -178,6 +178,20 @@ def test_a_variable_stands_for_a_long_path_of_any_keys() -> None:
     assert found.program.split() == ["path0", "[", "'c'", "][0].rest", "==", "1"]
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("state['a'].b + state[0] == 1", "state.k   .b + state.k  == 1"),
+        ("state[event.type] == event[state.a]", "stat_[event.type] == even_[state.a]"),
+        ("state.a['b'][0] == 1", "state.a['b'][0] == 1"),
+        ("state.xs.exists(x, x['a'] == x[x.n])", "state.xs.exists(x, x.k    == x[x.n])"),
+    ],
+)
+def test_types_are_checked_as_if_keys_were_names(source: str, expected: str) -> None:
+    assert checked(source).typed_program == expected
+    assert checked(source).program == source
+
+
 def test_shorter_paths_stay_as_they_are() -> None:
     for source in (f"state{'.key' * 16} == 1", f"[[1]].exists(x, x{'.key' * 20} == 1)"):
         assert checked(source).program == source

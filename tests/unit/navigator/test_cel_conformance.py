@@ -1,5 +1,6 @@
 """Expressions agree with the specification of CEL, or are refused in words."""
 
+import re
 from collections.abc import AsyncIterator
 
 import orjson
@@ -31,6 +32,20 @@ async def test_it_is_true_as_the_specification_has_it(
     expressions: Expressions, source: str
 ) -> None:
     assert await verdict(expressions, source) is Verdict.HOLDS
+
+
+INDEXED = [
+    re.sub(r"\b(state|event)\.(\w+)", r"\1['\2']", source)
+    for source in (*HOLDING, *NOT_MATCHING)
+    if not re.search(r"has\((state|event)\.\w+\)", source)
+]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("source", [one for one in INDEXED if "['" in one])
+async def test_a_quoted_key_means_what_a_name_does(expressions: Expressions, source: str) -> None:
+    named = re.sub(r"\b(state|event)\['(\w+)'\]", r"\1.\2", source)
+    assert await verdict(expressions, source) is await verdict(expressions, named)
 
 
 @pytest.mark.asyncio(loop_scope="module")

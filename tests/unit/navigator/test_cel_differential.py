@@ -93,6 +93,7 @@ def asked_of(source: str) -> dict[str, Any] | None:
         "exact": expression.exact,
         "shortcuts": [],
         "check": {
+            "typed": expression.typed_program,
             "trials": [(one.position, one.source) for one in expression.trials],
             "arguments": [(one.position, one.function, one.source) for one in expression.arguments],
             "zones": [(one.position, one.name) for one in expression.zones],

@@ -9,10 +9,10 @@ The paths are those parts of `event` and `state` that a verdict can depend on: n
 document needs to be handed over.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from stratoscope.domain.expressions.exactness import exact_source
 from stratoscope.domain.expressions.refusal import ExpressionRefused
@@ -33,6 +33,8 @@ from stratoscope.domain.expressions.tokens import integer_in, tokens
 
 MAX_BYTES: Final = 1024
 VARIABLES: Final = ("event", "state")
+# What they are called in the check of types where a key is not known.
+MAPS: Final = {"event": "even_", "state": "stat_"}
 # Arguments behind the loop variable.
 MACROS: Final = {"all": (1,), "exists": (1,), "exists_one": (1,), "filter": (1,), "map": (1, 2)}
 TYPES: Final = (
@@ -53,39 +55,43 @@ _NOT_OF_NULL: Final = frozenset(("<", "<=", ">", ">=", "+", "-", "*", "/", "%", 
 KeyPath = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """A part of an expression that depends on nothing: where it fails once, it always does."""
 
     position: int
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """What is given to a conversion that the evaluator takes for fewer types than it says."""
+class Argument(NamedTuple):
+    """What is given to a conversion that takes fewer types than the check of types does."""
 
     position: int
     function: str
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(NamedTuple):
     """A time zone that an expression names."""
 
     position: int
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
+class Shortcut(NamedTuple):
     """A long path, and the variable that stands for it in the program."""
 
     name: str
     path: KeyPath
     start: int
     end: int
+
+
+class Loosening(NamedTuple):
+    """Text of the same length for the check of types, which mistakes what is indexed."""
+
+    start: int
+    end: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Expression:
     shortcuts: tuple[Shortcut, ...] = ()
     # Fields of the event whose presence is asked for: `has()` takes none of a known type.
     asked: tuple[str, ...] = ()
+    loosenings: tuple[Loosening, ...] = ()
     # The program with exact literals; None where documents are to keep their doubles.
     exact: str | None = None
 
@@ -116,11 +123,12 @@ class Expression:
     @property
     def program(self) -> str:
         """The source with its shortcuts: each character that is left stands where it stood."""
-        written = self.source
-        for each in self.shortcuts:
-            width = each.end - each.start
-            written = written[: each.start] + each.name.ljust(width) + written[each.end :]
-        return written
+        return _written(self.source, ((one.start, one.end, one.name) for one in self.shortcuts))
+
+    @property
+    def typed_program(self) -> str:
+        """The program as its types are checked."""
+        return _written(self.program, ((one.start, one.end, one.text) for one in self.loosenings))
 
 
 def checked(source: str) -> Expression:
@@ -144,6 +152,7 @@ def checked(source: str) -> Expression:
         tuple(rules.zones),
         tuple(rules.shortcuts),
         tuple(rules.asked),
+        tuple(rules.loosenings),
     )
     return replace(found, exact=exact_source(found.program))
 
@@ -160,6 +169,7 @@ class _Rules:
         self.zones: list[Zone] = []
         self.shortcuts: list[Shortcut] = []
         self.asked: list[str] = []
+        self.loosenings: list[Loosening] = []
         self._macros = 0
 
     def node(self, node: Node, loop: str | None) -> None:
@@ -223,7 +233,8 @@ class _Rules:
         if isinstance(chain.root, Name):
             self._name(chain.root, loop)
             self._look(_path(chain.root, chain.steps), loop)
-            self._shorten(chain.root, chain.steps)
+            if not self._shorten(chain.root, chain.steps):
+                self._loosen(chain.root, chain.steps[0])
         else:
             self.node(chain.root, loop)
         for index, step in enumerate(chain.steps):
@@ -239,15 +250,28 @@ class _Rules:
                 case _:
                     assert_never(step)
 
-    def _shorten(self, root: Name, steps: tuple[Step, ...]) -> None:
+    def _shorten(self, root: Name, steps: tuple[Step, ...]) -> bool:
         """Let one variable stand for a long path but its last key, which `has()` may ask about."""
         keys = tuple(_keys(steps))
-        if root.text in VARIABLES and len(keys) > _LONG_PATH:
-            last = steps[len(keys) - 2]
-            assert not isinstance(last, Method)
-            name = f"path{len(self.shortcuts)}"
-            path = (root.text, *keys[:-1])
-            self.shortcuts.append(Shortcut(name, path, root.position, last.end))
+        if root.text not in VARIABLES or len(keys) <= _LONG_PATH:
+            return False
+        last = steps[len(keys) - 2]
+        assert not isinstance(last, Method)
+        path = (root.text, *keys[:-1])
+        name = f"path{len(self.shortcuts)}"
+        self.shortcuts.append(Shortcut(name, path, root.position, last.end))
+        return True
+
+    def _loosen(self, root: Name, step: Step) -> None:
+        """The check guesses the type of `state['a']` at its first use, not that of `state.a`."""
+        match step:
+            case Item(position=start, key=Value(literal=str()), end=end):
+                self.loosenings.append(Loosening(start, end, ".k"))
+            case Item() if root.text in VARIABLES:
+                end = root.position + len(root.text)
+                self.loosenings.append(Loosening(root.position, end, MAPS[root.text]))
+            case _:
+                pass
 
     def _method(self, call: Method, loop: str | None) -> None:
         if call.name not in METHODS:
@@ -316,6 +340,12 @@ class _Rules:
     def _look(self, path: KeyPath, loop: str | None) -> None:
         if loop is None:
             self.paths.add(path)
+
+
+def _written(source: str, changes: Iterable[tuple[int, int, str]]) -> str:
+    for start, end, text in changes:
+        source = source[:start] + text.ljust(end - start) + source[end:]
+    return source
 
 
 def _refuse_nulls(source: str) -> None:

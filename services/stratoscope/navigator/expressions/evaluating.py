@@ -179,9 +179,10 @@ def _asked(
     is_new: bool = False,
 ) -> bytes:
     check = {
-        "trials": [(each.position, each.source) for each in expression.trials],
-        "arguments": [(each.position, each.function, each.source) for each in expression.arguments],
-        "zones": [(each.position, each.name) for each in expression.zones],
+        "typed": expression.typed_program,
+        "trials": [tuple(one) for one in expression.trials],
+        "arguments": [tuple(one) for one in expression.arguments],
+        "zones": [tuple(one) for one in expression.zones],
         "asked": expression.asked,
     }
     return orjson.dumps(

@@ -5,8 +5,8 @@ started this one kills it. Frames come on stdin and answers go to stdout, each a
 bytes and JSON:
 
     asked      {"source", "exact", "tree", "ranges", "shortcuts", "seconds", "states": […],
-               "documents": [[event, n], …], "check": null | {"trials", "arguments", "zones",
-               "asked"}}
+               "documents": [[event, n], …], "check": null | {"typed", "trials", "arguments",
+               "zones", "asked"}}
     answered   {"refused": null | [position, reason]}, then {"verdicts": "10s…", "last": false |
                true}: as many as there are documents, or fewer where time ran out between two
 
@@ -48,6 +48,7 @@ _ABSENT: Final = object()
 _BOOL: Final = cel.Type.BOOL
 _TEXT, _INT, _DYN = cel.Type.STRING, cel.Type.INT, cel.Type.DYN
 _VARIABLES: Final = {"event": _DYN, "state": _DYN}
+_MAPS: Final = dict.fromkeys(("even_", "stat_"), cel.Type.Map(_DYN, _DYN))
 # An event's own fields have types, `data` and what is below it have none.
 _FIELDS: Final = {
     **dict.fromkeys(("id", "type", "occurred_at", "agent", "recorded_at"), _TEXT),
@@ -59,6 +60,8 @@ _FIELDS: Final = {
     "patch": cel.Type.List(_DYN),
 }
 _ERROR: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+# Said of what is indexed, `state['a']`, though a dynamic range is taken.
+_DYNAMIC_RANGE: Final = "expression of type 'dyn' cannot be the range of a comprehension"
 _OVERLOAD: Final = re.compile(r"found no matching overload for '(.+)' applied to '\((.*)\)'")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '(\w+)' \(in container ''\)")
 _STATUS: Final = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
@@ -96,17 +99,17 @@ def _environment(shortcuts: tuple[str, ...]) -> cel.Env:
 @functools.lru_cache(16)
 def _typed_environment(shortcuts: tuple[str, ...], asked: tuple[str, ...]) -> cel.Env:
     fields = {f"event.{name}": kind for name, kind in _FIELDS.items() if name not in asked}
-    return cel.NewEnv(variables=_VARIABLES | fields | dict.fromkeys(shortcuts, _DYN))
+    return cel.NewEnv(variables=_VARIABLES | _MAPS | fields | dict.fromkeys(shortcuts, _DYN))
 
 
 def refusal(source: str, shortcuts: tuple[str, ...], check: dict[str, Any]) -> Refused | None:
     """Why no document could make an expression true, as far as that can be told without one."""
     asked = tuple(check["asked"])
     try:
-        program = _typed_environment(shortcuts, asked).compile(source)
+        program = _typed_environment(shortcuts, asked).compile(check["typed"])
         result = program.return_type().name()
     except RuntimeError as error:
-        wrong = next((one for one in _errors(source, error) if one[1]), None)
+        wrong = next((one for one in _errors(check["typed"], error) if one[1]), None)
         if wrong is not None:
             return wrong
         result = "DYN"
@@ -187,6 +190,8 @@ def _character(source: str, line: int, column: int) -> int:
 def _reason(said: str) -> str:
     if "max recursion depth" in said:
         return "more than 32 parts nested, or in a row"
+    if said.startswith(_DYNAMIC_RANGE):
+        return ""
     called = _UNDECLARED.fullmatch(said)
     if called is not None:
         return f"{called[1]}() is not called so"
