@@ -69,7 +69,7 @@ TAKEN = {
     "lists in a list": "state.pairs[5] == [5]",
     "a doubled text": f"state.texts.exists(x, {' || '.join([DOUBLED] * 15)})",
 }
-# A condition takes a hundred of these, each as long as it may be.
+# A condition takes fifty of these, each as long as it may be.
 LONGEST = {"kind": "expression", "source": " && ".join(["1+1+1+1+1+1+1+1 == 8"] * 40)}
 HARMLESS = ("state.n == 7", "event.data.n == 7")
 
@@ -116,7 +116,7 @@ def asked() -> Iterator[Json]:
         yield {"agent": agent, "condition": {"kind": "on_change", "path": "bag"}}
         state = {"kind": "on_state", "path": "n", "op": "eq", "value": 7}
         yield {"agent": agent, "condition": state, "message": "{state.n} of {event.data}"}
-    yield {"agent": "quiet", "condition": {"kind": "any_of", "conditions": [LONGEST] * 100}}
+    yield {"agent": "quiet", "condition": {"kind": "any_of", "conditions": [LONGEST] * 50}}
     for n in range(100):
         yield expression("small", f"event.data.n == {n}")
 
