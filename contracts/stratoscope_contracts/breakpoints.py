@@ -91,9 +91,6 @@ class OnStateCondition(ChoiceModel):
             raise ValueError(f"{self.op} needs a value")
         if self.op in _TAKES and not isinstance(self.value, _TAKES[self.op][0]):
             raise ValueError(f"{self.op} takes {_TAKES[self.op][1]}")
-        if isinstance(self.value, list) and len(self.value) > MAX_CONDITION_VALUES:
-            raise ValueError(f"a list of at most {MAX_CONDITION_VALUES} values")
-        check_bytes(self.value, MAX_CONDITION_VALUE_BYTES)
         return self
 
 
@@ -154,7 +151,21 @@ Condition = Annotated[
 ]
 
 
+def _check_values(condition: Condition) -> None:
+    match condition:
+        case AllOfCondition() | AnyOfCondition():
+            for one in condition.conditions:
+                _check_values(one)
+        case NotCondition():
+            _check_values(condition.condition)
+        case OnStateCondition(value=value):
+            if isinstance(value, list) and len(value) > MAX_CONDITION_VALUES:
+                raise ValueError(f"a list in a condition has at most {MAX_CONDITION_VALUES} values")
+            check_bytes(value, MAX_CONDITION_VALUE_BYTES)
+
+
 def _check_condition(condition: Condition) -> Condition:
+    _check_values(condition)
     # What can't be sent has no bytes: a sender's encoder says why.
     size = 0
     with suppress(ValueError):

@@ -67,16 +67,16 @@ async def snapshots_list(reading: Reading, request: SnapshotsListRequest) -> Jso
     timeline = await reading.timeline(request.agent)
     start, end = await reading.stretch(timeline, request.from_, request.to)
     after = start.version if key is None else min(max(start.version, key), end.version)
-    rows = await reading.states.snapshots(timeline.agent_id, after, end.version, request.limit + 1)
-    page = rows[: request.limit]
+    scope = (timeline.agent_id, after, end.version, request.limit)
+    found = await reading.states.snapshots_page(*scope)
+    page = found.rows
     standings = await reading.states.standings(timeline.agent_id, [row.stand for row in page])
-    more = len(rows) > len(page)
     return {
         "snapshots": [
             _snapshot(row, timeline.agent, spelling.position(timeline.agent, standing))
             for row, standing in zip(page, standings, strict=True)
         ],
-        "cursor": cursors.spell(request, page[-1].version) if more else None,
+        "cursor": cursors.spell(request, page[-1].version) if found.has_more else None,
         "horizon": spelling.horizon(timeline),
     }
 

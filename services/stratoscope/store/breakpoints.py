@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
+from stratoscope.store.pages import Page, fetch_page
 from stratoscope.store.quotas import breakpoints_in
 from stratoscope.store.sql import queries
 from stratoscope_contracts.breakpoints import Action, Trigger
@@ -97,19 +98,17 @@ class Breakpoints:
         row = await self._session.fetchrow(_SQL["get"], space, breakpoint_id)
         return breakpoint_in(row) if row else None
 
-    async def page(self, space: str, wanted: Filter, limit: int) -> list[BreakpointRow]:
-        """At most `limit` breakpoints of a space, newest first."""
+    async def page(self, space: str, wanted: Filter, limit: int) -> Page[BreakpointRow]:
+        """At most `limit` breakpoints of a space, newest first; fewer where they are large."""
         before = _NEWEST if wanted.before is None else wanted.before
-        scope = (space, before, limit)
+        name, scope = "page", (space, before, limit + 1)
+        more: tuple[object, ...] = ()
         if wanted.session_id is not None:
-            rows = await self._session.fetch(
-                _SQL["page_of_session"], *scope, wanted.session_id, wanted.agent
-            )
+            name, more = "page_of_session", (wanted.session_id, wanted.agent)
         elif wanted.agent is not None:
-            rows = await self._session.fetch(_SQL["page_of_agent"], *scope, wanted.agent)
-        else:
-            rows = await self._session.fetch(_SQL["page"], *scope)
-        return [breakpoint_in(row) for row in rows]
+            name, more = "page_of_agent", (wanted.agent,)
+        page = await fetch_page(self._session, _SQL[name], *scope, *more, limit=limit)
+        return Page([breakpoint_in(row) for row in page.rows], page.has_more)
 
     async def armed(
         self, space: str, agent: str, session_id: UUID | None, now: datetime

@@ -11,6 +11,7 @@ import asyncpg
 from stratoscope.domain.seek import Stand, UpTo
 from stratoscope.domain.timeline import Place
 from stratoscope.domain.trail import Trail
+from stratoscope.store.pages import Page, fetch_page
 from stratoscope.store.reaching import bounds_of
 from stratoscope.store.sql import queries
 from stratoscope.store.states import Standing, standing_in
@@ -141,14 +142,15 @@ class Sessions:
         before: UUID | None,
         now: datetime,
         limit: int,
-    ) -> list[SessionRow]:
-        """At most `limit` sessions of a space, newest first; without their timelines."""
-        scope = (space, before, state, now, limit)
-        if agent is None:
-            rows = await self._session.fetch(_SQL["page"], *scope)
-        else:
-            rows = await self._session.fetch(_SQL["page_of_agent"], *scope, agent)
-        return [_row(tuple(row)) for row in rows]
+    ) -> Page[SessionRow]:
+        """At most `limit` sessions of a space, newest first; without their timelines.
+
+        Fewer where they are large.
+        """
+        name, more = ("page", ()) if agent is None else ("page_of_agent", (agent,))
+        scope = (space, before, state, now, limit + 1)
+        page = await fetch_page(self._session, _SQL[name], *scope, *more, limit=limit)
+        return Page([_row(tuple(row)) for row in page.rows], page.has_more)
 
     async def enter(self, session_id: UUID, state: SessionState, now: datetime) -> None:
         """Put a locked session into a state."""

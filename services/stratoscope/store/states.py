@@ -11,6 +11,7 @@ import asyncpg
 from stratoscope.domain import delta
 from stratoscope.domain.seek import Stand
 from stratoscope.domain.timeline import Place
+from stratoscope.store.pages import Page, fetch_page
 from stratoscope.store.sql import queries
 
 _SQL = queries("looking")
@@ -160,6 +161,14 @@ class States:
             _SQL["snapshots"], agent_id, after_version, last_version, limit
         )
         return [SnapshotRow(*row) for row in rows]
+
+    async def snapshots_page(
+        self, agent_id: int, after_version: int, last_version: int, limit: int
+    ) -> Page[SnapshotRow]:
+        """The same as a page; fewer where they are large."""
+        scope = (agent_id, after_version, last_version, limit + 1)
+        page = await fetch_page(self._session, _SQL["snapshots"], *scope, limit=limit)
+        return Page([SnapshotRow(*row) for row in page.rows], page.has_more)
 
 
 def _stand(row: asyncpg.Record | None) -> Stand | None:

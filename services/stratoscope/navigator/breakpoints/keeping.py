@@ -18,12 +18,10 @@ async def get(reading: Reading, request: BreakpointRequest) -> Json:
 async def list_page(reading: Reading, request: BreakpointListRequest) -> Json:
     """The breakpoints of the space, newest first."""
     wanted = Filter(request.agent, request.session, cursors.number_in(request))
-    rows = await reading.breakpoints.page(reading.space, wanted, request.limit + 1)
-    page = rows[: request.limit]
-    more = len(rows) > len(page)
+    page = await reading.breakpoints.page(reading.space, wanted, request.limit)
     return {
-        "breakpoints": [spelled_breakpoint(row, reading) for row in page],
-        "cursor": cursors.spell(request, page[-1].number) if more else None,
+        "breakpoints": [spelled_breakpoint(row, reading) for row in page.rows],
+        "cursor": cursors.spell(request, page.rows[-1].number) if page.has_more else None,
     }
 
 

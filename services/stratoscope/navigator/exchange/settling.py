@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from stratoscope.domain import sessions as rules
 from stratoscope.domain.canonical import canonical
@@ -23,7 +23,7 @@ from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.keepsakes import Keepsakes, MarkRow
 from stratoscope.store.sessions import SessionPlace, SessionRow
 from stratoscope_contracts.breakpoints import Breakpoint, BreakpointCreateRequest, HitRule
-from stratoscope_contracts.errors import StratoError
+from stratoscope_contracts.errors import BadRequest, StratoError
 from stratoscope_contracts.exchange import ExportPlace
 from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT, MAX_TAGS
 
@@ -49,6 +49,9 @@ async def check_kept(reading: Reading, survey: Survey) -> None:
             await watched(reading.expressions, one.condition)
         except StratoError as refused:
             raise Damaged(refused.message, f"breakpoints[{number}]") from refused
+        except ValidationError as error:
+            reason = BadRequest.from_validation(error).message
+            raise Damaged(reason, f"breakpoints[{number}]") from error
 
 
 def _as_asked(one: Breakpoint) -> BreakpointCreateRequest:

@@ -25,7 +25,9 @@ async def auto_breakpoints(reading: Reading, row: SessionRow) -> list[Breakpoint
         return []
     # An imported session has brought its own.
     kept = await reading.breakpoints.page(reading.space, Filter(session_id=row.id), MAX_LIMIT)
-    conditions = {condition_text(_on(type_)) for type_ in types} - {one.condition for one in kept}
+    conditions = {condition_text(_on(type_)) for type_ in types} - {
+        one.condition for one in kept.rows
+    }
     armed_seq = await reading.log_end()
     return [
         BreakpointRow(

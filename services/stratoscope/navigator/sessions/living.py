@@ -76,15 +76,15 @@ async def position(reading: Reading, request: SessionRequest) -> Json:
 
 async def list_page(reading: Reading, request: SessionListRequest) -> Json:
     """The sessions of the space, newest first."""
-    rows = await reading.sessions.page(
+    found_page = await reading.sessions.page(
         reading.space,
         request.agent,
         request.state,
         cursors.id_in(request),
         reading.now,
-        request.limit + 1,
+        request.limit,
     )
-    page = rows[: request.limit]
+    page = found_page.rows
     named = await Seeks(reading.session).named(reading.space, [*{row.agent for row in page}])
     heads = {timeline.agent: timeline for timeline in named}
     places = await spelled_lines(
@@ -95,7 +95,7 @@ async def list_page(reading: Reading, request: SessionListRequest) -> Json:
             spelled_session(as_of(row, reading.now), where)
             for row, where in zip(page, places, strict=True)
         ],
-        "cursor": cursors.spell(request, str(page[-1].id)) if len(rows) > len(page) else None,
+        "cursor": cursors.spell(request, str(page[-1].id)) if found_page.has_more else None,
     }
 
 

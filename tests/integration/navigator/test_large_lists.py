@@ -1,0 +1,62 @@
+"""Lists end a page early where their rows are large, and the cursor goes on from there."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from stratoscope.store.pages import PAGE_BYTES
+from support.recorded import event, snapshot
+
+COUNT = 300
+# A row at its limits: 64 KiB of condition, or as much of metadata, label and description.
+FILL = {
+    "breakpoint.list": "insert into strato.breakpoint (id, revision, armed_seq, created_at,"
+    " is_enabled, space, agent, trigger, action, condition) select gen_random_uuid(), 1, 0, now(),"
+    " true, 'default', 'a', 'edge', 'notify', json_build_object('kind', 'on_state', 'path', 'a',"
+    " 'op', 'eq', 'value', repeat('x', 65000)) from generate_series(1, $1)",
+    "session.list": "insert into strato.session (id, space, agent, state, event_index, created_at,"
+    " updated_at, ends_at, description, tags) select gen_random_uuid(), 'default', 'a', 'active',"
+    " -1, now(), now(), now() + interval '1 day', repeat('x', 40000),"
+    " array_fill(repeat('x', 256), array[100]) from generate_series(1, $1)",
+}
+
+
+async def pages(ask: Any, verb: str, **body: Any) -> list[list[dict[str, Any]]]:
+    """All pages of a list."""
+    found: list[list[dict[str, Any]]] = []
+    cursor = None
+    while cursor is not None or not found:
+        reply = await ask(verb, limit=1000, cursor=cursor, **body)
+        cursor = reply["cursor"]
+        (rows,) = [value for value in reply.values() if isinstance(value, list)]
+        found.append(rows)
+    return found
+
+
+@pytest.mark.parametrize("verb", FILL)
+async def test_a_page_ends_where_it_gets_large(ask: Any, verb: str) -> None:
+    await ask.recorded.pool.execute(FILL[verb], COUNT)
+    found = await pages(ask, verb)
+    ids = [row["id"] for page in found for row in page]
+    assert len(ids) == len(set(ids)) == COUNT
+    assert len(found) > 1
+    assert max(len(orjson.dumps(page)) for page in found) < PAGE_BYTES * 1.2
+
+
+async def test_pages_of_snapshots_end_too(ask: Any) -> None:
+    await ask.recorded.add("a", event())
+    for _ in range(20):
+        await ask.recorded.add("a", snapshot({"a": 1}))
+    # As versions without a limit on labels took them.
+    await ask.recorded.pool.execute("update state_version set label = repeat('x', 1000000)")
+    found = await pages(ask, "snapshots.list", agent="a")
+    assert [len(page) for page in found] == [6, 6, 6, 2]
+
+
+async def test_a_row_over_the_bound_is_a_page(ask: Any) -> None:
+    await ask.recorded.add("a", event())
+    for _ in range(2):
+        await ask.recorded.add("a", snapshot({"a": 1}))
+    await ask.recorded.pool.execute(f"update state_version set label = repeat('x', {PAGE_BYTES})")
+    assert [len(page) for page in await pages(ask, "snapshots.list", agent="a")] == [1, 1]
