@@ -192,6 +192,13 @@ _FIELDS: Final = {
     "no_ack": True,
     "mirror": True,
     "sources": True,
+    # With these an agent's own headers could empty the log, let records expire, or have the broker
+    # record for another agent.
+    "allow_rollup_hdrs": True,
+    "allow_msg_ttl": True,
+    "allow_msg_schedules": True,
+    "allow_msg_counter": True,
+    "allow_atomic": True,
     "storage": False,
     "discard": False,
     "max_msg_size": False,

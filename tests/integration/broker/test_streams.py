@@ -107,6 +107,21 @@ async def test_a_stream_that_would_make_the_log_lie_is_refused(connection: Conne
     assert fields == {"retention", "subject_transform"}
 
 
+@pytest.mark.parametrize(
+    "feature",
+    ["allow_rollup_hdrs", "allow_msg_ttl", "allow_msg_schedules", "allow_atomic"],
+)
+async def test_a_stream_that_takes_orders_from_headers_is_refused(
+    connection: Connection, feature: str
+) -> None:
+    """An agent's own header would empty the log, or have it record for another agent."""
+    # The server itself refuses some of them together with `discard: new`.
+    wanted = definitions(StreamSettings())[0].evolve(discard=DiscardPolicy.OLD)
+    await connection.jetstream.add_stream(wanted.evolve(**{feature: True}))
+    with pytest.raises(StreamsUnusable, match=f"STRATO_RECORD.{feature} is True"):
+        await ensure_streams(connection.jetstream, StreamSettings())
+
+
 async def test_a_stream_that_takes_our_subjects_is_named_as_the_trouble(
     connection: Connection,
 ) -> None:
