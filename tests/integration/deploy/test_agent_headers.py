@@ -124,7 +124,7 @@ async def test_what_would_change_the_log_is_refused(one: Attacked, headers: str)
         agent.subscribe("_INBOX_agent.other.explorer.>")
         inbox = "_INBOX_agent.other.explorer.1"
         agent.publish(MINE, b'{"type":"mine"}', inbox, block(headers))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not agent.heard:
                 await agent.flush()
         assert "error" in json.loads(agent.heard[0].body)
@@ -146,14 +146,14 @@ async def test_what_means_something_elsewhere_is_kept_and_means_nothing(one: Att
     async def all_are_stored() -> bool:
         return await own_messages(one) == mine + 2 * len(KEPT)
 
-    await eventually(all_are_stored)
+    await eventually(all_are_stored, within=30)
     await check_others(one, before)
 
     async def all_letters_are_published() -> bool:
         found = (await one.admin.jetstream.stream_info("STRATO_DLQ")).state.messages
         return found >= letters + len(KEPT)
 
-    await eventually(all_letters_are_published)
+    await eventually(all_letters_are_published, within=30)
 
 
 @pytest.mark.parametrize("destination", TRACED)
@@ -188,5 +188,5 @@ async def test_a_trace_of_an_operator_asks_for_nothing(one: Attacked) -> None:
     async def is_refused() -> bool:
         return await one.refused_replies() == counted + 1
 
-    await eventually(is_refused)
+    await eventually(is_refused, within=30)
     await check_others(one, before)

@@ -121,7 +121,7 @@ async def test_a_request_with_its_own_inbox_is_answered_and_done(one: Attacked) 
         await operator.flush()
         await settle(one)
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len({heard.subject for heard in operator.heard}) < len(BODIES) - 3:
                 await operator.flush()
 
@@ -211,7 +211,7 @@ async def test_an_acknowledgement_lands_in_the_agents_account(one: Attacked) -> 
     async def has_landed() -> bool:
         return "strato.other.ctl.stranger" in {it.subject for it in await one.heard("AGENTS")}
 
-    await eventually(has_landed)
+    await eventually(has_landed, within=30)
     assert answers(await one.heard("STRATO"), ["strato.other.ctl.stranger"]) == []
 
 
@@ -244,7 +244,7 @@ async def test_a_gate_is_answered_through_the_agents_account_only(one: Attacked)
     async with attacking(one, "agent", "explorer") as agent:
         agent.subscribe("_INBOX_agent.other.explorer.>")
         agent.publish("strato.other.gate.explorer", b'{"after":0}', "_INBOX_agent.other.explorer.1")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not agent.heard:
                 await agent.flush()
         assert json.loads(agent.heard[0].body) == {"go": True}
