@@ -33,7 +33,7 @@ ANSWERED: Final = (
 )
 ODD: Final = [
     ">", "*", "a.", ".a", "a..b", "_INBOX_operator.other", "_INBOX_operator.", "_INBOX_operator.>",
-    "_INBOX_operator.*.ops.1", "_INBOX_operator.default.>", "_R_", "x" * 3000,
+    "_INBOX_operator.*.ops.1", "_INBOX_operator.default.>", "_R_", "x" * 3000, "\x0b", "a\x0bb",
     "_INBOX_OPERATOR.other.ops.1", "strato", "strato.", "$", "$JS", "_", "\u00e9",
 ]  # fmt: skip
 REPLIES: Final = [*SUBJECTS, *API, *ODD]
