@@ -7,8 +7,8 @@ from stratoscope_contracts.errors import Code
 from stratoscope_contracts.verb import PLACE, verb
 from stratoscope_contracts.views import Event
 
-_COMPARE: Final = (*PLACE, Code.COMPARISON_FAILED, Code.OVER_BUDGET)
-_WALK: Final = (Code.EVENT_NOT_FOUND, Code.OVER_BUDGET)
+_COMPARE: Final = (*PLACE, Code.COMPARISON_FAILED)
+_WALK: Final = (Code.EVENT_NOT_FOUND,)
 
 _LOOKING: Final = (
     verb(
@@ -29,7 +29,7 @@ _LOOKING: Final = (
         "events.list",
         looking.EventsListRequest,
         looking.EventsListReply,
-        (*PLACE, Code.INVALID_EXPRESSION, Code.OVER_BUDGET),
+        (*PLACE, Code.INVALID_EXPRESSION),
         "An agent's timeline, or what of it a condition picks",
     ),
     verb(
@@ -57,21 +57,21 @@ _LOOKING: Final = (
         "state.cut",
         looking.StateCutRequest,
         looking.StateCutReply,
-        (Code.AGENT_NOT_FOUND, Code.NAVIGATION_OUT_OF_BOUNDS, Code.OVER_BUDGET),
+        (Code.AGENT_NOT_FOUND, Code.NAVIGATION_OUT_OF_BOUNDS),
         "The states of all agents at one moment",
     ),
     verb(
         "state.history",
         looking.StateHistoryRequest,
         looking.StateHistoryReply,
-        (*PLACE, Code.OVER_BUDGET),
+        PLACE,
         "How the value at a path came to be",
     ),
     verb(
         "state.last_write",
         looking.StateLastWriteRequest,
         looking.StateLastWriteReply,
-        (*PLACE, Code.OVER_BUDGET),
+        PLACE,
         "Who last wrote the value at a path",
     ),
     verb(

@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from stratoscope_contracts.envelopes import Reply, Request
 from stratoscope_contracts.errors import Code
 
-COMMON: Final = frozenset({Code.BAD_REQUEST, Code.NOT_PROJECTED_YET, Code.INTERNAL})
+COMMON: Final = frozenset(
+    {Code.BAD_REQUEST, Code.NOT_PROJECTED_YET, Code.OVER_BUDGET, Code.INTERNAL}
+)
 # What resolving an `At` in an agent's timeline can meet.
 PLACE: Final = (
     Code.AGENT_NOT_FOUND,

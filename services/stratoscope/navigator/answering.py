@@ -78,6 +78,12 @@ class Answering:
         )
         return outgoing
 
+    def refuse(self, subject: str, over: StratoError) -> Outgoing:
+        """The reply to a request that is not admitted."""
+        verb = verb_in(subject)
+        self._metrics.answered(verb, over.code.value, over.message, 0)
+        return Outgoing(_body(over), over.to_headers())
+
     async def _answered(self, space: str, verb: str, body: bytes) -> Outgoing:
         reply = await self._dispatch(space, verb, body)
         if len(reply) > self._limit:

@@ -42,6 +42,7 @@ from stratoscope.navigator.service import answering, listening
 from stratoscope.navigator.serving import Serving, following, serving
 from stratoscope.navigator.sessions.continuing import Runs
 from stratoscope.navigator.settings import NavigatorSettings
+from stratoscope.navigator.shares import Admission, Shares
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope.navigator.standing import looking
 from stratoscope.navigator.stats import LogEnd
@@ -72,6 +73,7 @@ class Parts:
     traces: Traces | None
     tell: Tell
     guard: ReplyGuard
+    shares: Shares
 
 
 async def run(settings: NavigatorSettings) -> int:
@@ -122,7 +124,10 @@ async def _parts(
     metrics = Metrics(sorted(SERVED), traces)
     tell = telling(connection.client)
     guard = _guard(settings, metrics)
-    return Parts(stack, settings, connection, sessions, waiting, metrics, traces, tell, guard)
+    shares = Shares(settings.navigator_pool, metrics.shares)
+    return Parts(
+        *(stack, settings, connection, sessions, waiting, metrics, traces, tell, guard, shares)
+    )
 
 
 def _guard(settings: NavigatorSettings, metrics: Metrics) -> ReplyGuard:
@@ -159,12 +164,14 @@ async def _watch(parts: Parts) -> Seeing:
 
 async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
     """From a verb to who does it."""
-    settings = parts.settings
+    settings, workers = parts.settings, parts.shares.workers
+    count = settings.navigator_expression_workers
     expressions = await parts.stack.enter_async_context(
-        Expressions(settings.navigator_expression_workers)
+        Expressions(count, workers("expressions", count))
     )
+    count = settings.navigator_comparison_workers
     comparisons = await parts.stack.enter_async_context(
-        Comparisons(settings.navigator_comparison_workers)
+        Comparisons(count, workers("comparisons", count))
     )
     return Dispatch(
         parts.sessions,
@@ -172,6 +179,7 @@ async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
         _log_end(parts.connection),
         expressions,
         settings.navigator_request_seconds,
+        shares=parts.shares,
         comparisons=comparisons,
         tell=parts.tell,
         known=seeing.known,
@@ -186,7 +194,8 @@ async def _hold(parts: Parts, seeing: Seeing) -> None:
     releases = Releasing(sessions, parts.tell, holds, timedelta(seconds=parts.settings.max_hold))
     enter = parts.stack.enter_async_context
     await enter(looking(sessions, parts.metrics))
-    await enter(gating(parts.connection.client, Gate(sessions, seeing, holds), parts.guard))
+    gate = Gate(sessions, seeing, holds, parts.shares)
+    await enter(gating(parts.connection.client, gate, parts.guard))
     await enter(releasing(releases))
     kept = parts.settings.retention
     sweeper = Sweeper(
@@ -223,7 +232,11 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
             replays,
             Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies),
             guard,
-            workers=parts.settings.navigator_workers,
+            Admission(
+                parts.settings.navigator_client_requests,
+                parts.settings.navigator_workers,
+                metrics.shares,
+            ),
             lasting=long,
         )
     )

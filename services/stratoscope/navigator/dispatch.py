@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -18,12 +18,13 @@ from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.progress import LASTING
 from stratoscope.navigator.reading import Known, Reading, Rebuilt, count_nothing, known_at_once
 from stratoscope.navigator.request_limits import check_body
+from stratoscope.navigator.shares import Shares
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
 from stratoscope.navigator.table import ANSWERS
 from stratoscope.navigator.threads import work_on
 from stratoscope.navigator.waiting import Waiting
-from stratoscope.navigator.walks import Walks
+from stratoscope.navigator.walks import is_walk
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.watermarks import Watermarks
 from stratoscope_contracts.envelopes import Request
@@ -59,7 +60,7 @@ class Dispatch:
     expressions: Expressions
     seconds: float = 30.0
     now: Callable[[], datetime] = field(default=_now)
-    walks: Walks = field(default_factory=Walks)
+    shares: Shares = field(default_factory=Shares)
     comparisons: Comparisons = field(default_factory=Comparisons)
     tell: Tell = tell_nobody
     known: Known = known_at_once
@@ -91,6 +92,11 @@ class Dispatch:
 
         Raises WaitedInVain where what was waited for is `known` no longer.
         """
+        async with self.shares.sessions.take(space), self._reading(space, known) as reading:
+            yield reading
+
+    @asynccontextmanager
+    async def _reading(self, space: str, known: int | None) -> AsyncIterator[Reading]:
         async with asyncio.timeout(self.seconds), self.pool.acquire() as session:
             if known is not None and self.waiting.forgotten != known:
                 raise WaitedInVain
@@ -109,13 +115,22 @@ class Dispatch:
             )
 
     async def _answer(self, space: str, verb: str, request: Request, known: int) -> Json:
-        # Both are asked for before a session is held, or requests could wait for each other's.
-        projected = await Watermarks(self.pool).read() if verb == STATS else {}
-        log_end = await self.log_end() if verb == STATS else 0
-        async with self.walks.room_for(request), self.reading(space, known) as reading:
-            if verb == STATS:
-                return await stats(reading, projected, log_end)
+        if verb == STATS:
+            async with self.shares.sessions.take(space):
+                return await self._stats(space, known)
+        async with self._walk(space, request), self.reading(space, known) as reading:
             return await ANSWERS[verb](reading, request)
+
+    async def _stats(self, space: str, known: int) -> Json:
+        # Both are asked for before a session is held, or requests could wait for each other's.
+        projected = await Watermarks(self.pool).read()
+        log_end = await self.log_end()
+        async with self._reading(space, known) as reading:
+            return await stats(reading, projected, log_end)
+
+    def _walk(self, space: str, request: Request) -> AbstractAsyncContextManager[None]:
+        """A slot for a request that goes through a timeline; at once for any other."""
+        return self.shares.walks.take(space) if is_walk(request) else nullcontext()
 
     async def _partitions(self, space: str, request: Request) -> Collection[int]:
         """The partitions that a request reads: those of the agents that it names, or all."""
@@ -125,7 +140,7 @@ class Dispatch:
         return {partition_of(space, agent) for agent in named if agent} or _ALL
 
     async def _agent_of(self, space: str, session_id: UUID) -> str:
-        async with self.pool.acquire() as session:
+        async with self.shares.sessions.take(space), self.pool.acquire() as session:
             row = await Sessions(session).find(space, session_id)
         if row is None:
             raise SessionNotFound("there is no session with this id")

@@ -24,6 +24,7 @@ from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.outlet import Outlet, ReaderGone, outlet
 from stratoscope.navigator.progress import Progress, Stopped
 from stratoscope.navigator.reply_guard import ReplyGuard
+from stratoscope.navigator.shares import set_space
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.spill import Spills
 from stratoscope_contracts.errors import BadRequest, OverBudget, StratoError
@@ -34,7 +35,6 @@ from stratoscope_contracts.words import HEADER_PROGRESS
 # pass, or say in a reply or an error of its own how far it got.
 Lasting = Callable[[str, Any, Progress], Awaitable[Json]]
 
-MAX_AT_A_TIME: Final = 64
 _TELL_SECONDS: Final = 0.2
 _AT_LEAST_EVERY: Final = 1.0
 _FINISH_SECONDS: Final = 3.0
@@ -88,13 +88,15 @@ class LongRequests:
         """Whether a request belongs here."""
         return verb_in(subject) in self._answers
 
-    def begin(self, asked: Msg) -> None:
+    def begin(self, asked: Msg) -> asyncio.Task[None] | None:
         """Start what a request asks for; without a reply subject there is nobody to do it for."""
-        if asked.reply:
-            run = _Run(asked, verb_in(asked.subject))
-            task = asyncio.create_task(self._answer(run), name=run.verb)
-            self._running[task] = run
-            task.add_done_callback(self._running.pop)
+        if not asked.reply:
+            return None
+        run = _Run(asked, verb_in(asked.subject))
+        task = asyncio.create_task(self._answer(run), name=run.verb)
+        self._running[task] = run
+        task.add_done_callback(self._running.pop)
+        return task
 
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
@@ -145,12 +147,12 @@ class LongRequests:
         named = parse(run.asked.subject)
         if not isinstance(named, Nav):
             raise BadRequest.of_whole("not a request to the navigator")
-        if len(self._running) > MAX_AT_A_TIME:
-            raise OverBudget(f"{MAX_AT_A_TIME} long requests run here already: try again later")
-        if run.key in self._cancelled:
-            raise Stopped(_CANCELLED)
-        request = await self._dispatch.ready(named.space, named.verb, run.asked.data)
-        reply = await self._answers[named.verb](named.space, request, run.progress)
+        set_space(named.space)
+        async with self._dispatch.shares.long_requests.take(named.space):
+            if run.key in self._cancelled:
+                raise Stopped(_CANCELLED)
+            request = await self._dispatch.ready(named.space, named.verb, run.asked.data)
+            reply = await self._answers[named.verb](named.space, request, run.progress)
         return named.space, spelling.spelled(reply)
 
     async def _tell(self, run: _Run) -> None:

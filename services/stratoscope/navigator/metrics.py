@@ -16,6 +16,7 @@ from prometheus_client import (
 from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.reply_guard import Asked
+from stratoscope.navigator.shares import Kind, Limit
 from stratoscope.navigator.sweeper import SweepMetrics
 from stratoscope.navigator.tracing import tell_request
 from stratoscope.telemetry.traces import Traces
@@ -37,6 +38,37 @@ class Tally:
     errors: int = 0
     nanoseconds: int = 0
     last_error: str = ""
+
+
+class ShareMetrics:
+    """Refusals and waits at the shares of spaces and clients."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._refused = Counter(
+            "strato_navigator_over_limit",
+            "Requests refused, by the limit that they met.",
+            ["limit"],
+            registry=registry,
+        )
+        self._waits = Histogram(
+            "strato_navigator_share_wait_seconds",
+            "Time that a request waited for its space's share, where it had to.",
+            ["kind"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        for kind in get_args(Kind):
+            self._refused.labels(kind)
+            self._waits.labels(kind)
+        self._refused.labels("client")
+
+    def refuse(self, limit: Limit) -> None:
+        """Count a refusal."""
+        self._refused.labels(limit).inc()
+
+    def wait(self, kind: Kind, seconds: float) -> None:
+        """Count a wait for a slot."""
+        self._waits.labels(kind).observe(seconds)
 
 
 class Metrics:
@@ -80,6 +112,7 @@ class Metrics:
         # A series that begins with its first one never rose, as Prometheus sees it.
         for asked in get_args(Asked):
             self._refused.labels(asked)
+        self.shares = ShareMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         self.holds = HoldMetrics(self.registry)
         self.live = LiveMetrics(self.registry)

@@ -24,6 +24,7 @@ from stratoscope.navigator.filtering import Stretch
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.outlet import Outlet, ReaderGone, outlet
 from stratoscope.navigator.reply_guard import ReplyGuard
+from stratoscope.navigator.shares import set_space
 from stratoscope.navigator.spill import Spills
 from stratoscope.store.timelines import EventRow
 from stratoscope_contracts.errors import BadRequest, ReplayFailed, StratoError
@@ -35,7 +36,6 @@ from stratoscope_contracts.words import (
     HEADER_REPLAY_END,
 )
 
-MAX_AT_A_TIME: Final = 64
 _PAGE: Final = 256
 # Behind by less than this, a replay catches up; behind by more, it goes on from where it is.
 _CATCH_UP_SECONDS: Final = 1.0
@@ -84,13 +84,15 @@ class Replays:
         self._running: dict[asyncio.Task[None], _Play] = {}
         self._cancelled = Cancelled(guard)
 
-    def begin(self, asked: Msg) -> None:
+    def begin(self, asked: Msg) -> asyncio.Task[None] | None:
         """Start what a request asks for; without a reply subject there is nobody to play to."""
-        if asked.reply:
-            play = _Play(asked)
-            task = asyncio.create_task(self._answer(play), name="replay")
-            self._running[task] = play
-            task.add_done_callback(self._running.pop)
+        if not asked.reply:
+            return None
+        play = _Play(asked)
+        task = asyncio.create_task(self._answer(play), name="replay")
+        self._running[task] = play
+        task.add_done_callback(self._running.pop)
+        return task
 
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
@@ -140,18 +142,20 @@ class Replays:
         named = parse(play.asked.subject)
         if not isinstance(named, Nav):
             raise BadRequest.of_whole("not a request to the navigator")
-        if len(self._running) > MAX_AT_A_TIME:
-            raise ReplayFailed(f"{MAX_AT_A_TIME} replays run here already: try again later")
-        if key_of(play.asked) in self._cancelled:
-            return
-        request = await self._dispatch.ready(named.space, REPLAY, play.asked.data)
+        set_space(named.space)
+        async with self._dispatch.shares.replays.take(named.space):
+            if key_of(play.asked) not in self._cancelled:
+                await self._play_to(play, out, named.space)
+
+    async def _play_to(self, play: _Play, out: Outlet, space: str) -> None:
+        request = await self._dispatch.ready(space, REPLAY, play.asked.data)
         assert isinstance(request, ReplayRequest)
         async with (
-            aclosing(self._rows(named.space, request)) as rows,
+            aclosing(self._rows(space, request)) as rows,
             aclosing(_in_time(play, rows, request.speed)) as due,
         ):
             async for row in due:
-                await out.send(await self._body(named.space, row))
+                await out.send(await self._body(space, row))
                 play.replayed, play.last = play.replayed + 1, row.event_index
                 if play.replayed == request.count:
                     return
@@ -177,7 +181,9 @@ class Replays:
             stretch = stretch.behind(rows[-1].event_index, "forward")
 
     async def _body(self, space: str, row: EventRow) -> bytes:
-        body = spelling.spelled(spelling.event(row))
+        async with self._dispatch.shares.turns.take(space):
+            body = spelling.spelled(spelling.event(row))
+            await asyncio.sleep(0)
         return body if len(body) <= self._limit else await self._spills.keep(space, body)
 
 

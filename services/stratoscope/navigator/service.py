@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 from faststream.nats import NatsBroker, NatsMessage, NatsResponse
-from faststream.nats.subscriber.usecases import ConcurrentCoreSubscriber, LogicSubscriber
+from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
 from stratoscope.broker.connection import Connection
+from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.feed import PROJECTED, decode
 from stratoscope.navigator.answering import Answering, Outgoing, verb_in
 from stratoscope.navigator.asker import heard
@@ -21,8 +23,10 @@ from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.serving import Serving
+from stratoscope.navigator.shares import Admission, client_of, set_space
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.telemetry.parents import arrived
+from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.subjects import ROOT
 from stratoscope_contracts.words import NAVIGATOR_QUEUE
 
@@ -30,6 +34,8 @@ _REQUESTS: Final = f"{ROOT}.*.nav.>"
 _JSON: Final = {"content-type": "application/json"}
 # Less than a supervisor waits before it kills.
 _FINISH_SECONDS: Final = 3.0
+# Refusals between two turns of the loop for others.
+_REFUSED_AT_ONCE: Final = 16
 
 
 class ConnectedBroker(NatsBroker):
@@ -56,6 +62,84 @@ class ConnectedBroker(NatsBroker):
         await super().stop()
 
 
+class Requests:
+    """The requests that this replica answers, each in a task of its own.
+
+    They are admitted as they arrive, before anything waits for anything: what is over the limit of
+    its client or space is refused at once.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        answers: Answering,
+        replays: Replays,
+        guard: ReplyGuard,
+        admission: Admission,
+        lasting: LongRequests | None,
+    ) -> None:
+        self._client = client
+        self._answers = answers
+        self._replays = replays
+        self._guard = guard
+        self._admission = admission
+        self._lasting = lasting
+        self._running: set[asyncio.Task[None]] = set()
+        self._refused = 0
+
+    async def hear(self, raw: Msg) -> None:
+        """Admit a request and start its task, or refuse it."""
+        if not self._guard.accepts_request(raw.subject, raw.reply):
+            return
+        space = raw.subject.split(".", 2)[1]
+        try:
+            end = self._admission.admit(space, client_of(raw.reply))
+        except OverBudget as over:
+            await self._refuse(raw, over)
+            return
+        # A task has a copy of what is set here.
+        heard(raw.headers)
+        arrived(raw.headers)
+        set_space(space)
+        task = self._start(raw)
+        if task is None:
+            end()
+            return
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: end())
+
+    async def finish(self) -> None:
+        """Return once those that are running are answered, or after a while."""
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=_FINISH_SECONDS)
+            await end_tasks(late)
+
+    def _start(self, raw: Msg) -> asyncio.Task[None] | None:
+        if verb_in(raw.subject) == REPLAY:
+            return self._replays.begin(raw)
+        if self._lasting is not None and self._lasting.takes(raw.subject):
+            return self._lasting.begin(raw)
+        return asyncio.create_task(self._answer(raw), name="request")
+
+    async def _answer(self, raw: Msg) -> None:
+        reply = await self._answers.reply(raw.subject, raw.data)
+        if reply is not None:
+            await self._send(raw, reply)
+
+    async def _refuse(self, raw: Msg, over: OverBudget) -> None:
+        await self._send(raw, self._answers.refuse(raw.subject, over))
+        self._refused += 1
+        if self._refused % _REFUSED_AT_ONCE == 0:
+            # A flood must not hold the loop.
+            await asyncio.sleep(0)
+
+    async def _send(self, raw: Msg, reply: Outgoing) -> None:
+        # Where the broker is gone there is nobody to tell anything.
+        with suppress(NatsError):
+            await self._client.publish(raw.reply, reply.body, headers=_JSON | reply.headers)
+
+
 @asynccontextmanager
 async def answering(
     connection: Connection,
@@ -63,27 +147,14 @@ async def answering(
     replays: Replays,
     discovery: Discovery,
     guard: ReplyGuard,
+    admission: Admission,
     *,
-    workers: int,
     lasting: LongRequests | None = None,
 ) -> AsyncIterator[None]:
     """Answer requests; at the end those that were taken over are answered first."""
+    client = connection.client
+    requests = Requests(client, answers, replays, guard, admission, lasting)
     broker = _broker(connection)
-    requests = broker.subscriber(_REQUESTS, queue=NAVIGATOR_QUEUE, max_workers=workers)
-
-    @requests
-    async def answer_request(message: NatsMessage) -> NatsResponse | None:
-        raw = message.raw_message
-        if not guard.accepts_request(raw.subject, raw.reply):
-            message.reply_to = ""
-            return None
-        heard(raw.headers)
-        arrived(raw.headers)
-        if (reply := await _reply(raw, answers, replays, lasting)) is None:
-            message.reply_to = ""
-            return None
-        return NatsResponse(reply.body, headers=_JSON | reply.headers)
-
     for subject in discovery.subjects:
 
         @broker.subscriber(subject)
@@ -95,13 +166,17 @@ async def answering(
             return NatsResponse(discovery.answer(raw.subject), headers=_JSON)
 
     await broker.start()
+    subscription = await client.subscribe(_REQUESTS, queue=NAVIGATOR_QUEUE, cb=requests.hear)
     # Whoever is told that this replica is ready may ask it at once.
-    await connection.client.flush()
+    await client.flush()
     try:
         yield
     finally:
         if connection.connected.is_set():
-            await _finish(requests)
+            with suppress(TimeoutError, NatsError):
+                async with asyncio.timeout(_FINISH_SECONDS):
+                    await subscription.drain()  # type: ignore[no-untyped-call]
+        await requests.finish()
         await broker.stop()
 
 
@@ -115,19 +190,6 @@ def _broker(connection: Connection) -> ConnectedBroker:
         log_level=logging.DEBUG,
         graceful_timeout=1.0,
     )
-
-
-async def _reply(
-    raw: Msg, answers: Answering, replays: Replays, lasting: LongRequests | None
-) -> Outgoing | None:
-    """The reply; None where a task of its own replies, or nobody waits for one."""
-    if verb_in(raw.subject) == REPLAY:
-        replays.begin(raw)
-    elif lasting is not None and lasting.takes(raw.subject):
-        lasting.begin(raw)
-    else:
-        return await answers.reply(raw.subject, raw.data)
-    return None
 
 
 @asynccontextmanager
@@ -156,24 +218,3 @@ async def listening(
 
 async def _undecoded(message: NatsMessage) -> NatsMessage:
     return message
-
-
-async def _finish(requests: ConcurrentCoreSubscriber) -> None:
-    """Take no more requests, and answer those that are here.
-
-    FastStream stops by dropping whatever is queued, without a reply.
-    """
-    if requests.subscription is None:
-        return
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_FINISH_SECONDS):
-            await requests.subscription.drain()  # type: ignore[no-untyped-call]  # nats-py's
-            # Its workers tell nobody when they are done.
-            while _busy(requests):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-    requests.subscription = None
-
-
-def _busy(requests: ConcurrentCoreSubscriber) -> bool:
-    queued = requests.receive_stream.statistics().current_buffer_used
-    return queued > 0 or requests.limiter.value < requests.max_workers

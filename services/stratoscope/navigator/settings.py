@@ -68,16 +68,22 @@ class NavigatorSettings(Access, BaseSettings):
     )
     navigator_pool: int = Field(16, ge=1, description="Database sessions that requests share.")
     navigator_workers: int = Field(
-        256, ge=1, description="Requests at a time, those that wait for the projection included."
+        256,
+        ge=1,
+        description="Requests at a time, those that wait for the projection included;"
+        " one space may have three quarters of them.",
+    )
+    navigator_client_requests: int = Field(
+        64, ge=1, description="Requests at a time of one client."
     )
     navigator_request_seconds: float = Field(
         30.0, gt=0, description="After this long a request that waits for the database is given up."
     )
     navigator_expression_workers: int = Field(
-        2, ge=1, description="Processes at most in which expressions are evaluated."
+        3, ge=1, description="Processes at most in which expressions are evaluated."
     )
     navigator_comparison_workers: int = Field(
-        2, ge=1, description="Processes at most in which long comparisons are made."
+        3, ge=1, description="Processes at most in which long comparisons are made."
     )
     quota: BreakpointQuota = Field(BreakpointQuota(), description="What each space may have.")
     retention: HitRetention = Field(HitRetention(), description="What is kept.")

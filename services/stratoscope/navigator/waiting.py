@@ -5,25 +5,47 @@ themselves are read too: when somebody starts to wait, and then again and again 
 """
 
 import asyncio
+import heapq
+import itertools
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
+from stratoscope.broker.ending import end_tasks
 from stratoscope_contracts.errors import NotProjectedYet
 
 ReadWatermarks = Callable[[], Awaitable[Mapping[int, int]]]
+_SWEPT_FROM: Final = 64
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """One that waits, and how many partitions have still to pass its message."""
+
+    missing: int
+    passed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Waiting:
-    """How far each partition is known to be, and who waits for more."""
+    """How far each partition is known to be, and who waits for more.
+
+    News of a partition wakes those alone that it lets go on, so what it costs does not grow with
+    how many wait.
+    """
 
     def __init__(self, read: ReadWatermarks, *, every: float = 0.25) -> None:
         self._read = read
         self._every = every
         self._reached: dict[int, int] = {}
-        self._waiters: set[asyncio.Event] = set()
+        # Of each partition a heap: message, a number that orders equal ones, who waits.
+        self._heaps: dict[int, list[tuple[int, int, _Waiter]]] = {}
+        self._numbers = itertools.count()
+        self._waiters: set[_Waiter] = set()
         self._polling: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[Mapping[int, int]] | None = None
         self._given_up = False
         # How often what was known turned out to be no longer so.
         self.forgotten = 0
@@ -37,7 +59,7 @@ class Waiting:
         if not self._missing(partitions, stream_seq):
             return
         # News may be on its way or lost: nobody is told to wait for what is there already.
-        self._learn(await self._read())
+        self._learn(await self._read_once())
         try:
             async with asyncio.timeout(seconds):
                 await self._pass(partitions, stream_seq)
@@ -57,22 +79,39 @@ class Waiting:
 
     async def close(self) -> None:
         """Stop looking."""
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+        await end_tasks([one for one in (self._polling, self._reading) if one is not None])
+
+    async def _read_once(self) -> Mapping[int, int]:
+        """The checkpoints, read after this call; callers that come meanwhile share the next read.
+
+        However many begin to wait, they use one database session.
+        """
+        before = self._reading
+        if before is not None and not before.done():
+            await asyncio.wait([before])
+        if self._reading is before:
+            self._reading = asyncio.create_task(self._reads(), name="checkpoints")
+        assert self._reading is not None
+        return await asyncio.shield(self._reading)
+
+    async def _reads(self) -> Mapping[int, int]:
+        return await self._read()
 
     async def _pass(self, partitions: Collection[int], stream_seq: int) -> None:
-        news = asyncio.Event()
-        self._waiters.add(news)
-        try:
-            while self._missing(partitions, stream_seq):
-                if self._given_up:
-                    raise TimeoutError
+        while missing := self._missing(partitions, stream_seq):
+            if self._given_up:
+                raise TimeoutError
+            waiter = _Waiter(len(missing))
+            self._waiters.add(waiter)
+            for partition in missing:
+                entry = (stream_seq, next(self._numbers), waiter)
+                heapq.heappush(self._heaps.setdefault(partition, []), entry)
+            try:
                 self._poll()
-                await news.wait()
-                news.clear()
-        finally:
-            self._waiters.discard(news)
+                await waiter.passed.wait()
+            finally:
+                self._waiters.discard(waiter)
+                self._sweep()
 
     def _poll(self) -> None:
         if self._polling is None or self._polling.done():
@@ -82,7 +121,7 @@ class Waiting:
         while self._waiters:
             await asyncio.sleep(self._every)
             try:
-                self._learn(await self._read())
+                self._learn(await self._read_once())
             except Exception:
                 # Whoever waits is told that it took too long; the log says why.
                 log.warning("the checkpoints could not be read", exc_info=True)
@@ -91,14 +130,34 @@ class Waiting:
         for partition, stream_seq in reached.items():
             if stream_seq > self._reached.get(partition, -1):
                 self._reached[partition] = stream_seq
-        self._wake()
+                self._let_go(partition, stream_seq)
+
+    def _let_go(self, partition: int, stream_seq: int) -> None:
+        heap = self._heaps.get(partition, [])
+        while heap and heap[0][0] <= stream_seq:
+            waiter = heapq.heappop(heap)[2]
+            waiter.missing -= 1
+            if not waiter.missing:
+                waiter.passed.set()
+
+    def _sweep(self) -> None:
+        """Forget entries of those that wait no longer, before they are most of all."""
+        if not self._waiters:
+            self._heaps.clear()
+            return
+        for partition, heap in self._heaps.items():
+            if len(heap) > 2 * len(self._waiters) + _SWEPT_FROM:
+                kept = [entry for entry in heap if entry[2] in self._waiters]
+                heapq.heapify(kept)
+                self._heaps[partition] = kept
 
     def _wake(self) -> None:
-        for news in self._waiters:
-            news.set()
+        self._heaps.clear()
+        for waiter in self._waiters:
+            waiter.passed.set()
 
-    def _missing(self, partitions: Collection[int], stream_seq: int) -> bool:
-        return any(self._reached.get(number, -1) < stream_seq for number in partitions)
+    def _missing(self, partitions: Collection[int], stream_seq: int) -> list[int]:
+        return [number for number in partitions if self._reached.get(number, -1) < stream_seq]
 
     def _not_yet(self, partitions: Collection[int], stream_seq: int) -> NotProjectedYet:
         reached = min(self._reached.get(number, 0) for number in partitions)

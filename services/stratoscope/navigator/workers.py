@@ -5,9 +5,11 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import Final, Self
+
+from stratoscope.navigator.shares import Share
 
 _UNTOLD: Final = frozenset(("STRATO_NATS_URL", "STRATO_POSTGRES_DSN"))
 
@@ -69,7 +71,9 @@ class Worker:
 class Workers:
     """A few workers of one program, for as long as the block lasts."""
 
-    def __init__(self, program: Sequence[str], count: int) -> None:
+    def __init__(self, program: Sequence[str], count: int, share: Share | None = None) -> None:
+        """Share them between spaces where `share` is given, as it has slots."""
+        self._share = share
         self._workers = [Worker(program) for _ in range(count)]
         # The one used last is the one that is up already.
         self._free: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
@@ -94,13 +98,14 @@ class Workers:
 
         Whoever left in the middle of an answer would leave the next one with the rest of it.
         """
-        worker = await self._free.get()
-        try:
-            yield worker
-        except spared:
-            raise
-        except BaseException:
-            await worker.kill()
-            raise
-        finally:
-            self._free.put_nowait(worker)
+        async with self._share.take() if self._share else nullcontext():
+            worker = await self._free.get()
+            try:
+                yield worker
+            except spared:
+                raise
+            except BaseException:
+                await worker.kill()
+                raise
+            finally:
+                self._free.put_nowait(worker)

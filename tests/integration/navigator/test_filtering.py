@@ -5,7 +5,9 @@ from itertools import chain
 
 import pytest
 
-from stratoscope.navigator import filtering, walks
+from stratoscope.domain.shares import ShareLimits
+from stratoscope.navigator import filtering
+from stratoscope.navigator.shares import Share
 from stratoscope_contracts.errors import BadRequest, InvalidExpression, OverBudget
 from support.recorded import after, event, snapshot
 
@@ -177,16 +179,15 @@ async def test_thousands_of_snapshots_between_two_events(ask, recorded):
     assert await picked(ask, "state.n == 4999") == [1]
 
 
-async def test_searches_leave_sessions_to_others_and_wait_no_longer_than_a_while(
-    ask, thousand, monkeypatch
-):
-    monkeypatch.setattr(walks, "PATIENCE_SECONDS", 0.2)
+async def test_searches_leave_sessions_to_others_and_wait_no_longer_than_a_while(ask, thousand):
+    walks = Share("walks", ShareLimits(4, 1, 9), patience=0.2)
+    ask.dispatch.shares.walks = walks
     slow = "event.id.matches(r'(\\pL{9}){9}b')"
-    searches = [asyncio.create_task(picked(ask, slow)) for _ in range(walks.AT_A_TIME)]
+    searches = [asyncio.create_task(picked(ask, slow)) for _ in range(walks.limits.alone)]
     await asyncio.sleep(0.05)
     with pytest.raises(OverBudget) as refused:
         await picked(ask, "event.data.n == 1")
-    assert refused.value.details == {"at_a_time": walks.AT_A_TIME}
+    assert refused.value.details == {"limit": "walks", "at_a_time": 3, "retry_seconds": 1.0}
     assert len((await ask("events.list", agent="walker", limit=5))["events"]) == 5
     for search in searches:
         search.cancel()

@@ -8,11 +8,13 @@ import pytest
 
 from stratoscope.broker.connection import Connection, connect
 from stratoscope.client import Navigator, NoAnswerInTime, Unreachable
+from stratoscope.domain.shares import ShareLimits
 from stratoscope.navigator import lasting
 from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.progress import Progress
 from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
+from stratoscope.navigator.shares import Share
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope_contracts.errors import BadRequest, Internal, OverBudget, SessionNotFound
 from stratoscope_contracts.sessions import SessionExportRequest
@@ -162,10 +164,13 @@ async def test_a_navigator_that_ends_says_so(served, nav):
         await asked
 
 
-async def test_only_so_many_run_at_a_time(served, nav, monkeypatch):
-    monkeypatch.setattr(lasting, "MAX_AT_A_TIME", 0)
-    with pytest.raises(OverBudget, match="run here already"):
-        await nav.request_long(VERB, request(), lambda _: None)
+async def test_only_so_many_run_at_a_time(ask, served, nav):
+    long_requests = Share("long_requests", ShareLimits(1))
+    ask.dispatch.shares.long_requests = long_requests
+    async with long_requests.take("other"):
+        with pytest.raises(OverBudget) as refused:
+            await nav.request_long(VERB, request(), lambda _: None)
+    assert refused.value.details["limit"] == "long_requests"
 
 
 async def test_silence_is_told_from_nobody(nav, nats_url):

@@ -11,6 +11,7 @@ import pytest
 
 from stratoscope.broker.connection import Connection, connect
 from stratoscope.client import Navigator, Unreachable, UnreadableReply
+from stratoscope.domain.shares import ShareLimits
 from stratoscope.navigator import outlet, replaying
 from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.discovery import Discovery
@@ -18,12 +19,14 @@ from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
 from stratoscope.navigator.service import answering
+from stratoscope.navigator.shares import Admission, Share
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope_contracts.errors import (
     AgentNotFound,
     BadRequest,
     NavigationOutOfBounds,
     NotProjectedYet,
+    OverBudget,
     ReplayFailed,
 )
 from stratoscope_contracts.looking import ReplayRequest
@@ -60,7 +63,7 @@ async def navigating(url: str, ask, limit: int | None = None) -> AsyncIterator[S
     try:
         async with (
             replaying.replaying(connection.client, replays),
-            answering(connection, answers, replays, discovery, guard, workers=8),
+            answering(connection, answers, replays, discovery, guard, Admission()),
         ):
             # What was subscribed is on its way; the server has it once it answers this.
             await connection.client.flush()
@@ -251,14 +254,15 @@ async def test_a_navigator_that_ends_says_how_far_it_came(nats_url, nav, ask, re
     assert refused.value.details == {"replayed": 1, "event_index": 0}
 
 
-async def test_there_are_only_so_many_at_a_time(nav, served, recorded, monkeypatch):
-    monkeypatch.setattr(replaying, "MAX_AT_A_TIME", 2)
+async def test_there_are_only_so_many_at_a_time(nav, ask, served, recorded):
+    ask.dispatch.shares.replays = Share("replays", ShareLimits(3))
     await recorded.add("walker", *(event(at=n) for n in range(100)))
     running = [nav.replay(ReplayRequest(agent="walker", speed=1.0)) for _ in range(2)]
     for one in running:
         await anext(one)
-    with pytest.raises(ReplayFailed):
+    with pytest.raises(OverBudget) as refused:
         await replayed(nav)
+    assert refused.value.details["limit"] == "replays"
     for one in running:
         await one.aclose()
     await eventually(served.is_idle)

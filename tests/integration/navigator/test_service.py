@@ -64,8 +64,9 @@ async def test_metrics_have_a_bounded_number_of_series(client, navigator):
 
 async def test_replicas_share_the_requests(client, navigator, nats_url, projection_dsn, tmp_path):
     async with service("navigator", nats_url, projection_dsn, tmp_path) as second:
-        replies = await asyncio.gather(*(ask(client, "state.at", STATE_AT) for _ in range(200)))
-        assert len(replies) == 200
+        # As many as a client may have at a time.
+        for _ in range(4):
+            await asyncio.gather(*(ask(client, "state.at", STATE_AT) for _ in range(50)))
         counts = []
         for replica in (navigator, second):
             _, page = await replica.get("/metrics")

@@ -12,6 +12,7 @@ import structlog
 from stratoscope.domain.delta import DamagedChain
 from stratoscope.navigator.comparing import frames
 from stratoscope.navigator.comparing.jobs import perform
+from stratoscope.navigator.shares import Share
 from stratoscope.navigator.workers import Worker, WorkerLost, Workers
 from stratoscope_contracts.errors import ComparisonFailed, OverBudget
 
@@ -42,8 +43,8 @@ class Budget:
 class Comparisons(Workers):
     """Makes comparisons, a few at a time where they are long."""
 
-    def __init__(self, workers: int = 2) -> None:
-        super().__init__(_PROGRAM, workers)
+    def __init__(self, workers: int = 2, share: Share | None = None) -> None:
+        super().__init__(_PROGRAM, workers, share)
 
     async def make(
         self,

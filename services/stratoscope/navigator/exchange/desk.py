@@ -1,6 +1,5 @@
 """What exporting and importing stand on."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,8 +11,8 @@ from stratoscope.navigator.exchange.formats.entries import Bounds
 from stratoscope.navigator.exchange.reading import Readers
 from stratoscope.navigator.reading import Reading
 
-# Each takes a processor; more of them would only be slower, and so would all else.
-AT_A_TIME: Final = 2
+# Each takes a processor. One space has two at most, and leaves one to the others.
+AT_A_TIME: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +23,12 @@ class Desk:
     dispatch: Dispatch
     readers: Readers
     bounds: Bounds = field(default=Bounds())
-    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_A_TIME))
 
     @asynccontextmanager
     async def reading(self, space: str) -> AsyncIterator[Reading]:
         """A session to read with, for as long as that takes."""
         dispatch = self.dispatch
-        async with dispatch.pool.acquire() as session:
+        async with dispatch.shares.sessions.take(space), dispatch.pool.acquire() as session:
             yield Reading(
                 space,
                 session,

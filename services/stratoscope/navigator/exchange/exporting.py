@@ -48,7 +48,7 @@ class Exports:
         """The reply, once the export lies in the object store."""
         progress.report(0, stage="waiting")
         async with (
-            self._desk.room,
+            self._desk.dispatch.shares.exchange.take(space),
             self._desk.reading(space) as reading,
             reading.session.transaction(isolation="repeatable_read", readonly=True),
         ):

@@ -65,7 +65,8 @@ class Imports:
         progress.report(0, stage="waiting")
         with tempfile.NamedTemporaryFile(prefix="strato-import-") as file:
             try:
-                async with self._desk.room, self._desk.readers.one(Damaged) as worker:
+                room = self._desk.dispatch.shares.exchange.take(space)
+                async with room, self._desk.readers.one(Damaged) as worker:
                     fetched = await self._look_through(space, request, worker, file, progress)
                     return await self._import(space, request, fetched, progress)
             except Damaged as damage:

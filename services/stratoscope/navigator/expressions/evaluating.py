@@ -14,6 +14,7 @@ import structlog
 
 from stratoscope.domain.expressions.refusal import ExpressionRefused
 from stratoscope.domain.expressions.rules import Expression, KeyPath, checked
+from stratoscope.navigator.shares import Share
 from stratoscope.navigator.workers import Worker, WorkerLost, Workers
 from stratoscope_contracts.errors import InvalidExpression
 
@@ -58,8 +59,8 @@ class Sheet:
 class Expressions(Workers):
     """Expressions, checked and evaluated by a few processes that are killed where need be."""
 
-    def __init__(self, workers: int = 2) -> None:
-        super().__init__(_PROGRAM, workers)
+    def __init__(self, workers: int = 2, share: Share | None = None) -> None:
+        super().__init__(_PROGRAM, workers, share)
         self._known: OrderedDict[str, Expression] = OrderedDict()
         self._count = workers
         self._is_prepared = False

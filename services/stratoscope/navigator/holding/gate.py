@@ -25,6 +25,7 @@ from stratoscope.domain.holding import AtGate, Go, GoFor, Held, Verdict, verdict
 from stratoscope.navigator.answering import Outgoing, as_told
 from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
 from stratoscope.navigator.reply_guard import ReplyGuard
+from stratoscope.navigator.shares import Shares
 from stratoscope.navigator.spelling import Json, spelled
 from stratoscope.store.holds import Holds
 from stratoscope_contracts.control import GateRequest
@@ -36,7 +37,6 @@ _GATES: Final = f"{ROOT}.*.gate.*"
 _GATE: Final = "gate"
 # Less than a recorder waits before it asks again.
 _SEEN_WITHIN: Final = 4.0
-_MAX_AT_A_TIME: Final = 4096
 # How fresh it is kept when an agent was last heard at its gate, where it does not wait there.
 _KNOWN_FOR: Final = timedelta(seconds=30)
 _JSON: Final = {"content-type": "application/json"}
@@ -65,6 +65,7 @@ class Gate:
     pool: asyncpg.Pool
     watched: Watched
     metrics: HoldMetrics
+    shares: Shares = field(default_factory=Shares)
     now: Callable[[], datetime] = field(default=_now)
 
     async def answer(self, subject: str, body: bytes) -> Outgoing:
@@ -85,7 +86,7 @@ class Gate:
             raise BadRequest.of_whole("not a question at a gate")
         space, agent = named.space, named.agent
         await self.watched.seen(space, agent, _request(body).after, _SEEN_WITHIN)
-        async with self.pool.acquire() as session:
+        async with self.shares.gates.take(space), self.pool.acquire() as session:
             holds = Holds(session)
             standing = await holds.standing(space, agent)
             found = verdict(standing.holds, standing.events)
@@ -103,13 +104,17 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
     async def ask(message: Msg) -> None:
         if not guard.accepts_gate(message.subject, message.reply):
             return
-        if len(running) >= _MAX_AT_A_TIME:
-            _, refusal = as_told(_GATE, OverBudget(f"{_MAX_AT_A_TIME} agents ask at a time"))
-            await _reply(client, message, refusal)
+        space = message.subject.split(".", 2)[1]
+        try:
+            # Replies of an import name no client: the space's share counts.
+            end = gate.shares.asking.admit(space, space)
+        except OverBudget as over:
+            await _reply(client, message, as_told(_GATE, over)[1])
             return
         task = asyncio.create_task(_respond(client, message, gate), name="gate")
         running.add(task)
         task.add_done_callback(running.discard)
+        task.add_done_callback(lambda _: end())
 
     subscription = await client.subscribe(_GATES, queue=NAVIGATOR_QUEUE, cb=ask)
     await client.flush()

@@ -1,0 +1,128 @@
+"""Fair shares of a scarce resource between spaces: the rules, without a clock and without waiting.
+
+A space may hold up to three times as much as it leaves free (the dynamic threshold of shared
+buffers): one space alone gets three quarters, and whoever comes next finds a free slot at once.
+While other spaces are active it holds at most `crowded` slots. Where a request has to wait, the
+space that holds the least is served first, and equal spaces take turns.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Generic, TypeVar
+
+# How long after its last request a space still counts as active.
+PRESENT_SECONDS: Final = 1.0
+_PER_FREE: Final = 3
+
+T = TypeVar("T")
+
+
+class Grant(Enum):
+    """What becomes of a request for a slot."""
+
+    GRANTED = auto()
+    QUEUED = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLimits:
+    """Slots in all, those of a space while others are active, and how many requests may wait."""
+
+    capacity: int
+    crowded: int | None = None
+    queue: int = 0
+
+    @property
+    def alone(self) -> int:
+        """How many slots a space gets that is alone."""
+        held = 1
+        while held < self.capacity and held + 1 <= _PER_FREE * (self.capacity - held - 1):
+            held += 1
+        return held
+
+
+class FairShares(Generic[T]):
+    """Which space holds how many slots, and the tickets of those that wait for one."""
+
+    def __init__(self, limits: ShareLimits) -> None:
+        self.limits = limits
+        self._held: dict[str, int] = {}
+        self._free = limits.capacity
+        self._waiting: OrderedDict[str, deque[T]] = OrderedDict()
+        self._latest: tuple[str, float] | None = None
+        # The space that asked last before the latest one did, and when.
+        self._before: tuple[str, float] | None = None
+
+    def held(self, space: str) -> int:
+        """How many slots a space holds."""
+        return self._held.get(space, 0)
+
+    def ask(self, space: str, ticket: T, now: float) -> Grant:
+        """Take a slot, or wait for one with a ticket; `now` is in seconds."""
+        self._note(space, now)
+        if space not in self._waiting and self._may_take(space, now):
+            self._take(space)
+            return Grant.GRANTED
+        queue = self._waiting.get(space)
+        if len(queue or ()) >= self.limits.queue:
+            return Grant.REFUSED
+        if queue is None:
+            queue = self._waiting[space] = deque()
+        queue.append(ticket)
+        return Grant.QUEUED
+
+    def release(self, space: str, now: float) -> list[T]:
+        """Give a slot back; the tickets that have one now."""
+        self._free += 1
+        if self._held[space] == 1:
+            del self._held[space]
+        else:
+            self._held[space] -= 1
+        return self._serve(now)
+
+    def withdraw(self, space: str, ticket: T) -> None:
+        """Wait no longer; a ticket that does not wait is passed over."""
+        queue = self._waiting.get(space)
+        if queue is not None and ticket in queue:
+            queue.remove(ticket)
+            if not queue:
+                del self._waiting[space]
+
+    def _serve(self, now: float) -> list[T]:
+        served: list[T] = []
+        while ready := [space for space in self._waiting if self._may_take(space, now)]:
+            space = min(ready, key=self.held)
+            queue = self._waiting[space]
+            served.append(queue.popleft())
+            self._take(space)
+            if queue:
+                self._waiting.move_to_end(space)
+            else:
+                del self._waiting[space]
+        return served
+
+    def _take(self, space: str) -> None:
+        self._free -= 1
+        self._held[space] = self._held.get(space, 0) + 1
+
+    def _may_take(self, space: str, now: float) -> bool:
+        held = self._held.get(space, 0)
+        if not held:
+            return self._free > 0
+        if held + 1 > _PER_FREE * (self._free - 1):
+            return False
+        crowded = self.limits.crowded
+        return crowded is None or held < crowded or not self._is_crowded(space, now)
+
+    def _is_crowded(self, space: str, now: float) -> bool:
+        if len(self._held) > 1 or len(self._waiting) > 1:
+            return True
+        latest = self._latest if self._latest and self._latest[0] != space else self._before
+        return latest is not None and now - latest[1] < PRESENT_SECONDS
+
+    def _note(self, space: str, now: float) -> None:
+        if self._latest is not None and self._latest[0] != space:
+            self._before = self._latest
+        self._latest = (space, now)

@@ -1,0 +1,214 @@
+"""Admission of requests and shares of what they use, between clients and spaces.
+
+`domain.shares` decides; this module waits, refuses and counts. A space that saturates a resource
+waits for itself: other spaces find a free slot. What is over a limit is `over_budget`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from time import monotonic
+from typing import Final, Literal, Protocol
+
+from stratoscope.domain.shares import FairShares, Grant, ShareLimits
+from stratoscope_contracts.errors import OverBudget
+
+Kind = Literal[
+    "requests",
+    "sessions",
+    "walks",
+    "long_requests",
+    "replays",
+    "exchange",
+    "expressions",
+    "comparisons",
+    "gates",
+]
+Limit = Literal["client"] | Kind
+# What a client hears that it may wait before it asks again.
+RETRY_SECONDS: Final = 1.0
+_QUEUE: Final = 4096
+# Agents that ask at their gates at a time.
+_GATES: Final = 4096
+_SINGLE_LOGIN: Final = "_INBOX."
+# The part of a NUID that stays the same for all inboxes of a connection.
+_NUID_PREFIX: Final = 12
+_NO_SPACE: Final = ""
+_space: ContextVar[str] = ContextVar("space", default=_NO_SPACE)
+
+
+class ShareMeter(Protocol):
+    """What counts refusals and waits."""
+
+    def refuse(self, limit: Limit) -> None:
+        """Count a refusal."""
+        ...
+
+    def wait(self, kind: Kind, seconds: float) -> None:
+        """Count a wait for a slot."""
+        ...
+
+
+class NoMeter:
+    """Counts nothing."""
+
+    def refuse(self, limit: Limit) -> None:
+        """Count no refusal."""
+
+    def wait(self, kind: Kind, seconds: float) -> None:
+        """Count no wait."""
+
+
+def set_space(space: str) -> None:
+    """Name the space for which this task works from here on."""
+    _space.set(space)
+
+
+def over_limit(limit: Limit, at_a_time: int) -> OverBudget:
+    """Build the refusal of what is over a limit."""
+    said = limit.replace("_", " ")
+    whose = "of a client" if limit == "client" else f"of a space ({said})"
+    return OverBudget(
+        f"at most {at_a_time} {whose} go on at a time here: ask again once one has ended",
+        {"limit": limit, "at_a_time": at_a_time, "retry_seconds": RETRY_SECONDS},
+    )
+
+
+def client_of(reply: str) -> str:
+    """Identify the client by its reply subject, the one thing that a broker with roles checks.
+
+    With roles that is `_INBOX_<role>.<space>.<name>`; with a single login the part of the inbox
+    that stays the same for a connection. A client with many names has its space's share.
+    """
+    if reply.startswith(_SINGLE_LOGIN):
+        return reply[: len(_SINGLE_LOGIN) + _NUID_PREFIX]
+    parts = reply.split(".", 3)
+    return ".".join(parts[:3])
+
+
+class Share:
+    """A resource that spaces share: a slot each for as long as a block lasts."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        limits: ShareLimits,
+        meter: ShareMeter | None = None,
+        patience: float | None = None,
+    ) -> None:
+        """Wait for a slot for at most `patience` seconds; without a limit where it is None."""
+        self.kind = kind
+        self.limits = limits
+        self._meter = meter or NoMeter()
+        self._patience = patience
+        self._shares: FairShares[asyncio.Future[None]] = FairShares(limits)
+
+    @asynccontextmanager
+    async def take(self, space: str | None = None) -> AsyncIterator[None]:
+        """Hold a slot; by default for the space that this task works for. Raises OverBudget."""
+        space = _space.get() if space is None else space
+        await self._acquire(space)
+        try:
+            yield
+        finally:
+            self._release(space)
+
+    def refusal(self) -> OverBudget:
+        """Count a refusal and build its error."""
+        self._meter.refuse(self.kind)
+        return over_limit(self.kind, self.limits.alone)
+
+    async def _acquire(self, space: str) -> None:
+        slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asked_at = monotonic()
+        grant = self._shares.ask(space, slot, asked_at)
+        if grant is Grant.REFUSED:
+            raise self.refusal()
+        if grant is Grant.QUEUED:
+            await self._wait(space, slot)
+            self._meter.wait(self.kind, monotonic() - asked_at)
+
+    async def _wait(self, space: str, slot: asyncio.Future[None]) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await slot
+        except BaseException as error:
+            if slot.done() and not slot.cancelled():
+                # It was granted in the same turn of the loop.
+                self._release(space)
+            else:
+                self._shares.withdraw(space, slot)
+            if isinstance(error, TimeoutError):
+                raise self.refusal() from error
+            raise
+
+    def _release(self, space: str) -> None:
+        for slot in self._shares.release(space, monotonic()):
+            if slot.cancelled():
+                # Its task is about to withdraw, and does not know that it was served.
+                self._release(space)
+            else:
+                slot.set_result(None)
+
+
+class Admission:
+    """Requests at a time of each client and each space; what is over is refused at once."""
+
+    def __init__(
+        self,
+        per_client: int = 64,
+        in_all: int = 256,
+        meter: ShareMeter | None = None,
+        kind: Literal["requests", "gates"] = "requests",
+    ) -> None:
+        self._kind: Kind = kind
+        self._per_client = per_client
+        self._meter = meter or NoMeter()
+        self._clients: dict[str, int] = {}
+        self._spaces: FairShares[None] = FairShares(ShareLimits(in_all))
+
+    def admit(self, space: str, client: str) -> Callable[[], None]:
+        """Admit a request; call the result once it is answered. Raises OverBudget."""
+        running = self._clients.get(client, 0)
+        if running >= self._per_client:
+            self._meter.refuse("client")
+            raise over_limit("client", self._per_client)
+        if self._spaces.ask(space, None, 0.0) is not Grant.GRANTED:
+            self._meter.refuse(self._kind)
+            raise over_limit(self._kind, self._spaces.limits.alone)
+        self._clients[client] = running + 1
+
+        def end() -> None:
+            self._spaces.release(space, 0.0)
+            if self._clients[client] == 1:
+                del self._clients[client]
+            else:
+                self._clients[client] -= 1
+
+        return end
+
+
+class Shares:
+    """The shares of all that requests of one navigator use."""
+
+    def __init__(self, pool: int = 16, meter: ShareMeter | None = None) -> None:
+        """Part `pool` database sessions; the rest is for breakpoints, holds and health."""
+        self._meter = meter
+        self.asking = Admission(_GATES, _GATES, meter, "gates")
+        self.sessions = self._queued("sessions", max(1, pool * 5 // 8), 2, 10.0)
+        self.gates = self._queued("gates", max(1, pool * 3 // 16), 1, 4.0)
+        self.walks = self._queued("walks", 4, 1, 2.0)
+        self.exchange = self._queued("exchange", 3, 1, None)
+        self.long_requests = Share("long_requests", ShareLimits(64), meter)
+        self.replays = Share("replays", ShareLimits(64), meter)
+        # Replays send one after another, each a message: however many go on, those that ask find
+        # the loop free.
+        self.turns = Share("replays", ShareLimits(1, None, _QUEUE))
+
+    def workers(self, kind: Literal["expressions", "comparisons"], count: int) -> Share:
+        """Build the share of so many worker processes."""
+        return self._queued(kind, count, max(1, count // 2), None)
+
+    def _queued(self, kind: Kind, capacity: int, crowded: int, patience: float | None) -> Share:
+        return Share(kind, ShareLimits(capacity, crowded, _QUEUE), self._meter, patience)
