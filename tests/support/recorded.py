@@ -99,7 +99,7 @@ class Recorded:
                 field_index=self.field_index,
                 closing=self.closing,
             )
-            batch = gathering.decide(await gathering.gather(delivered))
+            batch = await gathering.decide(await gathering.gather(delivered))
             await IntakeWriter(session).commit(
                 batch, buried(delivered, batch.rejections), held, Progress(delivered[-1].stream_seq)
             )

@@ -44,6 +44,8 @@ class Delivered:
     subject: str
     headers: dict[str, str] | None
     data: bytes
+    # About how many bytes it has unpacked.
+    size: int = 0
 
 
 class Puller:
@@ -131,7 +133,8 @@ class Puller:
             message = self._accept(self._buffer.popleft())
             taken.append(message)
             self._buffered_bytes -= len(message.data)
-            size += unpacked_size(message.data, message.headers)
+            message.size = unpacked_size(message.data, message.headers)
+            size += message.size
         await self._renew()
         return taken
 

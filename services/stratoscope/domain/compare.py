@@ -18,7 +18,7 @@ the order of their paths, keys by code point, indexes by number.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import compress
-from operator import eq, is_not, not_
+from operator import eq, is_, is_not, not_
 from typing import Any, Final, Literal
 
 import orjson
@@ -116,15 +116,21 @@ class _Walk:
         keys: Collection[Any]
         removed: Collection[Any]
         added: Collection[Any]
-        if isinstance(old, dict):
-            keys, removed, added = old, (), ()
-            if old.keys() != new.keys():
-                keys = old.keys() & new.keys()
-                removed, added = old.keys() - new.keys(), new.keys() - old.keys()
-        else:
-            keys = range(min(len(old), len(new)))
+        olds: Iterable[Any]
+        news: Iterable[Any]
+        if not isinstance(old, dict):
+            keys, olds, news = range(min(len(old), len(new))), old, new
             removed, added = range(len(new), len(old)), range(len(old), len(new))
-        for key in self._set_aside(keys, old, new) if len(path) < self._levels_set_aside else keys:
+        elif len(old) == len(new) and all(map(is_, old, new)):
+            # A patched document has the keys of the one before it, in the same order.
+            keys, olds, news, removed, added = old, old.values(), new.values(), (), ()
+        else:
+            keys = old.keys() & new.keys()
+            olds, news = list(map(old.__getitem__, keys)), list(map(new.__getitem__, keys))
+            removed, added = old.keys() - new.keys(), new.keys() - old.keys()
+        for key in (
+            self._set_aside(keys, olds, news) if len(path) < self._levels_set_aside else keys
+        ):
             a, b = old[key], new[key]
             # Only a walk in doubt meets equal scalars here, thousands of them: spare their paths.
             # A zero may have got a sign.
@@ -135,9 +141,10 @@ class _Walk:
         for key in added:
             self.found.append(Difference((*path, key), "added", MISSING, new[key]))
 
-    def _set_aside(self, keys: Collection[Any], old: Any, new: Any) -> list[Any]:
+    def _set_aside(
+        self, keys: Iterable[Any], olds: Iterable[Any], news: Iterable[Any]
+    ) -> list[Any]:
         """The keys that are left. All of it runs in C, a long list being the usual case."""
-        olds, news = list(map(old.__getitem__, keys)), list(map(new.__getitem__, keys))
         # A patched document shares all but the patched path with the one before it: what is the
         # same object needs no proof.
         others = list(map(is_not, olds, news))

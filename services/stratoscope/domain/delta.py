@@ -67,6 +67,8 @@ class Closing:
     snapshots: int | None = None
     events: int | None = None
     age: timedelta | None = None
+    # Of the documents that an open group keeps in memory: five megabytes each leave room for nine.
+    held_bytes: int = 48 << 20
 
     def ends(self, span: "Span", slot: int, mark: Mark | None) -> bool:
         """Whether a version that would take a slot has to start the next group."""
@@ -169,6 +171,8 @@ def append(
     if slot == 0 or closing.ends(group.span, slot, mark):
         return _opened(raw, closing, mark)
     kept = group.slots.index(parent(slot)) + 1
+    if sum(map(len, group.raws[:kept])) + len(raw) > closing.held_bytes:
+        return _opened(raw, closing, mark)
     blob = _compress(raw, group.raws[kept - 1], closing.level)
     if len(blob) > max(_SMALL, closing.threshold * _expected(group, raw)):
         opened = _opened(raw, closing, mark)

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple, assert_never
 from uuid import UUID, uuid5
 
 from stratoscope.domain import delta
-from stratoscope.domain.canonical import canonical, decoded, digest
+from stratoscope.domain.canonical import canonical, count_values, decoded, digest
 from stratoscope.domain.depth import standing
 from stratoscope.domain.fields import changed_paths, numbered
 from stratoscope.domain.patch import PatchConflict, apply_to_state
+from stratoscope.domain.paths import Segments
 from stratoscope.domain.records import (
     Batch,
     Cause,
@@ -41,10 +42,19 @@ PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
 
 PATCH_CONFLICT = "patch_conflict"
 STATE_OVER_LIMIT = "state_over_limit"
+OVER_BUDGET = "over_budget"
+# So many operations cost as much as writing the state once: each may move half of a list.
+_OPERATIONS = 64
+# Two states of so many values together are not compared, nor is one kept decoded.
+_MANY_VALUES = 100_000
 
 
 class StateRefused(ValueError):
     """A patch gave a state that is over a limit."""
+
+
+class WorkRefused(ValueError):
+    """The patches of a message are more work than one message may make."""
 
 
 def place_id(stream: str, stream_seq: int, ordinal: int) -> UUID:
@@ -94,6 +104,7 @@ class _Fold:
         self._stream = stream
         self._limits = limits
         self._batch = Batch()
+        self._work = 0
 
     def over(self, messages: Iterable[Message | Rejection]) -> Batch:
         for message in messages:
@@ -129,10 +140,11 @@ class _Fold:
         """Take a message, or leave everything as it was."""
         before = replace(head)
         marks = _marks(self._batch)
+        self._work = 0
         for ordinal, record in enumerate(message.records):
             try:
                 self._record(head, message, ordinal, record)
-            except (PatchConflict, StateRefused) as error:
+            except (PatchConflict, StateRefused, WorkRefused) as error:
                 self._take_back(marks, head, message)
                 self._batch.heads[message.timeline] = before
                 self._refuse(before, message, ordinal, error)
@@ -176,9 +188,21 @@ class _Fold:
         self._batch.taints.append((head.agent_id, stream_seq, ordinal, head.next_event - 1, gap))
 
     def _refuse(
-        self, head: Head, message: Message, ordinal: int, error: PatchConflict | StateRefused
+        self,
+        head: Head,
+        message: Message,
+        ordinal: int,
+        error: PatchConflict | StateRefused | WorkRefused,
     ) -> None:
-        reason = PATCH_CONFLICT if isinstance(error, PatchConflict) else STATE_OVER_LIMIT
+        match error:
+            case PatchConflict():
+                reason = PATCH_CONFLICT
+            case StateRefused():
+                reason = STATE_OVER_LIMIT
+            case WorkRefused():
+                reason = OVER_BUDGET
+            case _:
+                assert_never(error)
         self._batch.rejections.append(Rejection(message.stream_seq, ordinal, reason, str(error)))
         self._taint(head, message.stream_seq, ordinal)
 
@@ -258,7 +282,8 @@ class _Fold:
             head.memory_usage + (snapshot.memory_usage or 0), words.MAX_MEMORY_USAGE
         )
         head.last_snapshot = head.next_version
-        self._index(head, snapshot.state)
+        newest = _group(head).newest or b"" if head.next_version else b""
+        self._index(head, snapshot.state, whole=is_many(newest, snapshot.raw))
         head.state = snapshot.state
         described = (snapshot.memory_usage, snapshot.metadata, snapshot.label)
         self._version(head, message, ordinal, snapshot.raw, (id_, occurred, *described))
@@ -266,6 +291,7 @@ class _Fold:
     def _fold_patch(
         self, head: Head, message: Message, ordinal: int, patch: Sequence[Mapping[str, Any]]
     ) -> None:
+        self._charge(len(_group(head).newest or b""), len(patch))
         state = apply_to_state(_state(head), patch)
         raw = canonical(state)
         if len(raw) > self._limits.state_bytes:
@@ -277,14 +303,26 @@ class _Fold:
         head.state = state
         self._version(head, message, ordinal, raw, (None, None, None, None, None))
 
-    def _index(self, head: Head, state: Any) -> None:
-        """Add to the field index what the version that comes next changes."""
+    def _charge(self, state_bytes: int, operations: int) -> None:
+        """Count what a patch costs: the state is copied, written, compared and compressed."""
+        self._work += patch_work(state_bytes, operations)
+        if self._work > self._limits.work_bytes:
+            raise WorkRefused(
+                f"the message's patches are applied to more than {self._limits.work_bytes} bytes"
+                " of states: record fewer of them together, or a smaller state"
+            )
+
+    def _index(self, head: Head, state: Any, *, whole: bool = False) -> None:
+        """Add to the field index what the version that comes next changes.
+
+        As a `whole` means that the root counts as changed, and nothing is compared.
+        """
         if not self._limits.field_index:
             head.indexed_from = head.next_version + 1
             return
         if head.paths is None:
             head.paths = {}
-        changed = changed_paths(_state(head), state)
+        changed: tuple[Segments, ...] = ((),) if whole else changed_paths(_state(head), state)
         found = numbered(changed, head.paths)
         agent_id, version = head.agent_id, head.next_version
         self._batch.changed[agent_id, version] = changed
@@ -331,6 +369,18 @@ class _Fold:
                 message.traceparent,
             )
         )
+
+
+def patch_work(state_bytes: int, operations: int) -> int:
+    """What it costs to apply a patch, in bytes of states that are written once."""
+    return state_bytes + state_bytes * operations // _OPERATIONS
+
+
+def is_many(*raws: bytes) -> bool:
+    """Whether documents together hold so many values that decoding all of them is too much."""
+    if sum(map(len, raws)) < _MANY_VALUES:
+        return False
+    return sum(map(count_values, raws)) > _MANY_VALUES
 
 
 def _sets_state(message: Message) -> bool:

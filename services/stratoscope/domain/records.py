@@ -182,6 +182,8 @@ class Limits:
     """Settings that intake holds records to."""
 
     state_bytes: int = 32 << 20
+    # Of the patches of one message: the bytes of the states that they are applied to, summed up.
+    work_bytes: int = 512 << 20
     # Whether the fields that a version changes are indexed.
     field_index: bool = False
     # When a group of state versions ends and the next one begins.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import signal
 import sys
@@ -14,6 +15,7 @@ from stratoscope.broker.streams import StreamSettings, ensure_streams
 from stratoscope.projector.feeding import listening
 from stratoscope.projector.following import Serving
 from stratoscope.projector.metrics import Metrics
+from stratoscope.projector.progress import ProgressWatch
 from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.standing import Looking, looking
@@ -30,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 # For the dead letters' outbox, to see which projection serves, and how far it is.
 _POOL = 3
+# M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_ARENA_MAX of malloc.h.
+_ALLOCATOR = (-3, 1 << 20), (-1, 1 << 20), (-8, 2)
 
 
 async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -> int:
@@ -62,11 +66,14 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         )
         await stack.enter_async_context(listening(broker.client, wiring.interest))
         projector = Projector(wiring)
+        progress = ProgressWatch(settings.stall_seconds)
+        metrics.standing.without_progress.set_function(lambda: progress.seconds)
         looks = Looking(
             broker.client,
             sessions,
             metrics.standing,
             holds=lambda: metrics.holds(projector.holding),
+            ends=lambda last_seq: progress.look(last_seq, projector.held),
         )
         await stack.enter_async_context(looking(looks))
 
@@ -75,6 +82,7 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
                 "broker": broker.connected.is_set(),
                 "running": projector.halted is None,
                 "leases": projector.holding > 0,
+                "progress": not progress.is_stuck,
             }
 
         port = await stack.enter_async_context(
@@ -106,11 +114,22 @@ def calm_the_collector() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
+def bound_the_allocator() -> None:
+    """Have large blocks of memory given back as soon as they are free, where the C library can."""
+    # glibc raises the size from which blocks are given back to that of the largest one it saw, and
+    # keeps a heap a thread: a document of 32 MiB would leave several times its size behind.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _ALLOCATOR:
+            mallopt(parameter, value)
+
+
 def main(reached: Checkpoints | None = None) -> None:
     """Run the process; ends it with an exit code."""
     settings = read_settings(ProjectorSettings, "projector")
     configure_logs("projector", settings.log_level)
     calm_the_collector()
+    bound_the_allocator()
     try:
         code = uvloop.run(run(settings, reached))
     except (BrokerError, DatabaseUnreachable, OSError) as error:

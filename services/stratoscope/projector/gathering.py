@@ -4,14 +4,16 @@ Gathering runs while the batch before is being committed, so what that one adds 
 database yet: the caches here (heads, and what the last batches took) stand in for it.
 """
 
+import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from stratoscope.broker.puller import Delivered
+from stratoscope.domain.canonical import count_values
 from stratoscope.domain.delta import Closing
-from stratoscope.domain.intake import decide, place_id
+from stratoscope.domain.intake import decide, is_many, patch_work, place_id
 from stratoscope.domain.records import (
     Batch,
     EventIn,
@@ -35,9 +37,15 @@ from stratoscope.store.past import Ids, IntakeReader
 _IN_FLIGHT = 2
 # Heads kept in memory, about a kilobyte each.
 _MAX_HEADS = 100_000
-# A decoded document takes some times the memory of its text, a numbered path some 200 bytes.
-_DECODED = 5
+# What a decoded value takes besides its text, and a numbered path.
+_VALUE_BYTES = 80
 _PATH_BYTES = 200
+# From so many bytes on a message is read, and of so much work a batch decided, beside the loop.
+_LARGE_BYTES = 256 << 10
+_LARGE_WORK = 1 << 20
+# What a batch may hold of states, decoded, and write of them; one message is always taken.
+_LOADED_BYTES = 64 << 20
+_WORK_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -49,6 +57,10 @@ class Gathered:
     known: Known = field(default_factory=Known)
     # What was taken to be new without a look: the commit finds out.
     unasked: Ids = field(default_factory=Ids)
+    # The first message that is too much for this batch; None where all are in it.
+    left_from: int | None = None
+    # Bytes of states that are to be written.
+    work: int = 0
 
 
 class Gathering:
@@ -101,15 +113,22 @@ class Gathering:
             self._type_names = {number: name for name, number in self._types.items()}
         return self._type_names
 
-    async def gather(self, delivered: Sequence[Delivered], *, trusting: bool = False) -> Gathered:
+    async def gather(
+        self, delivered: Sequence[Delivered], *, trusting: bool = False, whole: bool = False
+    ) -> Gathered:
         """Read messages and look up what the fold must know.
 
         A caller who is `trusting` has nothing on its way to the database, and tells by `forget` if
         an id was taken after all: then ids of records that come from nowhere are not looked up.
+        Messages from `left_from` on are left for the next batch, unless it is to be `whole`.
         """
         # Looked up for each message only while there is somebody to find.
-        read = self._read if self._quarantine.condemned else decode
-        decoded = [read(message) for message in delivered if self._is_due(message)]
+        read = self._read if self._quarantine.has_verdicts else decode
+        due = [message for message in delivered if self._is_due(message)]
+        if max((message.size for message in due), default=0) < _LARGE_BYTES:
+            decoded = [read(message) for message in due]
+        else:
+            decoded = await asyncio.to_thread(lambda: [read(message) for message in due])
         if decoded:
             decoded = await self._judged(decoded)
         if self._quotas is not None:
@@ -119,9 +138,15 @@ class Gathering:
         if any(self._heads[one.timeline].base_seq is not None for one in readable):
             readable = [one for one in readable if not self._is_in_base(one)]
             decoded = [one for one in decoded if not self._is_in_base(one)]
-        await self._load_states(readable)
+        kept, work = await self._load_states(decoded, whole=whole)
+        through, left_from = delivered[-1].stream_seq, None
+        if kept < len(decoded):
+            left_from = decoded[kept].stream_seq
+            through = max(one.stream_seq for one in delivered if one.stream_seq < left_from)
+            decoded = decoded[:kept]
+            readable = [one for one in decoded if isinstance(one, Message)]
         known, unasked = await self._probe(readable, trusting=trusting)
-        return Gathered(delivered[-1].stream_seq, decoded, known, unasked)
+        return Gathered(through, decoded, known, unasked, left_from, work)
 
     def forget(self, batch: Batch) -> None:
         """The last batch was decided on a wrong assumption, and is not to be."""
@@ -130,14 +155,29 @@ class Gathering:
         self._in_flight.clear()
         self._recent = RecentEvents(self._max_recent)
 
-    def decide(self, gathered: Gathered) -> Batch:
-        """Fold a gathered batch, and remember what it took for those that follow."""
+    def release(self) -> None:
+        """Forget large states, to make room for a large message; all must be committed."""
+        for timeline, head in self._heads.items():
+            if head.group is not None and head.group.size >= _LARGE_WORK:
+                head.group = head.state = head.paths = None
+                self._count(timeline, head)
+
+    async def decide(self, gathered: Gathered) -> Batch:
+        """Fold a gathered batch, and remember what it took for those that follow.
+
+        Much work is done beside the event loop, which renews leases and answers health meanwhile.
+        """
         known = gathered.known
         known.follow([earlier for earlier, _ in self._in_flight], self._recent.causes)
-        batch = decide(
-            gathered.messages, self._heads, self._types, known, self._stream, self._limits
-        )
+        arguments = gathered.messages, self._heads, self._types, known, self._stream, self._limits
+        if gathered.work < _LARGE_WORK:
+            batch = decide(*arguments)
+        else:
+            batch = await asyncio.to_thread(decide, *arguments)
         for timeline, head in batch.heads.items():
+            if gathered.work >= _LARGE_WORK and head.group and is_many(head.group.newest or b""):
+                # Decoded it would take more memory than it is worth.
+                head.state = None
             self._remember(timeline, head)
         self._in_flight.append((known, frozenset(batch.heads)))
         self._recent.add(known)
@@ -203,14 +243,40 @@ class Gathering:
         if types:
             self._types |= await self._reader.intern_types(types)
 
-    async def _load_states(self, messages: Sequence[Message]) -> None:
-        """Open the groups of state versions that this batch appends to."""
-        for timeline in {one.timeline for one in messages if _sets_state(one)}:
-            head = self._heads[timeline]
-            if head.group is None:
-                head.group = await self._reader.open_group(head)
-                head.paths = await self._reader.paths(head) if head.next_version else {}
-                self._count(timeline, head)
+    async def _load_states(
+        self, decoded: Sequence[Message | Rejection], *, whole: bool
+    ) -> tuple[int, int]:
+        """Open the groups of state versions that this batch appends to.
+
+        Gives how many of the messages are not too much at once, and the bytes of states that those
+        write.
+        """
+        loaded = work = 0
+        sizes: dict[Timeline, int] = {}
+        for index, message in enumerate(decoded):
+            if not isinstance(message, Message) or not _sets_state(message):
+                continue
+            timeline = message.timeline
+            if timeline not in sizes:
+                if loaded > _LOADED_BYTES and not whole:
+                    return index, work
+                head = self._heads[timeline]
+                newest = await self._load(timeline, head)
+                sizes[timeline] = len(newest)
+                loaded += len(newest) + count_values(newest) * _VALUE_BYTES
+            more, sizes[timeline] = _work(message, sizes[timeline])
+            if index and work + more > _WORK_BYTES and not whole:
+                return index, work
+            work += more
+        return len(decoded), work
+
+    async def _load(self, timeline: Timeline, head: Head) -> bytes:
+        """Open a timeline's group, if it is not open; the newest state."""
+        if head.group is None:
+            head.group = await self._reader.open_group(head)
+            head.paths = await self._reader.paths(head) if head.next_version else {}
+            self._count(timeline, head)
+        return head.group.newest or b""
 
     async def _probe(self, messages: Sequence[Message], *, trusting: bool) -> tuple[Known, Ids]:
         own: dict[UUID, None] = {}
@@ -297,9 +363,23 @@ def _sets_state(message: Message) -> bool:
     return any(isinstance(one, SnapshotIn) or one.patch for one in message.records)
 
 
+def _work(message: Message, size: int) -> tuple[int, int]:
+    """The bytes of states that a message writes, and about how many the newest has then."""
+    work = 0
+    for record in message.records:
+        if isinstance(record, SnapshotIn):
+            size = len(record.raw)
+            work += size
+        elif record.patch:
+            size += len(record.patch_json or "")
+            work += patch_work(size, len(record.patch))
+    return work, size
+
+
 def _size(head: Head) -> int:
     """About how much memory a head's states and paths take."""
     if head.group is None:
         return 0
-    newest = len(head.group.newest or b"")
-    return head.group.size + newest * _DECODED + len(head.paths or ()) * _PATH_BYTES
+    newest = head.group.newest or b""
+    decoded = 0 if head.state is None else len(newest) + count_values(newest) * _VALUE_BYTES
+    return head.group.size + decoded + len(head.paths or ()) * _PATH_BYTES

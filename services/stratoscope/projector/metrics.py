@@ -10,10 +10,10 @@ from prometheus_client.registry import Collector
 
 from stratoscope.broker.payload import Reason
 from stratoscope.broker.puller import Delivered
-from stratoscope.domain.intake import PATCH_CONFLICT, STATE_OVER_LIMIT
+from stratoscope.domain.intake import OVER_BUDGET, PATCH_CONFLICT, STATE_OVER_LIMIT
 from stratoscope.domain.records import VERSION_COLUMNS, Batch
 from stratoscope.projector.decode import BAD_SUBJECT, UNREADABLE
-from stratoscope.projector.quarantine import UNSTORABLE
+from stratoscope.projector.quarantine import KILLED_PROJECTOR, UNSTORABLE
 from stratoscope.projector.standing import StandMetrics
 from stratoscope.store.leases import Held
 from stratoscope_contracts.version import __version__
@@ -21,7 +21,10 @@ from stratoscope_contracts.version import __version__
 _SIZE = VERSION_COLUMNS.index("size")
 _BLOB = VERSION_COLUMNS.index("blob")
 _SNAPSHOT_ID = VERSION_COLUMNS.index("snapshot_id")
-_REASONS = (*Reason, BAD_SUBJECT, PATCH_CONFLICT, STATE_OVER_LIMIT, UNREADABLE, UNSTORABLE)
+_REASONS = (
+    *(*Reason, BAD_SUBJECT, PATCH_CONFLICT, STATE_OVER_LIMIT, OVER_BUDGET),
+    *(UNREADABLE, UNSTORABLE, KILLED_PROJECTOR),
+)
 _OUTCOMES = (
     *(("event", "taken"), ("event", "duplicate")),
     *(("snapshot", "taken"), ("snapshot", "duplicate")),

@@ -7,9 +7,12 @@ the checkpoints: nothing is mended in place.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
+
+from nats.errors import Error as NatsError
 
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Delivered, Doubt
@@ -17,9 +20,22 @@ from stratoscope.domain.records import Batch
 from stratoscope.projector.dead_letters import buried, told_of
 from stratoscope.projector.gathering import Gathered, Gathering
 from stratoscope.projector.metrics import Metrics
-from stratoscope.projector.quarantine import Quarantine, Unstorable, of_the_data
+from stratoscope.projector.quarantine import (
+    DEATHS,
+    MARKED_BYTES,
+    Quarantine,
+    Unstorable,
+    of_the_data,
+)
 from stratoscope.projector.tracing import Batches, Traced
-from stratoscope.store.intake import AlreadyTaken, DeadLetter, IntakeWriter, Progress
+from stratoscope.store.database import DATABASE_ERRORS
+from stratoscope.store.intake import (
+    AlreadyTaken,
+    DeadLetter,
+    FenceLost,
+    IntakeWriter,
+    Progress,
+)
 from stratoscope.store.leases import Held, Leases
 
 BATCH = 4000
@@ -29,6 +45,8 @@ _IDLE = 0.1
 # With so many messages there is a backlog, and throughput counts: a batch is gathered while the one
 # before is committed. Where exactly that begins to pay was not measured.
 _FEW = 32
+# What ends an attempt at a message without being its fault.
+_PASSING = (Doubt, FenceLost, Unstorable, NatsError, *DATABASE_ERRORS, asyncio.CancelledError)
 
 
 class Source(Protocol):
@@ -39,6 +57,19 @@ class Source(Protocol):
 
     async def drained(self) -> bool:
         """Whether all that was delivered was taken."""
+
+
+class Marking(Protocol):
+    """Who marks what may end the process: see `store.attempts.Attempts`."""
+
+    async def begin(self, stream_seq: int) -> int:
+        """Mark a message; how many attempts at it did not come to an end."""
+
+    async def give_up(self, stream_seq: int) -> None:
+        """The attempt ended for a reason that is none of the message's."""
+
+    async def finish(self, stream_seq: int) -> None:
+        """The message was taken."""
 
 
 class Feed(Protocol):
@@ -83,6 +114,7 @@ class Pipeline:
         quarantine: Quarantine | None = None,
         feed: Feed | None = None,
         batches: Batches | None = None,
+        attempts: Marking | None = None,
     ) -> None:
         self._source = source
         self._gathering = gathering
@@ -94,6 +126,8 @@ class Pipeline:
         self._quarantine = quarantine or Quarantine()
         self._feed = feed
         self._batches = batches or Batches(None)
+        self._attempts = attempts
+        self._left: list[Delivered] = []
         self._taken = min(held.stream_seq for held in leases.held)
         self._commit: asyncio.Task[None] | None = None
 
@@ -112,32 +146,70 @@ class Pipeline:
         # With a commit on its way there is something to wait for besides new messages.
         wait = _IDLE if self._commit is None else 0.0
         limit = self._quarantine.batch(self._taken, BATCH)
-        delivered = await self._source.take(limit, wait, BATCH_BYTES)
+        delivered = self._left or await self._source.take(limit, wait, BATCH_BYTES)
         if delivered:
-            self._taken = delivered[-1].stream_seq
-            self._metrics.taken(delivered)
-            traced = self._batches.begin(delivered)
-            few = len(delivered) < _FEW
-            taken = await self._fold(delivered, traced, trusting=few and self._commit is None)
-            await self._settle()
-            if few:
-                # What comes meanwhile is taken together: gathered beside the commit it would only
-                # wait for that, and be a batch more.
-                await self._write(delivered, taken, traced)
+            delivered, self._left = _apart(delivered, limit)
+            if delivered[0].size >= MARKED_BYTES and self._attempts is not None:
+                await self._take_marked(delivered, self._attempts)
             else:
-                self._commit = asyncio.create_task(self._write(delivered, taken, traced))
+                await self._take(delivered)
         elif self._commit is not None:
             await self._settle()
         else:
             await self._move_idle()
 
+    async def _take(self, delivered: list[Delivered]) -> None:
+        traced = self._batches.begin(delivered)
+        few = len(delivered) < _FEW
+        folded = await self._fold(delivered, traced, trusting=few and self._commit is None)
+        if (behind := folded.gathered.left_from) is not None:
+            # More work than a batch may be: the rest is the next one.
+            kept = [one for one in delivered if one.stream_seq < behind]
+            self._left = delivered[len(kept) :] + self._left
+            delivered = kept
+        self._taken = delivered[-1].stream_seq
+        self._metrics.taken(delivered)
+        await self._settle()
+        if few:
+            # What comes meanwhile is taken together: gathered beside the commit it would only
+            # wait for that, and be a batch more.
+            await self._write(delivered, folded, traced)
+        else:
+            self._commit = asyncio.create_task(self._write(delivered, folded, traced))
+
+    async def _take_marked(self, delivered: list[Delivered], attempts: Marking) -> None:
+        """Take one message that may end the process, and leave a mark where it does."""
+        seq, begun = delivered[0].stream_seq, self._quarantine.begun
+        await self._settle()
+        self._gathering.release()
+        if seq not in begun and await attempts.begin(seq) > DEATHS:
+            # The mark stays: it keeps a rebuild from reading the message.
+            self._quarantine.killers.add(seq)
+            await self._take(delivered)
+            return
+        begun.add(seq)
+        try:
+            await self._take(delivered)
+        except _PASSING:
+            with suppress(*DATABASE_ERRORS):
+                await attempts.give_up(seq)
+                begun.discard(seq)
+            raise
+        await attempts.finish(seq)
+        begun.discard(seq)
+
     async def _fold(
-        self, delivered: Sequence[Delivered], traced: Traced, *, trusting: bool
+        self,
+        delivered: Sequence[Delivered],
+        traced: Traced,
+        *,
+        trusting: bool,
+        whole: bool = False,
     ) -> Folded:
         with self._metrics.stage("gather"), traced.stage("gather"):
-            gathered = await self._gathering.gather(delivered, trusting=trusting)
+            gathered = await self._gathering.gather(delivered, trusting=trusting, whole=whole)
         with self._metrics.stage("decide"), traced.stage("decide"):
-            return Folded(gathered, self._gathering.decide(gathered))
+            return Folded(gathered, await self._gathering.decide(gathered))
 
     async def _settle(self) -> None:
         if self._commit is not None:
@@ -153,7 +225,7 @@ class Pipeline:
         while (dead := await self._store(delivered, folded, progress, traced)) is None:
             # Somebody sends again what was sent long ago. Nothing was decided behind this batch.
             self._gathering.forget(folded.batch)
-            folded = await self._fold(delivered, traced, trusting=False)
+            folded = await self._fold(delivered, traced, trusting=False, whole=True)
         batch, through, fed = folded.batch, progress.stream_seq, False
         if self._feed is not None:
             types = self._gathering.type_names
@@ -207,6 +279,15 @@ class Pipeline:
     def _moved(self, progress: Progress) -> None:
         self._leases.moved(progress.stream_seq, progress.probe_seq, progress.probe_digest)
         self._metrics.checkpoint(self._leases.held)
+
+
+def _apart(delivered: list[Delivered], limit: int) -> tuple[list[Delivered], list[Delivered]]:
+    """The messages of the next batch, and the rest: a marked one is a batch of its own."""
+    size = 1
+    if delivered[0].size < MARKED_BYTES:
+        marked = (at for at, one in enumerate(delivered) if one.size >= MARKED_BYTES)
+        size = min(next(marked, len(delivered)), limit)
+    return delivered[:size], delivered[size:]
 
 
 def fingerprint(subject: str, data: bytes) -> bytes:

@@ -4,6 +4,10 @@ Intake checks all that it knows can't be stored. Should something get past it, t
 refused with it, again and again: nothing would be projected any more. So the messages of a batch
 that Postgres refused are tried again one by one, and the one that fails by itself is condemned: a
 dead letter like any other, after which the timeline goes on.
+
+A message may also end the process, by its size or in the code of a library. A large one is marked
+in the database before it is read, and taken alone. Where the marks of `DEATHS` attempts are found,
+the message is a dead letter unread.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +17,11 @@ import asyncpg
 from stratoscope.domain.records import Rejection
 
 UNSTORABLE = "unstorable"
+KILLED_PROJECTOR = "killed_projector"
+# A process may be killed for other reasons, once: the second death is blamed on the message.
+DEATHS = 2
+# A message from so many bytes on, unpacked, is taken alone and marked before it is read.
+MARKED_BYTES = 1 << 20
 
 # Classes of SQLSTATE that speak of the data and not of the server: data exception, integrity
 # constraint violation, program limit exceeded.
@@ -29,6 +38,9 @@ class Quarantine:
 
     suspected_through: int = 0
     condemned: dict[int, str] = field(default_factory=dict)
+    killers: set[int] = field(default_factory=set)
+    # Attempts of this process that could not be given up: they count as one with the next.
+    begun: set[int] = field(default_factory=set)
 
     def batch(self, after: int, usual: int) -> int:
         """How many messages to take at once behind a place."""
@@ -41,8 +53,16 @@ class Quarantine:
         else:
             self.suspected_through = max(self.suspected_through, last)
 
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether there is any message that is not to be tried again."""
+        return bool(self.condemned or self.killers)
+
     def verdict(self, stream_seq: int) -> Rejection | None:
         """Why a message is not to be tried again."""
+        if stream_seq in self.killers:
+            why = f"{DEATHS} projectors died while they read it; it was not tried again"
+            return Rejection(stream_seq, None, KILLED_PROJECTOR, why)
         detail = self.condemned.get(stream_seq)
         return None if detail is None else Rejection(stream_seq, None, UNSTORABLE, detail)
 

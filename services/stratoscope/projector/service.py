@@ -6,6 +6,7 @@ halts the projector: it stays up, says why on `/readyz`, and touches nothing.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
@@ -20,6 +21,7 @@ from stratoscope.projector.quarantine import Unstorable
 from stratoscope.projector.term import Term, Wiring
 from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.intake import FenceLost
+from stratoscope.store.leases import Held
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,11 @@ class Projector:
     def holding(self) -> int:
         """How many partitions are held now."""
         return self._term.holding if self._term else 0
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """The partitions that are held now, with their checkpoints."""
+        return self._term.held if self._term else ()
 
     async def run(self) -> None:
         """Project until stopped."""

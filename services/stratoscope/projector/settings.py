@@ -60,8 +60,11 @@ class ProjectorSettings(Access, BaseSettings):
         None, description="Where traces are sent, as http://collector:4318."
     )
     lease_seconds: float = Field(10.0, gt=0.5, description="How long a lease on partitions lasts.")
+    stall_seconds: float = Field(
+        60.0, gt=0, description="After so long without a commit, where records wait, not ready."
+    )
     state_cache_bytes: int = Field(
-        256 << 20, ge=0, description="Memory for the newest states, so that deltas need no reads."
+        128 << 20, ge=0, description="Memory for the newest states, so that deltas need no reads."
     )
     field_index: bool = Field(
         True, description="Keep which fields each state changes, for history and last write."

@@ -58,6 +58,11 @@ class StandMetrics:
         self.database_bytes = Gauge(
             "strato_projector_database_bytes", "Bytes that the database takes.", registry=registry
         )
+        self.without_progress = Gauge(
+            "strato_projector_seconds_without_progress",
+            "Seconds since records wait in held partitions and none was committed.",
+            registry=registry,
+        )
         self.looked_at = Gauge(
             "strato_projector_looked_timestamp_seconds",
             "When log and database were last looked at.",
@@ -90,11 +95,13 @@ class Looking:
         pool: asyncpg.Pool,
         metrics: StandMetrics,
         holds: Callable[[], None],
+        ends: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._pool = pool
         self._metrics = metrics
         self._holds = holds
+        self._ends = ends
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -110,6 +117,7 @@ class Looking:
         """Look once."""
         # The log first: what comes in between the two looks is no lag.
         info = await self._client.jetstream().stream_info(STREAM_RECORD)
+        self._ends(info.state.last_seq)
         async with self._pool.acquire() as session:
             reached = await Projections(session).checkpoints(await serving_schema(session))
             self._metrics.database_bytes.set(await database_bytes(session))

@@ -33,6 +33,7 @@ from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
 from stratoscope.projector.retention import Cleaner, upkeep
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.tracing import Batches
+from stratoscope.store.attempts import Attempts
 from stratoscope.store.database import connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
@@ -84,6 +85,7 @@ class Term:
         self._turn = asyncio.Event()
         self._ending = asyncio.Event()
         self.holding = 0
+        self.held: Sequence[Held] = ()
         self.progressed = False
 
     async def run(self) -> None:
@@ -128,6 +130,7 @@ class Term:
             if surplus := len(leases.held) - share:
                 await (leases.release(surplus) if surplus > 0 else leases.claim(share))
             self.holding = len(leases.held)
+            self.held = leases.held
             log.info("holding partitions", partitions=[held.partition for held in leases.held])
             if leases.held:
                 await self._project(leases, sessions, reader, writer)
@@ -174,6 +177,7 @@ class Term:
                 quarantine=wiring.quarantine,
                 feed=None if wiring.quiet else self._feeding(),
                 batches=Batches(wiring.traces),
+                attempts=Attempts(sessions),
             )
             await self._start_from_bases(sessions, held)
             if wiring.quiet and complete and await reader.is_empty():
@@ -269,6 +273,7 @@ class Term:
     ) -> None:
         """After a commit: tell the navigators, and who publishes dead letters."""
         self.progressed = True
+        self.held = held
         if self._wiring.quiet:
             return
         if batch is not None and batch.rejections:

@@ -1,5 +1,6 @@
 """What intake must know of the past: names, heads, the newest states, and which ids are taken."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,6 +14,8 @@ from stratoscope.domain.timeline import Place
 from stratoscope.store.sql import queries
 
 _SQL = queries("intake")
+# States of so many bytes are unpacked beside the event loop.
+_LARGE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,11 @@ class IntakeReader:
         )
         if len(rows) != len(slots):
             raise delta.DamagedChain(f"agent {head.agent_id} lacks states that its newest needs")
-        raws = delta.unfold([row["blob"] for row in rows], [row["size"] for row in rows])
+        blobs, sizes = [row["blob"] for row in rows], [row["size"] for row in rows]
+        if sum(sizes) < _LARGE_BYTES:
+            raws = delta.unfold(blobs, sizes)
+        else:
+            raws = await asyncio.to_thread(delta.unfold, blobs, sizes)
         delta.verified(raws[-1], rows[-1]["digest"])
         held = await self._pool.fetchrow(_SQL["span"], head.agent_id, start, head.next_version)
         start_mark = delta.Mark(held["event_index"], held["recorded_at"], held["is_snapshot"])

@@ -30,6 +30,8 @@ BEYOND_THE_BYTES = {
     "unstorable",
     "quota",
     "unreadable",
+    "over_budget",
+    "killed_projector",
 }
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 

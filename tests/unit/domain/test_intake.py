@@ -253,3 +253,27 @@ def test_the_heads_before_are_left_as_they_were(heads):
     before = dict(heads)
     decide([message(1, event(1), snapshot({}))], heads, {"tried": 1}, Known(), STREAM)
     assert heads == before == {("default", "a"): Head(1), ("default", "b"): Head(2)}
+
+
+def test_patches_over_the_work_of_a_message_are_refused_and_leave_the_state_in_doubt(
+    run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(LIMITS, "work_bytes", 200)
+    change = [{"op": "add", "path": "/n", "value": 1}]
+    run(message(1, snapshot({"text": "x" * 80}, 1)))
+    batch, _ = run(message(2, event(2, patch=change), event(3, patch=change)))
+    assert not batch.rejections
+    batch, _ = run(message(3, *(event(4 + n, patch=change) for n in range(3))))
+    assert [one.reason for one in batch.rejections] == ["over_budget"]
+    assert [taint[:3] for taint in batch.taints] == [(1, 3, 2)]
+
+
+def test_of_states_with_many_values_a_snapshot_changes_the_root(
+    run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("stratoscope.domain.intake._MANY_VALUES", 20)
+    run(message(1, snapshot({"a": 1, "b": 1}, 1)))
+    batch, _ = run(message(2, snapshot({"a": 1, "b": 2}, 2)))
+    assert batch.changed[1, 1] == (("b",),)
+    batch, _ = run(message(3, snapshot({"a": [0] * 30}, 3)))
+    assert batch.changed[1, 2] == ((),)

@@ -63,7 +63,7 @@ def projected(
                 gatherer = gathering(past, **kept)
             gathered = await gatherer.gather([one.delivered for one in batch])
             assert gathered.through == batch[-1].seq
-            past.write(gatherer.decide(gathered))
+            past.write(await gatherer.decide(gathered))
 
     asyncio.run(run())
     return past.told()
@@ -132,12 +132,12 @@ def test_what_was_taken_to_be_new_and_was_not_is_taken_in_as_if_it_had_been_aske
             past.settle()
             delivered = [one.delivered for one in batch]
             gathered = await gatherer.gather(delivered, trusting=number in trusted)
-            decided = gatherer.decide(gathered)
+            decided = await gatherer.decide(gathered)
             if past.has(gathered.unasked):
                 gatherer.forget(decided)
                 gathered = await gatherer.gather(delivered)
                 assert not gathered.unasked
-                decided = gatherer.decide(gathered)
+                decided = await gatherer.decide(gathered)
             past.write(decided)
 
     asyncio.run(run())
@@ -168,7 +168,7 @@ async def test_only_what_comes_from_nowhere_is_taken_to_be_new():
     async def unasked(message: Delivered, *, trusting: bool = True) -> bool:
         before = past.count
         gathered = await gatherer.gather([message], trusting=trusting)
-        past.write(gatherer.decide(gathered))
+        past.write(await gatherer.decide(gathered))
         past.settle()
         assert bool(gathered.unasked) == (past.count == before)
         return bool(gathered.unasked)

@@ -294,3 +294,10 @@ create table erased (
 );
 comment on table erased is 'Agents that were erased: what they recorded up to a message is taken in no more, although a log that is restored has it.';
 comment on column erased.log_created_at is 'The stream that the message is of; it says nothing about another one.';
+
+create table attempt (
+    stream_seq bigint primary key,
+    attempts integer not null
+);
+comment on table attempt is 'Large messages that a projector is reading: what is left by one that died names the message that killed it.';
+comment on column attempt.attempts is 'How often it was begun and neither finished nor given up.';

@@ -1,0 +1,39 @@
+"""Whether the projector gets on: a loop that turns and commits nothing is of no use.
+
+The log's end is compared with the checkpoints that are held. While they are behind it, each commit
+counts as progress; while they are not, there is nothing to do, and no time is counted.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from stratoscope.store.leases import Held
+
+
+class ProgressWatch:
+    """Seconds since records were waiting and nothing was committed."""
+
+    def __init__(self, patience: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._patience = patience
+        self._now = now
+        self._since: float | None = None
+        self._reached: int | None = None
+
+    def look(self, last_seq: int, held: Sequence[Held]) -> None:
+        """Compare the log's end with the checkpoints that are held."""
+        reached = min((one.stream_seq for one in held), default=None)
+        if reached is None or reached >= last_seq:
+            self._since = None
+        elif self._since is None or (self._reached is not None and reached > self._reached):
+            self._since = self._now()
+        self._reached = reached
+
+    @property
+    def seconds(self) -> float:
+        """How long records have been waiting without a commit; 0 where none wait."""
+        return 0.0 if self._since is None else self._now() - self._since
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether that is longer than the setting allows."""
+        return self.seconds > self._patience
