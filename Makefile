@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.demo
 DEV_STAMP := $(VENV)/.dev
 
-.PHONY: demo test lint types imports unit integration contracts roles clean help
+.PHONY: demo test lint types imports unit integration soak contracts roles clean help
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -43,6 +43,12 @@ unit: $(DEV_STAMP)  ## the pure parts, with a branch coverage of 100 %
 
 integration: $(DEV_STAMP)  ## what needs a broker and a database
 	$(BIN)/python -m pytest -n 3 -q tests/integration tests/faults
+
+# Each run draws its own seed and prints it; SEED= repeats one.
+SOAK_RECORDS ?= 100000
+soak: $(DEV_STAMP)  ## 100,000 malformed and odd records, and every verb and command over them
+	STRATO_FUZZ_RECORDS=$(SOAK_RECORDS) STRATO_FUZZ_SEED=$(SEED) \
+	$(BIN)/python -m pytest -n 0 -q -s --timeout 3600 tests/integration/fuzz
 
 contracts: $(DEV_STAMP)  ## write contracts/schemas and contracts/asyncapi.yaml from the models
 	$(BIN)/python -m stratoscope_contracts.generate contracts

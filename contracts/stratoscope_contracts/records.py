@@ -20,7 +20,7 @@ from stratoscope_contracts.words import (
     JsonObject,
     Label,
     Pointer,
-    Time,
+    RecordedTime,
 )
 
 # A reader of records looks for the words of their kinds here.
@@ -66,8 +66,8 @@ class Gap(RecordModel):
     """
 
     records: Annotated[int, Field(ge=1, le=MAX_MEMORY_USAGE)]
-    first_at: Time
-    last_at: Time
+    first_at: RecordedTime
+    last_at: RecordedTime
 
 
 class EventRecord(RecordModel):
@@ -75,7 +75,7 @@ class EventRecord(RecordModel):
 
     id: Id | None = None
     type: EventType
-    occurred_at: Time | None = None
+    occurred_at: RecordedTime | None = None
     data: JsonObject = Field(default_factory=dict)
     metadata: JsonObject = Field(default_factory=dict)
     causes: Causes = Field(default_factory=list)
@@ -87,7 +87,7 @@ class SnapshotRecord(RecordModel):
     """An agent's whole state at a moment; only `state` is required."""
 
     id: Id | None = None
-    occurred_at: Time | None = None
+    occurred_at: RecordedTime | None = None
     state: JsonObject
     memory_usage: MemoryUsage | None = None
     metadata: JsonObject = Field(default_factory=dict)

@@ -9,7 +9,7 @@ them, and a Python validator on that path would cost more than all the rest of t
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -198,7 +198,12 @@ class _TimeRule:
 
     Pydantic's own datetime takes "1234" for seconds since 1970 and a moment that leaves the
     years 1 to 9999 once turned to UTC; the pattern refuses the first, the bounds the second.
+    A record's time is neither the first nor the last microsecond of them: those two are how the
+    database's driver spells infinity, and it reads them back as times without a zone.
     """
+
+    def __init__(self, *, has_ends: bool) -> None:
+        self._has_ends = has_ends
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -208,16 +213,17 @@ class _TimeRule:
                 core_schema.str_schema(
                     pattern=TIME_PATTERN, max_length=MAX_TIME_LENGTH, strict=True
                 ),
-                _aware(strict=False),
+                self._aware(strict=False),
             ]
         )
         return core_schema.custom_error_schema(
             core_schema.json_or_python_schema(
                 json_schema=text,
-                python_schema=core_schema.union_schema([_aware(strict=True), text]),
+                python_schema=core_schema.union_schema([self._aware(strict=True), text]),
             ),
             custom_error_type="time",
-            custom_error_message="a time is RFC 3339 with an offset, year 1 to 9999 in UTC",
+            custom_error_message="a time is RFC 3339 with an offset, year 1 to 9999 in UTC"
+            + ("" if self._has_ends else ", without their first and last microsecond"),
         )
 
     def __get_pydantic_json_schema__(
@@ -225,15 +231,15 @@ class _TimeRule:
     ) -> JsonSchemaValue:
         return {"type": "string", "format": "date-time", "maxLength": MAX_TIME_LENGTH}
 
-
-def _aware(*, strict: bool) -> CoreSchema:
-    return core_schema.datetime_schema(
-        strict=strict,
-        tz_constraint="aware",
-        microseconds_precision="truncate",
-        ge=datetime.min.replace(tzinfo=UTC),
-        le=datetime.max.replace(tzinfo=UTC),
-    )
+    def _aware(self, *, strict: bool) -> CoreSchema:
+        margin = timedelta(microseconds=0 if self._has_ends else 1)
+        return core_schema.datetime_schema(
+            strict=strict,
+            tz_constraint="aware",
+            microseconds_precision="truncate",
+            ge=datetime.min.replace(tzinfo=UTC) + margin,
+            le=datetime.max.replace(tzinfo=UTC) - margin,
+        )
 
 
 def _check_path(most_bytes: int) -> Callable[[str], str]:
@@ -309,7 +315,9 @@ Label = Annotated[str, Field(max_length=MAX_LABEL_LENGTH)]
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_EXPRESSION_BYTES)]
 # Lax on its own, so that a strict record built in Python may be given its id as text.
 Id = Annotated[UUID, Field(strict=False)]
-Time = Annotated[datetime, _TimeRule(), _AS_UTC]
+Time = Annotated[datetime, _TimeRule(has_ends=True), _AS_UTC]
+# Of a record: it is kept in the database.
+RecordedTime = Annotated[datetime, _TimeRule(has_ends=False), _AS_UTC]
 EventIndex = Annotated[int, Field(ge=BEFORE_FIRST, le=MAX_NUMBER)]
 StreamSeq = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 Partition = Annotated[int, Field(ge=0, lt=PARTITIONS)]

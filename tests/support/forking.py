@@ -28,9 +28,16 @@ class Forking:
         )
 
     def run(
-        self, arguments: tuple[str, ...], environment: dict[str, str], given: str | None
+        self,
+        arguments: tuple[str, ...],
+        environment: dict[str, str],
+        given: str | None,
+        stdout: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """What a command prints and ends with; 142 where it takes too long."""
+        """What a command prints and ends with; 142 where it takes too long.
+
+        `stdout` names a file that it prints to instead, as /dev/full.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with self._turn, tempfile.TemporaryDirectory() as folder:
@@ -39,17 +46,22 @@ class Forking:
             asked = {
                 "arguments": arguments,
                 "environment": environment,
-                "files": [*map(str, files)],
+                "files": [str(files[0]), stdout or str(files[1]), str(files[2])],
             }
             self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
-            out, err = (file.read_text() for file in files[1:])
+            out, err = (_printed(file) for file in files[1:])
         return subprocess.CompletedProcess(arguments, code, out, err)
 
     def close(self) -> None:
         """End it."""
         self._process.communicate(timeout=_SECONDS)
+
+
+def _printed(file: Path) -> str:
+    # As it is: nothing printed makes a line that was not one.
+    return file.read_bytes().decode("utf-8", "surrogateescape") if file.exists() else ""
 
 
 def _serve() -> None:

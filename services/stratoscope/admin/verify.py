@@ -5,14 +5,16 @@ projected into; at most nine documents of one agent are in memory at a time.
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from stratoscope.admin.progress import Pace, Teller
+from stratoscope.broker.payload import PayloadRejected, decode_record_json
 from stratoscope.domain.delta import DamagedChain, Group, follow
 from stratoscope.domain.timeline import Place
 from stratoscope.store.database import connection
 from stratoscope.store.migration import migrate
-from stratoscope.store.verifying import Line, StoredVersion, Whole, one_moment
+from stratoscope.store.verifying import Content, Line, StoredVersion, Whole, one_moment
 from stratoscope_contracts.words import MAX_MEMORY_USAGE
 
 _APPLICATION = "stratoscope verify"
@@ -112,6 +114,8 @@ class _Check:
             self._group = follow(self._group, version.frame)
         except DamagedChain as error:
             self._fault(str(error), version=number)
+        for what in _unreadable(version.content):
+            self._fault(what, version=number)
         self._count(version)
         self._next, self._slot, self._place = number + 1, slot, version.place
         self.versions += 1
@@ -135,6 +139,11 @@ class _Check:
     async def see_events(self, whole: Whole) -> None:
         """Are the events all there, in order, with their causes?"""
         line, found = self._line, await whole.events(self._line)
+        for what in _unreadable(Content(line.times, ())):
+            self._fault(what)
+        async for index, content in whole.contents(line):
+            for what in _unreadable(content):
+                self._fault(what, event_index=index)
         self.events = found.events
         counted = line.next_event - line.first_event
         if found.events != counted:
@@ -172,6 +181,19 @@ class _Check:
         if len(self.told) < _TOLD:
             where = (self._line.space, self._line.agent)
             self.told.append(Damage(*where, what, version, event_index))
+
+
+def _unreadable(content: Content) -> Iterator[str]:
+    """What no reply can tell: a time that is none, JSON that a strict parser refuses."""
+    if any(moment is not None and moment.tzinfo is None for moment in content.times):
+        # The driver reads infinity as a time without a zone.
+        yield "a time is infinite"
+    for document in content.documents:
+        try:
+            if document is not None:
+                decode_record_json(document.encode())
+        except (PayloadRejected, UnicodeError) as error:
+            yield f"its JSON can't be read: {error}"
 
 
 _COUNTED = ("snapshots", "patches", "keyframes", "memory_usage", "raw_bytes", "stored_bytes")

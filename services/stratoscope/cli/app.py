@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from stratoscope.cli.secret_files import FOLDER, take_secrets
@@ -18,8 +19,18 @@ _INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
-    code = run(sys.argv[1:])
-    _finish_output()
+    if sys.stdout is None or sys.stderr is None:
+        _refuse_closed()
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except OSError as error:
+        code = _tell_unwritable(error)
+    except SystemExit as end:
+        # click's way to end where the reader is gone.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        code = _tell_unwritable(end.__context__)
     sys.exit(code)
 
 
@@ -45,12 +56,24 @@ def run(arguments: Sequence[str]) -> int:
         return 1
 
 
-def _finish_output() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`): nothing more is to be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _tell_unwritable(error: OSError) -> int:
+    """Say in one line that the output went nowhere; the exit code."""
+    # What is still buffered would fail once more at exit.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    with suppress(OSError):
+        print(f"error: the output can't be written: {error.strerror or error}", file=sys.stderr)
+        sys.stderr.flush()
+        return 1
+    os.dup2(nowhere, sys.stderr.fileno())
+    return 1
+
+
+def _refuse_closed() -> NoReturn:
+    """End before anything is done: the next file opened would stand where output belongs."""
+    if sys.stderr is not None:
+        print("error: stdout is closed: send it to /dev/null instead", file=sys.stderr)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

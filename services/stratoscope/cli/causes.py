@@ -18,7 +18,7 @@ from stratoscope.cli.asking import (
 )
 from stratoscope.cli.faults import UsageFault
 from stratoscope.cli.moments import EventPlace, event_named
-from stratoscope.cli.screen import stdout
+from stratoscope.cli.screen import write_text
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
 from stratoscope_contracts.causes import (
     CausalityGraphReply,
@@ -75,7 +75,7 @@ def why(
 
     asked, reply = asking.ask(question)
     if reply.text is not None and output is Output.TABLE:
-        stdout().file.write(reply.text)
+        write_text(reply.text, is_json=False)
     else:
         asking.show(reply, lambda: reasons.graph(reply, asked))
 

@@ -1,6 +1,5 @@
 """`diff` and `patterns`: what changed between two moments, between two agents, and over a run."""
 
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,7 +31,7 @@ from stratoscope.cli.choosing import (
 from stratoscope.cli.faults import UsageFault
 from stratoscope.cli.looking import AgentArgument
 from stratoscope.cli.moments import moment
-from stratoscope.cli.screen import stdout
+from stratoscope.cli.screen import stdout, write_text
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
 from stratoscope_contracts.comparing import (
     CompareDivergenceReply,
@@ -231,7 +230,4 @@ def _write(reply: CompareRenderReply, format: Format) -> None:
         for line in diffs.unified(reply.text):
             console.print(line, soft_wrap=True)
         return
-    # As bytes: whatever is written has one encoding, whatever the terminal's language is.
-    sys.stdout.flush()
-    sys.stdout.buffer.write(reply.text.encode())
-    sys.stdout.buffer.flush()
+    write_text(reply.text, is_json=format in (Format.JSON, Format.JSON_PATCH))

@@ -66,8 +66,4 @@ def replay(
                 else:
                     show(event_line(event))
 
-    try:
-        asking.ask(question)
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`), and with it the replay has ended.
-        raise typer.Exit from None
+    asking.ask(question)

@@ -10,7 +10,9 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from stratoscope.cli.faults import Fault, advice, label, particulars
+from stratoscope.cli.gist import harmless
 from stratoscope.cli.rendering import told
+from stratoscope.domain.comparison.rendering import lines
 from stratoscope_contracts.errors import StratoError
 
 # What is not a terminal has no width of its own; 80 would cut off what a file has room for.
@@ -36,10 +38,20 @@ def show_json(document: BaseModel | dict[str, object]) -> None:
     """Print one JSON document on one line: keys sorted, numbers as they were recorded."""
     if isinstance(document, BaseModel):
         document = document.model_dump(mode="json", by_alias=True)
-    line = orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-    # As bytes: JSON is UTF-8, whatever the terminal's language is.
+    write_text(orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode() + "\n", is_json=True)
+
+
+def write_text(text: str, *, is_json: bool) -> None:
+    """Print text as it is, for files and programs; what a terminal would obey, it is not given.
+
+    In JSON that is spelled as an escape of JSON, which leaves the document the same.
+    """
+    if sys.stdout.isatty():
+        escape = lines.harmless if is_json else harmless
+        text = "\n".join(escape(line) for line in text.split("\n"))
+    # As bytes: whatever is written is UTF-8, whatever the terminal's language is.
     sys.stdout.flush()
-    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
 
 
@@ -69,5 +81,12 @@ def _console(file: IO[str]) -> Console:
     width = None if file.isatty() or "COLUMNS" in os.environ else _WIDTH_ELSEWHERE
     if os.environ.get("NO_COLOR"):
         # Wholly plain: rich by itself would keep bold and dim.
-        return Console(file=file, width=width, color_system=None, highlight=False)
-    return Console(file=file, width=width, highlight=False)
+        return _Printer(file=file, width=width, color_system=None, highlight=False)
+    return _Printer(file=file, width=width, highlight=False)
+
+
+class _Printer(Console):
+    """rich's console, where a reader that is gone is an error like any other of the output."""
+
+    def on_broken_pipe(self) -> None:
+        raise

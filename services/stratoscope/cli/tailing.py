@@ -90,8 +90,4 @@ def _print(
                 if left == 0:
                     return
 
-    try:
-        asking.ask(question)
-    except BrokenPipeError:
-        # The reader has seen enough (`| head`).
-        raise typer.Exit from None
+    asking.ask(question)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from stratoscope.domain.canonical import canonical, decoded
 from stratoscope.domain.compare import Op
 from stratoscope.domain.equality import equal
-from stratoscope.domain.paths import MISSING, Segments, get
+from stratoscope.domain.paths import MISSING, Segments, get, resolve
 
 EMPTY_STATE = b"{}"
 
@@ -29,6 +29,8 @@ class FieldChange:
     op: Op
     old: bytes | None
     new: bytes | None
+    # The field as this document has it: a pointer's tokens, resolved to keys and indexes.
+    field: Segments = ()
 
 
 def field_changes(
@@ -46,7 +48,8 @@ def field_changes(
             before = _value(raws.get(version - 1, EMPTY_STATE), field)
         after = _value(raws[version], field)
         if before is not None and not _same(before, after):
-            changes.append(_change(version, before.spelled, after.spelled))
+            shown = after if after.spelled is not None else before
+            changes.append(_change(version, before.spelled, after.spelled, shown.field))
         before = after
     return changes
 
@@ -56,13 +59,15 @@ class _Value(NamedTuple):
 
     value: object
     spelled: bytes | None
+    field: Segments
 
 
 def _value(raw: bytes, field: Segments) -> _Value:
-    value = get(decoded(raw), field)
+    document = decoded(raw)
+    value = get(document, field)
     if value is MISSING:
-        return _Value(value, None)
-    return _Value(value, canonical(value) if field else raw)
+        return _Value(value, None, field)
+    return _Value(value, canonical(value) if field else raw, resolve(document, field))
 
 
 def _same(before: _Value, after: _Value) -> bool:
@@ -73,6 +78,6 @@ def _same(before: _Value, after: _Value) -> bool:
     return equal(before.value, after.value)
 
 
-def _change(version: int, old: bytes | None, new: bytes | None) -> FieldChange:
+def _change(version: int, old: bytes | None, new: bytes | None, field: Segments) -> FieldChange:
     op: Op = "added" if old is None else "removed" if new is None else "modified"
-    return FieldChange(version, op, old, new)
+    return FieldChange(version, op, old, new, field)

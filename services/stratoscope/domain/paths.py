@@ -129,6 +129,17 @@ def get(document: object, path: Sequence[Segment]) -> object:
     return value
 
 
+def resolve(document: object, path: Sequence[Segment]) -> Segments:
+    """The path with a pointer's tokens as indexes where they meet lists; it leads to a value."""
+    found: list[Segment] = []
+    value = document
+    for segment in path:
+        index = index_of(segment) if isinstance(segment, str) else segment
+        found.append(segment if index is None or isinstance(value, dict) else index)
+        value = _child(value, segment)
+    return tuple(found)
+
+
 def _child(container: object, segment: Segment) -> object:
     if isinstance(container, dict):
         return container.get(segment, MISSING)

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import ValidationError
 
+from stratoscope.broker.payload import PayloadRejected, decode_record_json
 from stratoscope.navigator import spelling
 from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.expressions.evaluating import Expressions
@@ -154,7 +155,13 @@ def request_of(verb: str, body: bytes) -> Request:
         nearest = get_close_matches(verb, VERBS, n=1, cutoff=0.0)[0]
         told = f"there is no such verb; the nearest is {nearest}"
         raise BadRequest.of_whole(told, nearest=nearest)
+    body = body.strip() or b"{}"
     try:
-        return known.request.model_validate_json(body.strip() or b"{}")
+        request = known.request.model_validate_json(body)
+        # The model takes more than JSON is: NaN, 1e400, integers without end.
+        decode_record_json(body)
     except ValidationError as error:
         raise BadRequest.of_fields(*field_errors(error)[:_TOLD_FAULTS]) from error
+    except PayloadRejected as refusal:
+        raise BadRequest.of_whole(f"the request is not JSON as replies can be: {refusal}") from None
+    return request

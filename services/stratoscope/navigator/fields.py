@@ -147,9 +147,8 @@ async def state_history(reading: Reading, request: StateHistoryRequest) -> Json:
     found: list[_Found] = []
     while len(found) < request.limit and not search.exhausted and not search.over_budget:
         found += await search.look(min(request.limit - len(found), _MOST_AT_ONCE))
-    path = format(field)
     return {
-        "changes": [_spelled(timeline, path, one) for one in found],
+        "changes": [_spelled(timeline, one) for one in found],
         # Out of budget a page may be short, even empty: the cursor says that there is more.
         "cursor": None if search.exhausted else cursors.spell(request, search.after),
         "horizon": spelling.horizon(timeline),
@@ -167,7 +166,7 @@ async def state_last_write(reading: Reading, request: StateLastWriteRequest) -> 
     while not search.exhausted:
         if found := await search.look(count):
             previous = await _previous(reading, timeline, found[0].by.before)
-            written = _spelled(timeline, format(field), found[0])
+            written = _spelled(timeline, found[0])
             return written | {"previous": previous, "horizon": horizon}
         if search.over_budget:
             raise await _gave_up(search)
@@ -206,18 +205,18 @@ async def _previous(
     return spelling.written(timeline.agent, written)
 
 
-def _spelled(timeline: Timeline, path: str, found: _Found) -> Json:
+def _spelled(timeline: Timeline, found: _Found) -> Json:
     position = spelling.written(timeline.agent, found.by.written)
     return {
-        "change": _change(path, found.change),
+        "change": _change(found.change),
         "position": position,
         "event_id": position["event_id"],
         "event_span": position["event_index"] - found.by.event_index_before,
     }
 
 
-def _change(path: str, change: FieldChange) -> Json:
-    spelled: Json = {"path": path, "op": change.op}
+def _change(change: FieldChange) -> Json:
+    spelled: Json = {"path": format(change.field), "op": change.op}
     if change.old is not None:
         spelled["old"] = orjson.Fragment(change.old)
     if change.new is not None:

@@ -15,6 +15,8 @@ from stratoscope.store.sql import queries
 from stratoscope_contracts.looking import Direction
 
 _SQL = queries("jumps")
+# No column holds a depth beyond it.
+_DEEPEST: Final = 2**31 - 1
 # Blocks looked into at once for a depth.
 _BLOCKS: Final = 16
 
@@ -92,6 +94,8 @@ class Jumps:
         self, depth: int, indexes: range, direction: Direction
     ) -> tuple[list[int], range]:
         """The next events of a depth within a range, if any, and what of the range is left."""
+        if depth > _DEEPEST:
+            return [], range(0)
         first, last = indexes.start, indexes.stop - 1
         stretch = (first // EVENTS, last // EVENTS)
         blocks = await Blocks(self._session).candidates(

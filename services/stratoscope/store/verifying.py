@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
@@ -13,6 +14,8 @@ from stratoscope.store.sql import queries
 _SQL = queries("verifying")
 # Versions at a time: a keyframe may be large.
 _PAGE = 100
+# The columns of a head before its times.
+_HEAD = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Line:
     stored_bytes: int
     first_version: int
     first_event: int
+    times: tuple[datetime | None, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -51,6 +55,15 @@ class StoredVersion:
     place: Place
     is_snapshot: bool
     memory_usage: int
+    content: "Content"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a row holds that is told as it is: its times, and its JSON as text."""
+
+    times: tuple[datetime | None, ...]
+    documents: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,8 @@ class Whole:
 
     async def lines(self, space: str | None, agent: str | None) -> list[Line]:
         """The heads of all timelines, or of those in a space or with a name."""
-        return [Line(*row) for row in await self._session.fetch(_SQL["lines"], space, agent)]
+        rows = await self._session.fetch(_SQL["lines"], space, agent)
+        return [Line(*row[:_HEAD], times=row[_HEAD:]) for row in map(tuple, rows)]
 
     async def versions(self, lines: Sequence[Line]) -> AsyncIterator[StoredVersion]:
         """Every version of these timelines, one timeline after the other."""
@@ -95,6 +109,19 @@ class Whole:
                 Place(row["stream_seq"], row["ordinal"]),
                 row["is_snapshot"],
                 row["memory_usage"],
+                Content((row["clock"], row["recorded_at"], row["occurred_at"]), (row["metadata"],)),
+            )
+
+    async def contents(self, line: Line) -> AsyncIterator[tuple[int, Content]]:
+        """What each event of a timeline holds, by its index."""
+        named = (line.agent_id, line.first_event)
+        async for row in self._session.cursor(_SQL["contents"], *named, prefetch=_PAGE):
+            yield (
+                row["event_index"],
+                Content(
+                    (row["clock"], row["recorded_at"], row["occurred_at"]),
+                    (row["data"], row["metadata"], row["patch"]),
+                ),
             )
 
     async def events(self, line: Line) -> Events:

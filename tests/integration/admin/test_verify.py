@@ -174,3 +174,52 @@ async def test_a_database_is_brought_up_to_date_once(administered: Administered)
     assert first.json["serving"] == "strato_p1"
     assert first.json["applied"][0] == "operations 0001 initial"
     assert (await administered.run("migrate")).json["applied"] == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "event_index", "version", "said"),
+    [
+        ("update event set occurred_at = '-infinity' where HERE and event_index = 3", 3, None, "a"),
+        ("update event set clock = 'infinity' where HERE and event_index = 3", 3, None, "a"),
+        (
+            """update event set data = '{"a":"\\ud800"}' where HERE and event_index = 4""",
+            4,
+            None,
+            "its",
+        ),
+        (
+            """update event set data = '{"a":"\\u0000"}' where HERE and event_index = 4""",
+            4,
+            None,
+            "its",
+        ),
+        (
+            """update event set metadata = '{"a":1e400}' where HERE and event_index = 4""",
+            4,
+            None,
+            "its",
+        ),
+        ("""update event set patch = '[1e999]' where HERE and event_index = 4""", 4, None, "its"),
+        (
+            "update state_version set occurred_at = 'infinity' where HERE and version = 5",
+            None,
+            5,
+            "a",
+        ),
+        (
+            """update state_version set metadata = '{"a":1e400}' where HERE and version = 5""",
+            None,
+            5,
+            "its",
+        ),
+        ("update agent set clock = '-infinity' where HERE", None, None, "a"),
+    ],
+)
+async def test_what_no_reply_can_tell_is_named(
+    damaged: Administered, damage: str, event_index: int | None, version: int | None, said: str
+):
+    await _damage(damaged, damage)
+    (found,) = await _faults(damaged)
+    assert (found["event_index"], found["version"]) == (event_index, version)
+    whole = {"a": "a time is infinite", "its": "its JSON can't be read"}[said]
+    assert found["what"].startswith(whole)

@@ -128,3 +128,10 @@ async def test_its_endpoints_are_the_verbs_it_serves(client):
     assert endpoints.keys() == {verb.replace(".", "-") for verb in SERVED}
     assert endpoints["state-at"]["subject"] == "strato.*.nav.state.at"
     assert endpoints["state-at"]["queue_group"] == "navigator"
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", "9" * 400, str(2**64), '"\\ud800"'])
+async def test_a_value_that_is_no_json_of_the_contract_is_refused(client, value: str):
+    condition = f'{{"kind":"on_state","path":"a","op":"eq","value":{value}}}'
+    body = f'{{"agent":"walker","condition":{condition}}}'.encode()
+    assert (await refusal(client, "breakpoint.create", body))["code"] == "bad_request"

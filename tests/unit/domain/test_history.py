@@ -20,11 +20,17 @@ def raws(*states: object) -> dict[int, bytes]:
 def test_a_change_has_the_sides_that_are_there() -> None:
     states = raws({"a": 1}, {"a": 2}, {"b": 0}, {"a": None})
     assert field_changes(states, ("a",), range(4)) == [
-        FieldChange(0, "added", None, b"1"),
-        FieldChange(1, "modified", b"1", b"2"),
-        FieldChange(2, "removed", b"2", None),
-        FieldChange(3, "added", None, b"null"),
+        FieldChange(0, "added", None, b"1", ("a",)),
+        FieldChange(1, "modified", b"1", b"2", ("a",)),
+        FieldChange(2, "removed", b"2", None, ("a",)),
+        FieldChange(3, "added", None, b"null", ("a",)),
     ]
+
+
+def test_a_pointer_is_told_as_the_document_has_it() -> None:
+    states = raws({"l": [{"0": 1}]}, {"l": [{"0": 2}]}, {"l": []})
+    found = field_changes(states, ("l", "0", "0"), range(3))
+    assert [change.field for change in found] == [("l", 0, "0")] * 3
 
 
 def test_what_did_not_touch_the_field_is_no_change() -> None:
@@ -36,15 +42,16 @@ def test_between_candidates_a_field_is_what_it_was_at_the_one_before() -> None:
     states = raws({"a": 1}, {"a": 1, "b": 0}, {"a": 1.0}, {"a": 1.0, "b": 0}, {"a": 2})
     found = {version: states[version] for version in (0, 2, 4)}
     assert field_changes(found, ("a",), (4, 2, 0)) == [
-        FieldChange(0, "added", None, b"1"),
-        FieldChange(4, "modified", b"1.0", b"2"),
+        FieldChange(0, "added", None, b"1", ("a",)),
+        FieldChange(4, "modified", b"1.0", b"2", ("a",)),
     ]
 
 
 def test_what_the_first_changed_is_unknown_where_the_version_before_it_is_gone() -> None:
     states = raws({}, {"a": 0}, {"a": 1}, {"a": 2})
     del states[0], states[1]
-    assert field_changes(states, ("a",), (2, 3)) == [FieldChange(3, "modified", b"1", b"2")]
+    changed = FieldChange(3, "modified", b"1", b"2", ("a",))
+    assert field_changes(states, ("a",), (2, 3)) == [changed]
 
 
 def test_the_root_changes_with_everything() -> None:

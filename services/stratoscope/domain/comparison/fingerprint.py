@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from stratoscope.domain.canonical import canonical
 from stratoscope.domain.compare import Difference
+from stratoscope.domain.comparison.numbers import whole
 from stratoscope.domain.comparison.options import Options
 from stratoscope.domain.comparison.reducing import reduced
 
@@ -79,7 +80,7 @@ def _each(value: Any, what: Callable[[Any], Any]) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return whole(value) if isinstance(value, float) else value
 
 
 def _names_chance(name: str) -> bool:

@@ -1,6 +1,7 @@
 """When two numbers that differ count as the same."""
 
 from stratoscope.domain.comparison.options import Options
+from stratoscope_contracts.words import MAX_INTEGER, MIN_INTEGER
 
 # Every double is written out exactly by fewer digits.
 _MOST_DIGITS = 1100
@@ -28,6 +29,12 @@ def rounded(number: float, digits: int) -> str:
         text += "."
     # There is no zero below zero.
     return text.lstrip("-") if not text.strip("-0.") else text
+
+
+def whole(number: float) -> float:
+    """The integer that a double equals, where a record can hold one: 1.0 is 1, 2e64 stays."""
+    is_whole = number.is_integer() and MIN_INTEGER <= number <= MAX_INTEGER
+    return int(number) if is_whole else number
 
 
 def _is_number(value: object) -> bool:

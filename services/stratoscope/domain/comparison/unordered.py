@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from stratoscope.domain.compare import Difference, Op
-from stratoscope.domain.comparison.numbers import rounded
+from stratoscope.domain.comparison.numbers import rounded, whole
 from stratoscope.domain.comparison.options import Options
 from stratoscope.domain.comparison.reducing import GAP
 from stratoscope.domain.paths import MISSING, Segments, get
@@ -158,5 +158,5 @@ def _scalar(value: Any, digits: int | None) -> Any:
         return _TRUTHS[value]
     if isinstance(value, float):
         number = float(rounded(value, digits)) if digits is not None else value
-        return int(number) if number.is_integer() else number
+        return whole(number)
     return value

@@ -77,9 +77,7 @@ def _json_patch(_told: Told, states: States) -> str:
 
 
 def _indented(document: object) -> str:
-    return orjson.dumps(
-        document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    ).decode()
+    return "\n".join(pretty(document)) + "\n"
 
 
 def _lines(told: Told, states: States) -> tuple[list[str], list[str]]:

@@ -288,7 +288,9 @@ select count(*) as agents,
        coalesce(sum(snapshots - dropped_snapshots), 0)::bigint as snapshots,
        coalesce(sum(next_version - first_version - (keyframes - dropped_keyframes)), 0)::bigint
            as diffs,
-       coalesce(sum(greatest(memory_usage - dropped_memory_usage, 0)), 0)::bigint as memory_usage,
+       least(
+           coalesce(sum(greatest(memory_usage - dropped_memory_usage, 0)), 0), 9223372036854775807
+       )::bigint as memory_usage,
        coalesce(sum(stored_bytes - dropped_stored_bytes), 0)::bigint as stored_bytes,
        coalesce(sum(raw_bytes - dropped_raw_bytes), 0)::bigint as raw_bytes
 from agent

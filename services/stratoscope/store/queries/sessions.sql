@@ -243,7 +243,9 @@ select coalesce(sum(next_event - greatest(first_position, 0)), 0)::bigint as eve
        coalesce(sum(snapshots - dropped_snapshots), 0)::bigint as snapshots,
        coalesce(sum(next_version - first_version - (keyframes - dropped_keyframes)), 0)::bigint
            as diffs,
-       coalesce(sum(greatest(memory_usage - dropped_memory_usage, 0)), 0)::bigint as memory_usage,
+       least(
+           coalesce(sum(greatest(memory_usage - dropped_memory_usage, 0)), 0), 9223372036854775807
+       )::bigint as memory_usage,
        (select count(*) from session_value where session_id = $3) as values,
        (select count(*) from session_mark where session_id = $3) as marks
 from agent

@@ -4,7 +4,7 @@
 -- The heads of timelines: of one space ($1) or agent ($2), or of all.
 select agent_id, space, name, next_event, next_version, next_slot, snapshots, patches, keyframes,
        memory_usage, raw_bytes, stored_bytes, first_version,
-       greatest(first_position, 0)::bigint as first_event
+       greatest(first_position, 0)::bigint as first_event, clock, recorded_at, first_at
 from agent
 where ($1::text is null or space = $1) and ($2::text is null or name = $2)
 order by agent_id
@@ -14,7 +14,8 @@ order by agent_id
 select version.agent_id, version.version, version.slot, version.size, version.digest, version.blob,
        version.event_index, version.stream_seq, version.ordinal,
        version.snapshot_id is not null as is_snapshot,
-       coalesce(version.memory_usage, 0) as memory_usage
+       coalesce(version.memory_usage, 0) as memory_usage, version.metadata, version.clock,
+       version.recorded_at, version.occurred_at
 from state_version as version
 join unnest($1::integer[], $2::bigint[]) as line(agent_id, first_version) using (agent_id)
 where version.version >= line.first_version
@@ -50,3 +51,10 @@ limit 1
 
 -- name: edges
 select count(*) from edge where agent_id = $1 and event_index >= $2
+
+-- name: contents
+-- What the events of a timeline hold, to be read as a reply would be.
+select event_index, clock, recorded_at, occurred_at, data, metadata, patch
+from event
+where agent_id = $1 and event_index >= $2
+order by event_index

@@ -88,3 +88,9 @@ def test_states_differ_by_chance_in_the_same_ways(
 ) -> None:
     op = "added" if old is MISSING else "modified"
     assert is_chance(Difference(path, op, old, new)) is chance  # type: ignore[arg-type]  # a literal
+
+
+@pytest.mark.parametrize("number", [2.0**64, 2.0**70, -(2.0**64)])
+def test_doubles_beyond_every_integer_have_a_fingerprint(number: float) -> None:
+    for exact in (True, False):
+        assert fingerprint("t", {"n": number}, PLAIN, exact=exact)

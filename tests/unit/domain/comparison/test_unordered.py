@@ -180,3 +180,10 @@ def shuffled(value: Json, random: Any) -> Json:
         random.shuffle(inside)
         return inside
     return value
+
+
+@pytest.mark.parametrize("number", [2.0**64, 2.0**70, -(2.0**64), 1.7976931348623157e308])
+def test_doubles_beyond_every_integer_are_compared(number: float) -> None:
+    assert unordered([number, 1], [1, number], options_of({})) == []
+    (found,) = unordered([number], [1], options_of({}))
+    assert (found.old, found.new) == (number, 1)
