@@ -18,6 +18,8 @@ from stratoscope.cli.asking import (
     request_of,
 )
 from stratoscope.cli.faults import UsageFault
+from stratoscope.cli.gist import cut as shortest
+from stratoscope.cli.gist import gist, plain
 from stratoscope.cli.moments import moment
 from stratoscope.cli.rendering import DIM, columns, day_and_time, said
 from stratoscope.client import DEFAULT_TIMEOUT, DEFAULT_URL, Navigator
@@ -25,6 +27,7 @@ from stratoscope_contracts.looking import StateCutReply, StateCutRequest
 from stratoscope_contracts.views import AtStreamSeq, AtTime, CutAt, CutTime
 from stratoscope_contracts.words import DEFAULT_SPACE
 
+_LONGEST: Final = 80
 # Whatever is recorded by now is before it, and no clock has to agree with the broker's.
 _LATEST: Final = CutTime(time=datetime.max.replace(tzinfo=UTC))
 
@@ -88,8 +91,13 @@ def rendered(reply: StateCutReply, path: str) -> RenderableType:
             Text(view.agent, style="bold"),
             Text(str(view.position.event_index)),
             Text(day_and_time(view.position.occurred_at)),
-            said(view.state),
+            _told(view.state),
         )
         for view in reply.states
     ]
     return Group(title, columns(("agent", "event>", "time", "state"), rows, stretched=3))
+
+
+def _told(state: object) -> Text:
+    """The most telling values of a state; a value without names is told as it is."""
+    return said(state) if gist(state) else Text(shortest(plain(state), _LONGEST))
