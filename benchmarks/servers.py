@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from stratoscope.embedded import (
@@ -9,7 +10,6 @@ from stratoscope.embedded import (
     EmbeddedDatabase,
     EmbeddedError,
     Process,
-    broker_url,
 )
 from stratoscope.embedded.ports import free_port
 
@@ -30,4 +30,4 @@ def servers(folder: Path) -> Iterator[tuple[str, str]]:
             folder=folder / "postgres", log=folder / "postgres.log", port=free_port()
         )
         stack.callback(Process(database.prepare()).stop)
-        yield broker_url(ports.client), database.dsn()
+        yield replace(broker, port=ports.client).url(), database.dsn()

@@ -1,6 +1,7 @@
 """A real broker and a real database for every test that asks for one."""
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -13,6 +14,10 @@ from stratoscope.store.migration import migrate
 from support import stack
 from support.forking import Forking
 from support.leaks import end_leaked, mark_run
+
+# Brokers that tests start register their passwords in a folder of this run, not in the user's own.
+_STATE = tempfile.TemporaryDirectory(prefix="stratoscope-state-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 # A run in the background, or under nohup, ignores these, and so would every process that a test
 # starts and signals: an ignored signal is inherited, a handled one is not.

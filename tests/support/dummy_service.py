@@ -23,7 +23,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     host = os.environ.get("STRATO_HTTP_HOST", "127.0.0.1")
     address = (host, int(os.environ["STRATO_HTTP_PORT"]))
-    print("broker", os.environ["STRATO_NATS_URL"], flush=True)
+    print("broker", os.environ["STRATO_NATS_URL"].rpartition("@")[2], flush=True)
     http.server.HTTPServer(address, _Ready).serve_forever()
 
 

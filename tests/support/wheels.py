@@ -10,8 +10,8 @@ from stratoscope.embedded import (
     EmbeddedDatabase,
     EmbeddedError,
     Process,
-    broker_url,
 )
+from stratoscope.embedded.broker import ANY_PORT
 from stratoscope.embedded.ports import LOOPBACK, free_port
 
 
@@ -19,13 +19,13 @@ class WheelNats:
     """A nats-server with JetStream on its own folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._broker = EmbeddedBroker(folder=folder, log=folder / "nats.log")
+        self._broker = EmbeddedBroker(folder=folder, log=folder / "nats.log", monitor_port=ANY_PORT)
         self._process: Process | None = None
         self.start()
 
     @property
     def url(self) -> str:
-        return broker_url(self._broker.port)
+        return self._broker.url()
 
     @property
     def monitor_url(self) -> str:

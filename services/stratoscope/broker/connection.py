@@ -19,6 +19,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.local_brokers import with_password
 from stratoscope.broker.login import Login, LoginUnusable
 from stratoscope.broker.protocol import RobustClient
 from stratoscope_contracts.errors import Internal
@@ -111,7 +112,7 @@ async def connect(
     watch = _Watch(connection, on_closed, on_trouble)
     options = _options(login or Login())
     attempt = client.connect(
-        _servers(url),
+        _addresses(url, login or Login()),
         name=name,
         error_cb=watch.on_error,
         disconnected_cb=watch.on_disconnected,
@@ -186,6 +187,12 @@ class _Watch:
 
 def _servers(url: str) -> list[str]:
     return [part.strip() for part in url.split(",") if part.strip()]
+
+
+def _addresses(url: str, login: Login) -> list[str]:
+    """The servers to connect to; those of this machine with their password, where none is given."""
+    servers = _servers(url)
+    return servers if login.credentials else [with_password(server) for server in servers]
 
 
 async def _opening(connection: Connection, attempt: Coroutine[object, object, None]) -> None:

@@ -1,6 +1,6 @@
 """A broker and a database from wheels, and the processes under `stratoscope up`."""
 
-from stratoscope.embedded.broker import EmbeddedBroker, broker_url
+from stratoscope.embedded.broker import EmbeddedBroker
 from stratoscope.embedded.database import EmbeddedDatabase
 from stratoscope.embedded.errors import EmbeddedError
 from stratoscope.embedded.process import Process
@@ -14,7 +14,6 @@ __all__ = [
     "Process",
     "Stack",
     "Wanted",
-    "broker_url",
     "default_data_folder",
     "run_up",
     "running_stack",

@@ -11,7 +11,7 @@ from stratoscope.embedded.files import write_private
 LOOPBACK = "127.0.0.1"
 # Where a client looks that was not told; taken where nobody else has it.
 WELL_KNOWN = {"nats": 4222}
-NAMES = ("nats", "nats-monitor", "postgres", "projector", "navigator")
+NAMES = ("nats", "postgres", "projector", "navigator")
 
 
 def is_free(port: int) -> bool:

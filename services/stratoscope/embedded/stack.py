@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from stratoscope.embedded.broker import EmbeddedBroker, broker_url
+from stratoscope.broker import local_brokers
+from stratoscope.embedded.broker import EmbeddedBroker
 from stratoscope.embedded.database import EmbeddedDatabase
 from stratoscope.embedded.errors import EmbeddedError
 from stratoscope.embedded.files import write_private
@@ -56,7 +58,6 @@ class Stack:
             folder=wanted.data / "nats",
             log=self.logs / "nats.log",
             port=ports["nats"],
-            monitor_port=ports["nats-monitor"],
         )
         self._database = EmbeddedDatabase(
             folder=wanted.data / "postgres", log=self.logs / "postgres.log", port=ports["postgres"]
@@ -74,8 +75,14 @@ class Stack:
 
     @property
     def nats_url(self) -> str:
-        """The broker's address."""
-        return self._wanted.nats_url or broker_url(self._ports["nats"])
+        """The broker's address, the embedded one's with its password."""
+        return self._wanted.nats_url or self._broker.url()
+
+    @property
+    def public_nats_url(self) -> str:
+        """The broker's address without a password: clients of this account find the password."""
+        parts = urlsplit(self.nats_url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
     @property
     def postgres_dsn(self) -> str:
@@ -106,11 +113,15 @@ class Stack:
         await self._start(servers)
         commands = {"projector": self._wanted.projector, "navigator": self._wanted.navigator}
         await self._start([self._service(name, command) for name, command in commands.items()])
+        if self._wanted.nats_url is None:
+            local_brokers.register(self.nats_url)
         self._describe()
 
     async def stop(self) -> None:
         """Navigator, projector, database, broker."""
         await self._supervisor.stop()
+        if self._wanted.nats_url is None:
+            local_brokers.unregister(self.nats_url)
         self.running_file.unlink(missing_ok=True)
 
     def _describe(self) -> None:

@@ -75,7 +75,7 @@ def _welcome(stack: Stack) -> str:
     return f"""\
 Stratoscope is up.
 
-  broker     {stack.nats_url}
+  broker     {stack.public_nats_url}
   projector  {stack.service_url("projector")}/metrics
   navigator  {stack.service_url("navigator")}/metrics
   data       {stack.running_file.parent}
@@ -83,10 +83,10 @@ Stratoscope is up.
 
 Record into it:
   import stratoscope
-  async with stratoscope.connect("{stack.nats_url}") as strato: ...
+  async with stratoscope.connect("{stack.public_nats_url}") as strato: ...
 
 Look at it, from another terminal:
-  stratoscope agents --server {stack.nats_url}
+  stratoscope agents --server {stack.public_nats_url}
 
 Addresses with their passwords are in {stack.running_file}.
 Ctrl-C stops everything; the data stays."""

@@ -20,6 +20,7 @@ from integration.embedded.conftest import (
     processes_below,
     still_running,
 )
+from stratoscope.broker.connection import BrokerUnreachable, connect
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
@@ -62,12 +63,64 @@ async def test_the_database_asks_for_its_password(start_up: StartUp) -> None:
         await asyncpg.connect(said["postgres"].replace(str(dsn.password), "guessed"))
 
 
+async def test_the_broker_asks_for_its_password(
+    start_up: StartUp, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = start_up().ready()
+    # As another account of the machine, which cannot read what this one has registered.
+    monkeypatch.setenv("XDG_STATE_HOME", str(scratch))
+    address = urlsplit(said["nats"])
+    assert address.password
+    wrong = said["nats"].replace(address.password, "guessed")
+    bare = f"nats://{address.hostname}:{address.port}"
+    for url in (wrong, bare):
+        with pytest.raises(BrokerUnreachable, match="Authorization Violation"):
+            await connect(url, name="test", timeout=2)
+
+
+async def test_clients_of_the_account_need_not_know_the_password(start_up: StartUp) -> None:
+    address = urlsplit(start_up().ready()["nats"])
+    connection = await connect(f"nats://{address.hostname}:{address.port}", name="test")
+    await connection.jetstream.account_info()
+    await connection.close()
+
+
+async def test_the_password_is_the_same_at_the_next_start(start_up: StartUp) -> None:
+    up = start_up()
+    first = up.ready()["nats"]
+    up.send(signal.SIGTERM)
+    up.end()
+    assert start_up().ready()["nats"] == first
+
+
+def test_a_web_page_reaches_no_port_of_the_broker(start_up: StartUp) -> None:
+    """The monitoring port answers every origin, and the client port closes on an HTTP request."""
+    up = start_up()
+    said = up.ready()
+    listening = {
+        one.laddr.port
+        for one in psutil.Process(said["pids"]["nats"]).net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN
+    }
+    assert listening == {urlsplit(said["nats"]).port}
+    with socket.create_connection(("127.0.0.1", listening.pop()), timeout=5) as page:
+        page.sendall(
+            b"POST / HTTP/1.1\r\nHost: x\r\n\r\nPUB strato.default.rec.a.event 2\r\n{}\r\n"
+        )
+        answer = b""
+        while more := page.recv(4096):
+            answer += more
+    assert b"-ERR" in answer
+
+
 def test_secrets_are_readable_by_their_owner_only(start_up: StartUp, scratch: Path) -> None:
-    password = urlsplit(start_up().ready()["postgres"]).password
-    assert password is not None
+    said = start_up().ready()
+    passwords = [urlsplit(said[name]).password or "" for name in ("nats", "postgres")]
+    assert all(passwords)
     for path in (scratch / "data").rglob("*"):
         if path.is_file() and path.stat().st_mode & 0o077 and "/cluster/" not in str(path):
-            assert password not in path.read_text(errors="replace"), path
+            text = path.read_text(errors="replace")
+            assert not any(password in text for password in passwords), path
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import zstandard
 
-from stratoscope.embedded.broker import broker_url, find_nats_server
+from stratoscope.embedded.broker import find_nats_server
 from stratoscope.embedded.ports import LOOPBACK, free_port
 from stratoscope_contracts.words import STREAM_DLQ, STREAM_RECORD
 from support.eventually import eventually
@@ -258,6 +258,6 @@ async def small_broker(tmp_path):
         server = await asyncio.create_subprocess_exec(
             find_nats_server(), *arguments, stdout=log, stderr=log
         )
-    yield broker_url(port)
+    yield f"nats://{LOOPBACK}:{port}"
     server.terminate()
     await server.wait()
