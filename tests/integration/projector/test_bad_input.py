@@ -154,7 +154,7 @@ async def test_a_space_that_is_none_is_a_dead_letter(publish, projectors, runnin
 
 
 async def test_subjects_that_are_no_text_hold_nobody_up(publish, projectors, running, nats_url):
-    host, port = nats_url.removeprefix("nats://").split(":")
+    host, port = nats_url.rpartition("@")[2].split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b'CONNECT {"verbose":false,"pedantic":false}\r\n')
     for name in (b"\xe2\x82", b"nul\0nul"):
