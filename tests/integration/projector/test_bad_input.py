@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import nats
 import orjson
@@ -154,9 +155,10 @@ async def test_a_space_that_is_none_is_a_dead_letter(publish, projectors, runnin
 
 
 async def test_subjects_that_are_no_text_hold_nobody_up(publish, projectors, running, nats_url):
-    host, port = nats_url.rpartition("@")[2].split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b'CONNECT {"verbose":false,"pedantic":false}\r\n')
+    address = urlsplit(nats_url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    login = {"user": address.username, "pass": address.password, "verbose": False}
+    writer.write(b"CONNECT %s\r\n" % orjson.dumps(login))
     for name in (b"\xe2\x82", b"nul\0nul"):
         writer.write(b'PUB strato.default.rec.%s.event 12\r\n{"type":"x"}\r\n' % name)
     writer.write(b"PING\r\n")
