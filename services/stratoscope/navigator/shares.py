@@ -165,26 +165,28 @@ class Admission:
         self._kind: Kind = kind
         self._per_client = per_client
         self._meter = meter or NoMeter()
-        self._clients: dict[str, int] = {}
+        # By space too: an operator may name an admin's inbox, and would use up its requests elsewhere.
+        self._clients: dict[tuple[str, str], int] = {}
         self._spaces: FairShares[None] = FairShares(ShareLimits(in_all))
 
     def admit(self, space: str, client: str) -> Callable[[], None]:
         """Admit a request; call the result once it is answered. Raises OverBudget."""
-        running = self._clients.get(client, 0)
+        key = (space, client)
+        running = self._clients.get(key, 0)
         if running >= self._per_client:
             self._meter.refuse("client")
             raise over_limit("client", self._per_client)
         if self._spaces.ask(space, None, 0.0) is not Grant.GRANTED:
             self._meter.refuse(self._kind)
             raise over_limit(self._kind, self._spaces.limits.alone)
-        self._clients[client] = running + 1
+        self._clients[key] = running + 1
 
         def end() -> None:
             self._spaces.release(space, 0.0)
-            if self._clients[client] == 1:
-                del self._clients[client]
+            if self._clients[key] == 1:
+                del self._clients[key]
             else:
-                self._clients[client] -= 1
+                self._clients[key] -= 1
 
         return end
 

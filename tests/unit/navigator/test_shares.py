@@ -48,6 +48,15 @@ def test_a_client_has_so_many_requests_at_a_time() -> None:
     assert meter.refused == ["client"]
 
 
+def test_a_client_is_counted_in_each_space_by_itself() -> None:
+    """An operator that names an admin's inbox uses up the admin's requests of its own space only."""
+    admission = Admission(1, 100)
+    admission.admit("a", "_INBOX_admin.main")
+    with pytest.raises(OverBudget):
+        admission.admit("a", "_INBOX_admin.main")
+    admission.admit("b", "_INBOX_admin.main")
+
+
 def test_a_space_has_its_share_however_many_clients_it_has() -> None:
     """Another space finds room at once."""
     meter = Meter()
