@@ -165,7 +165,7 @@ class Admission:
         self._kind: Kind = kind
         self._per_client = per_client
         self._meter = meter or NoMeter()
-        # By space too: an operator may name an admin's inbox, and would use up its requests elsewhere.
+        # By space too: an operator may name an admin's inbox, and would use up its requests.
         self._clients: dict[tuple[str, str], int] = {}
         self._spaces: FairShares[None] = FairShares(ShareLimits(in_all))
 

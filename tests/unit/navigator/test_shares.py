@@ -49,7 +49,7 @@ def test_a_client_has_so_many_requests_at_a_time() -> None:
 
 
 def test_a_client_is_counted_in_each_space_by_itself() -> None:
-    """An operator that names an admin's inbox uses up the admin's requests of its own space only."""
+    """Naming an admin's inbox uses up the admin's requests in that one space only."""
     admission = Admission(1, 100)
     admission.admit("a", "_INBOX_admin.main")
     with pytest.raises(OverBudget):
