@@ -265,3 +265,14 @@ def test_a_state_that_is_harder_to_compress_than_the_first_is_weighed_against_it
     slot, blob = append(group, grown)[1:]
     assert len(blob) > 512
     assert slot == 1
+
+
+def test_a_group_closes_before_its_open_states_hold_more_than_they_may():
+    states = [canonical({"text": "x" * 1_000, "number": number}) for number in range(20)]
+    closing = Closing(held_bytes=4_000)
+    group, slots = Group(), []
+    for state in states:
+        group, slot, _ = append(group, state, closing)
+        slots.append(slot)
+        assert group.size <= 4_000
+    assert slots.count(0) > 1

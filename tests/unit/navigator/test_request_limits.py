@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -34,13 +34,13 @@ def spelled(body: Any) -> bytes:
     ids=["members", "options", "categories", "items", "containers", "bytes"],
 )
 async def test_a_hostile_body_is_refused_at_once(body: bytes, field: str) -> None:
-    started = perf_counter()
+    started = process_time()
     with pytest.raises(BadRequest) as refused:
         await check_body(body)
     assert [one["field"] for one in refused.value.details["errors"]] == [field]
     assert len(refused.value.message) < 200
     # The models took seconds for each; a busy machine is no reason to fail.
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2
 
 
 @pytest.mark.parametrize(
