@@ -15,8 +15,8 @@ from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.upkeep import repeat
 from stratoscope.store.sweeps import AT_A_TIME, Sweeps
 
-# By then what was recorded while a session lasted has met its breakpoints.
-_BREAKPOINTS_AFTER: Final = timedelta(minutes=1)
+# A probe of an index: a session that outlives its time disarms within this many seconds.
+DISARM_EVERY: Final = 1.0
 # By then what an import recorded is projected.
 _IMPORTS_AFTER: Final = timedelta(days=1)
 KINDS: Final = ("breakpoint", "session", "audit", "import")
@@ -51,18 +51,27 @@ class Sweeper:
     every: float
 
     async def run(self) -> None:
-        """Sweep every few seconds, until cancelled."""
+        """Sweep every few minutes, until cancelled."""
 
         async def turn() -> None:
             await self.sweep(datetime.now(UTC))
 
         await repeat(turn, self.every, "what is over stays for now")
 
+    async def run_disarming(self) -> None:
+        """Disarm every second, until cancelled."""
+
+        async def turn() -> None:
+            await self.disarm(datetime.now(UTC))
+
+        await repeat(turn, DISARM_EVERY, "breakpoints of outlived sessions stay for now")
+
+    async def disarm(self, now: datetime) -> None:
+        """Disable breakpoints whose session outlived its time by a moment, as its end would."""
+        await self._all("breakpoint", lambda one: one.end_breakpoints(now, SESSION_OVER))
+
     async def sweep(self, now: datetime) -> None:
-        """Sweep what is over by a moment."""
-        await self._all(
-            "breakpoint", lambda one: one.end_breakpoints(now - _BREAKPOINTS_AFTER, SESSION_OVER)
-        )
+        """Sweep what is over by a moment, all but breakpoints."""
         await self._all("session", lambda one: one.remove_sessions(now - self.session_age, now))
         await self._all("import", lambda one: one.remove_imports(now - _IMPORTS_AFTER))
         if (age := self.audit_age) is not None:
@@ -79,8 +88,11 @@ class Sweeper:
 @asynccontextmanager
 async def sweeping(sweeper: Sweeper) -> AsyncIterator[None]:
     """Sweep for as long as the block lasts."""
-    task = asyncio.create_task(sweeper.run(), name="sweeper")
+    tasks = [
+        asyncio.create_task(sweeper.run(), name="sweeper"),
+        asyncio.create_task(sweeper.run_disarming(), name="disarming"),
+    ]
     try:
         yield
     finally:
-        await end_tasks([task])
+        await end_tasks(tasks)

@@ -26,6 +26,9 @@ class Sweeps:
 
     async def end_breakpoints(self, ended_before: datetime, reason: str) -> int:
         """Disable breakpoints whose session outlived its time before a moment."""
+        # Asked every second: most often a probe of the index is all there is to do.
+        if not await self._fetchval("has_ended_breakpoints", ended_before):
+            return 0
         async with self._turn() as is_ours:
             if not is_ours or not await self._fetchval("has_ended_breakpoints", ended_before):
                 return 0

@@ -63,9 +63,9 @@ TAKEN = {
     "a large text": f"state.text == '{'a' * 1000}'",
     "a costly regular expression": r"state.text.matches('(\\pL{9}){9}b')",
     "backtracking": "state.text.matches('^(a+)+$')",
-    "a list of a million": "state.many.exists(one, one == -1)",
-    "a million at once": "size(state.many + state.many) == 1",
-    "a comparison of a million": "state.many == [1]",
+    "a list of nearly a million": "state.many.exists(one, one == -1)",
+    "two lists at once": "size(state.many + state.many) == 1",
+    "a comparison of a long list": "state.many == [1]",
     "lists in a list": "state.pairs[5] == [5]",
     "a doubled text": f"state.texts.exists(x, {' || '.join([DOUBLED] * 15)})",
 }
@@ -89,9 +89,12 @@ def patched(n: int) -> Json:
 
 
 def messages() -> Iterator[tuple[str, list[Json]]]:
-    """Large states, many of a middling size, and many small records."""
+    """Large states, many of a middling size, and many small records.
+
+    The longest list leaves room for the rest of its message, which has a million values at most.
+    """
     random = Random(5)
-    yield "large", [snapshot({"many": [1] * 1_000_000, "n": 0})]
+    yield "large", [snapshot({"many": [1] * 990_000, "n": 0})]
     yield "large", [snapshot({"pairs": [[n] for n in range(200_000)], "n": 1})]
     yield "large", [snapshot({"texts": ["x" * 10_000] * 300, "text": "a" * 50_000 + "!"})]
     yield "large", [patched(n) for n in range(6, 8)]
@@ -225,6 +228,6 @@ async def test_the_loop_has_its_turns_while_hostile_conditions_are_set_and_judge
     sources = [body["condition"].get("source") for body, _ in found]
     told = [*zip(sources, (one for _, one in found), strict=True)]
     stopped = {source for source, one in told if one["last_error"]}
-    assert {TAKEN["a list of a million"], TAKEN["a doubled text"]} <= stopped
+    assert {TAKEN["a list of nearly a million"], TAKEN["a doubled text"]} <= stopped
     assert {one["hit_count"] for source, one in told if source in HARMLESS} == {1}
     assert all(one["hit_count"] == 1 for body, one in found if body["agent"] == "small")

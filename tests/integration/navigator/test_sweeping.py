@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 from prometheus_client import CollectorRegistry
 
-from stratoscope.navigator.sweeper import Sweeper, SweepMetrics
+from stratoscope.navigator.sweeper import Sweeper, SweepMetrics, sweeping
 from stratoscope.store import breakpoints
 from stratoscope.store.audit import Audit, Entry, Filter
 from stratoscope.store.sql import queries
 from stratoscope_contracts.errors import BadRequest, SessionNotFound
+from support.eventually import eventually
 
 ERRORS = {"kind": "on_event_type", "type": "error_occurred"}
 DAY = timedelta(days=1)
@@ -48,7 +49,9 @@ async def test_breakpoints_of_an_outlived_session_are_disarmed(ask: Any, sweeper
     assert await armed(ask) == 4
     revision = await ask.recorded.pool.fetchval("select revision from strato.arming")
     now = datetime.now(UTC)
-    await sweeper.sweep(now + timedelta(minutes=2))
+    await sweeper.disarm(now)
+    assert await armed(ask) == 4
+    await sweeper.disarm(now + timedelta(seconds=2))
     assert await armed(ask) == 2
     listed = (await ask("breakpoint.list"))["breakpoints"]
     assert {one["session"] for one in listed if one["is_enabled"]} == {lasting}
@@ -57,8 +60,23 @@ async def test_breakpoints_of_an_outlived_session_are_disarmed(ask: Any, sweeper
     }
     # Whatever watches is told.
     assert await ask.recorded.pool.fetchval("select revision from strato.arming") == revision + 1
-    await sweeper.sweep(now + timedelta(minutes=3))
+    await sweeper.disarm(now + timedelta(minutes=3))
     assert swept(sweeper) == {"breakpoint": 2, "session": 0, "audit": 0, "import": 0}
+
+
+async def test_breakpoints_are_disarmed_seconds_after_the_end(ask: Any, sweeper: Sweeper) -> None:
+    earlier = ask.dispatch.now
+    await outlived(ask)
+    assert await armed(ask) == 2
+
+    async def are_disarmed() -> bool:
+        return await armed(ask) == 0
+
+    ends_at = earlier() + timedelta(seconds=1)
+    # Nothing else is swept before its hour: the turn of disarming is the one that counts.
+    async with sweeping(replace(sweeper, every=3600)):
+        await eventually(are_disarmed, within=5)
+    assert datetime.now(UTC) - ends_at < timedelta(seconds=3)
 
 
 async def test_an_outlived_session_is_removed_once_it_is_old(ask: Any, sweeper: Sweeper) -> None:
