@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 
 from stratoscope.embedded.ports import free_port
+from support.database_roles import dsn_as
 from support.eventually import eventually
 from support.service import ServiceProcess
 
@@ -37,7 +38,7 @@ class Projecting:
         log = self._folder / f"projector-{len(self._started)}.log"
         environment = {
             "STRATO_NATS_URL": self.nats_url,
-            "STRATO_POSTGRES_DSN": self.dsn,
+            "STRATO_POSTGRES_DSN": await dsn_as("projector", self.dsn),
             "STRATO_HTTP_PORT": str(port),
         }
         with log.open("wb") as file:

@@ -10,6 +10,7 @@ from pathlib import Path
 from signal import SIGTERM
 
 from stratoscope.embedded.ports import LOOPBACK, free_port
+from support.database_roles import dsn_as
 from support.eventually import eventually
 
 
@@ -56,12 +57,12 @@ class ServiceProcess:
 async def service(
     name: str, nats_url: str, postgres_dsn: str, folder: Path, **settings: str
 ) -> AsyncIterator[ServiceProcess]:
-    """A service that is ready; stopped, or killed where it does not stop."""
+    """A service that is ready, under its own database role; stopped, or killed where it must be."""
     port = free_port()
     log = folder / f"{name}-{port}.log"
     environment = {
         "STRATO_NATS_URL": nats_url,
-        "STRATO_POSTGRES_DSN": postgres_dsn,
+        "STRATO_POSTGRES_DSN": await dsn_as(name, postgres_dsn),
         "STRATO_HTTP_PORT": str(port),
     } | settings
     with log.open("wb") as file:

@@ -82,12 +82,25 @@ class EmbeddedDatabase:
 
     def dsn(self, database: str = DATABASE) -> str:
         """How clients name it, password included."""
-        password = self._password_file.read_text().strip()
-        return f"postgresql://{USER}:{password}@{LOOPBACK}:{self.port}/{database}"
+        return self._dsn(USER, self._password_file.read_text().strip(), database)
+
+    def dsn_as(self, service: str) -> str:
+        """How a service names it, which has a login of its own."""
+        return self._dsn(service, self.password_of(service), DATABASE)
+
+    def password_of(self, service: str) -> str:
+        """The password of a service's login, made where there is none."""
+        file = self.folder / f"password.{service}"
+        if not file.exists():
+            write_private(file, secrets.token_urlsafe(24))
+        return file.read_text().strip()
 
     @property
     def _password_file(self) -> Path:
         return self.folder / "password"
+
+    def _dsn(self, user: str, password: str, database: str) -> str:
+        return f"postgresql://{user}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def _options(self) -> Sequence[str]:
         settings = {**_SETTINGS, "port": str(self.port), **({} if self.durable else _NOT_DURABLE)}

@@ -17,6 +17,7 @@ from stratoscope.embedded.database import EmbeddedDatabase
 from stratoscope.embedded.errors import EmbeddedError
 from stratoscope.embedded.files import write_private
 from stratoscope.embedded.lock import folder_lock
+from stratoscope.embedded.logins import prepare_logins
 from stratoscope.embedded.ports import (
     LOOPBACK,
     choose_ports,
@@ -28,6 +29,7 @@ from stratoscope.embedded.supervisor import Supervisor
 
 # How often ports are chosen where others take them in the same moment.
 START_CHANCES = 3
+_SERVICES = ("projector", "navigator")
 
 
 def _module(name: str) -> tuple[str, ...]:
@@ -86,7 +88,7 @@ class Stack:
 
     @property
     def postgres_dsn(self) -> str:
-        """The database's address, password included."""
+        """The database's address for its owner, password included."""
         return self._wanted.postgres_dsn or self._database.dsn()
 
     def service_url(self, name: str) -> str:
@@ -111,6 +113,9 @@ class Stack:
         if self._wanted.postgres_dsn is None:
             servers.append(self._database.prepare())
         await self._start(servers)
+        if self._wanted.postgres_dsn is None:
+            passwords = {name: self._database.password_of(name) for name in _SERVICES}
+            await prepare_logins(self.postgres_dsn, passwords)
         commands = {"projector": self._wanted.projector, "navigator": self._wanted.navigator}
         await self._start([self._service(name, command) for name, command in commands.items()])
         if self._wanted.nats_url is None:
@@ -144,7 +149,7 @@ class Stack:
             log=self.logs / f"{name}.log",
             environment={
                 "STRATO_NATS_URL": self.nats_url,
-                "STRATO_POSTGRES_DSN": self.postgres_dsn,
+                "STRATO_POSTGRES_DSN": self._wanted.postgres_dsn or self._database.dsn_as(name),
                 # Where they are asked whether they are ready, whatever this process was told.
                 "STRATO_HTTP_HOST": LOOPBACK,
                 "STRATO_HTTP_PORT": str(port),

@@ -50,6 +50,10 @@ class Patient:
         """Version, settings and permissions."""
         return dict(await self._session.fetchrow(_SQL["server"]))
 
+    async def privileged(self) -> list[tuple[str, str]]:
+        """Services that are connected by a role with more rights than they need, and the role."""
+        return [tuple(row) for row in await self._session.fetch(_SQL["privileged"])]
+
     async def clock(self) -> datetime:
         """Its time."""
         at: datetime = await self._session.fetchval(_SQL["clock"])

@@ -52,12 +52,12 @@ class Sweeps:
             return len(ids)
 
     async def remove_audit(self, done_before: datetime) -> int:
-        """Remove entries of the audit from before a moment."""
+        """Remove entries of the audit from before a moment, but none of the last day."""
         async with self._turn() as is_ours:
             if not is_ours:
                 return 0
-            await self._fetchval("allow_audit_sweep")
-            return await self._execute("remove_audit", done_before, AT_A_TIME)
+            count: int = await self._session.fetchval(_SQL["remove_audit"], done_before, AT_A_TIME)
+            return count
 
     async def remove_imports(self, started_before: datetime) -> int:
         """Give back the names of imports from before a moment that recorded nothing."""

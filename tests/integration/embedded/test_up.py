@@ -63,6 +63,30 @@ async def test_the_database_asks_for_its_password(start_up: StartUp) -> None:
         await asyncpg.connect(said["postgres"].replace(str(dsn.password), "guessed"))
 
 
+async def test_each_service_has_a_database_role_with_least_rights(
+    start_up: StartUp, scratch: Path
+) -> None:
+    said = start_up().ready()
+    for name in ("projector", "navigator"):
+        file = scratch / "data" / "postgres" / f"password.{name}"
+        assert file.stat().st_mode & 0o777 == 0o600
+        dsn = psutil.Process(said["pids"][name]).environ()["STRATO_POSTGRES_DSN"]
+        assert urlsplit(dsn).password == file.read_text()
+        session = await asyncpg.connect(dsn)
+        rights = await session.fetchrow(
+            "select current_user, rolsuper or rolcreaterole from pg_roles"
+            " where rolname = current_user"
+        )
+        assert tuple(rights) == (name, False)
+        for statement in ("create temporary table one (one integer)", "select lo_create(0)"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await session.execute(statement)
+        await session.close()
+        other = dsn.rpartition("/")[0] + "/postgres"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(other)
+
+
 async def test_the_broker_asks_for_its_password(
     start_up: StartUp, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +315,9 @@ def test_servers_that_are_given_are_used_and_not_started(
 ) -> None:
     said = start_up(nats_url=nats_url, postgres_dsn=postgres_dsn).ready()
     assert (said["nats"], said["postgres"]) == (nats_url, postgres_dsn)
+    for name in ("projector", "navigator"):
+        environment = psutil.Process(said["pids"][name]).environ()
+        assert environment["STRATO_POSTGRES_DSN"] == postgres_dsn
     assert set(said["pids"]) == {"projector", "navigator"}
     assert nats_url.rpartition("@")[2] in (scratch / "data" / "logs" / "projector.log").read_text()
 

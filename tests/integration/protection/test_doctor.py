@@ -4,7 +4,9 @@ import nats
 import pytest
 
 from stratoscope.admin.doctor.examining import examine
+from stratoscope.store.database import connection
 from support.administered import Administered
+from support.database_roles import dsn_as
 from support.service import ServiceProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -56,6 +58,15 @@ async def _what_is_well(administered: Administered) -> None:
         *("projectors", "leases", "lag", "log", "broker's clock", "database's clock"),
     } <= found.keys()
     assert found["sync_interval"] == "skip"
+    assert found["database role"] == found["services' database roles"] == "ok"
+    await _a_service_with_more_rights_than_it_needs(administered)
+    member = Administered(administered.nats_url, await dsn_as("projector", administered.dsn))
+    assert (await statuses(member))["database role"] == "ok"
+
+
+async def _a_service_with_more_rights_than_it_needs(administered: Administered) -> None:
+    async with connection(administered.dsn, "strato", "stratoscope navigator"):
+        assert (await statuses(administered))["services' database roles"] == "warn"
 
 
 async def _services_that_are_not_there(

@@ -16,7 +16,13 @@ from support import stack
 
 def dumped(dsn: str) -> str:
     """What pg_dump makes of the schemas, without the record of what was migrated."""
-    command = [str(find_postgres() / "pg_dump"), "--schema-only", "--no-owner", dsn]
+    command = [
+        str(find_postgres() / "pg_dump"),
+        "--schema-only",
+        "--no-owner",
+        "--no-privileges",
+        dsn,
+    ]
     command += [f"--schema={name}" for name in (OPERATIONS, FIRST_PROJECTION)]
     command += ["--exclude-table=*.migration"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from stratoscope.store.doctor import Missing, Patient, Served
 from stratoscope_contracts.words import MIB
 
 _OLDEST = 15
-_MIGRATE = "run `stratoscope migrate`, or start a service, which does so"
+_MIGRATE = "run `stratoscope migrate` with the owner's DSN"
 
 
 async def database_checks(patient: Patient) -> tuple[list[Check], Served | None]:
@@ -44,15 +44,28 @@ async def _server(patient: Patient) -> list[Check]:
         found.append(Check("durability", "warn", "synchronous_commit is off", advice))
     else:
         found.append(Check("durability", "ok", "a commit is on the disk"))
-    found.append(
-        Check("database role", "ok", "may make schemas")
-        if said["may_create"]
-        else Check(
-            *("database role", "fail", "may not make schemas, as migrations and rebuilds do"),
-            advice="grant create on the database to it",
-        )
-    )
+    found.append(_role(said["may_create"], said["services"]))
+    found.append(_service_roles(await patient.privileged()))
     return found
+
+
+def _role(may_create: bool, services: list[str]) -> Check:
+    name = "database role"
+    if may_create:
+        return Check(name, "ok", "may make schemas")
+    if services:
+        return Check(name, "ok", f"has the rights of {' and '.join(services)} only")
+    message = "may not make schemas, as migrations and rebuilds do"
+    return Check(name, "fail", message, "grant create on the database to it")
+
+
+def _service_roles(privileged: list[tuple[str, str]]) -> Check:
+    name = "services' database roles"
+    if not privileged:
+        return Check(name, "ok", "no service that is connected may create or is a superuser")
+    found = ", ".join(f"{service} as {role}" for service, role in privileged)
+    advice = "give each service a login of its own: docs/roles.md, Database roles"
+    return Check(name, "warn", f"more rights than a service needs: {found}", advice)
 
 
 async def _migrations(patient: Patient, served: Served | None) -> list[Check]:

@@ -6,7 +6,23 @@ select current_setting('server_version_num')::integer as number,
        current_setting('fsync') as fsync,
        current_setting('full_page_writes') as full_page_writes,
        current_setting('synchronous_commit') as synchronous_commit,
-       has_database_privilege(current_database(), 'create') as may_create
+       has_database_privilege(current_database(), 'create') as may_create,
+       array(
+           select service
+           from unnest(array['projector', 'navigator']) as service
+           join pg_roles on rolname = 'stratoscope_' || service
+           where pg_has_role(oid, 'member')
+       ) as services
+
+-- name: privileged
+-- Services whose sessions may do more than a service needs, with their roles.
+select distinct split_part(application_name, ' ', 2) as service, rolname as role
+from pg_stat_activity as session
+join pg_roles on pg_roles.oid = session.usesysid
+where session.datname = current_database()
+  and application_name ~ '^stratoscope (projector|navigator)'
+  and (rolsuper or has_database_privilege(pg_roles.oid, current_database(), 'create'))
+order by 1, 2
 
 -- name: clock
 select clock_timestamp()

@@ -39,13 +39,8 @@ delete from hit_count where breakpoint_id in (select id from gone)
 -- name: remove_sessions
 delete from session where id = any($1::uuid[])
 
--- name: allow_audit_sweep
--- Until the transaction ends.
-select set_config('strato.sweeps_audit', 'on', true)
-
 -- name: remove_audit
-delete from audit
-where audit_id in (select audit_id from audit where done_at < $1 order by audit_id limit $2)
+select remove_audit($1, $2)
 
 -- name: remove_imports
 -- The names that imports reserved which ended before they had recorded anything. Where something

@@ -84,6 +84,7 @@ create table agent (
     recorded_at timestamptz,
     horizon_clock timestamptz,
     horizon_recorded_at timestamptz,
+    row_lock boolean check (row_lock is null),
     unique (space, name)
 ) with (fillfactor = 60);
 comment on table agent is 'An agent''s name as a number, and the head of its timeline.';
@@ -91,6 +92,7 @@ comment on column agent.first_position is 'Retention dropped the positions befor
 comment on column agent.first_version is 'A group''s start: versions can be read from here on, and have a position from first_shown on.';
 comment on column agent.swept_event is 'Rows of events below it are deleted, those from here up to the horizon are about to be.';
 comment on column agent.base_seq is 'Up to this message the timeline was taken over as a base, since the log has been cut.';
+comment on column agent.row_lock is 'Always null. The navigator''s role has the right to update this column only: Postgres asks for such a right before it locks a row for key share.';
 
 create table event_type (
     type_id integer generated always as identity primary key,
