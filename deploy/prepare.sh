@@ -18,6 +18,12 @@ password() {
     [ -e "$secrets/$1" ] || openssl rand -hex 24 > "$secrets/$1"
 }
 
+dsn() { # FILE LOGIN PASSWORD
+    [ -e "$secrets/$1" ] || printf '%s\n' \
+        "postgresql://$2:$(cat "$secrets/$3")@postgres:5432/stratoscope?sslmode=verify-full&sslrootcert=/run/secrets/ca" \
+        > "$secrets/$1"
+}
+
 new_key() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "$@" 2> /dev/null
 }
@@ -56,10 +62,13 @@ certificate nats nats localhost 127.0.0.1 "$@"
 certificate postgres postgres localhost 127.0.0.1
 
 password postgres_password
+password owner_password
+password projector_password
+password navigator_password
 password grafana_password
-[ -e "$secrets/strato_postgres_dsn" ] || printf '%s\n' \
-    "postgresql://stratoscope:$(cat "$secrets/postgres_password")@postgres:5432/stratoscope?sslmode=verify-full&sslrootcert=/run/secrets/ca" \
-    > "$secrets/strato_postgres_dsn"
+dsn strato_postgres_dsn stratoscope owner_password
+dsn projector_dsn projector projector_password
+dsn navigator_dsn navigator navigator_password
 
 member projector main projector.main.nk
 member navigator main navigator.main.nk

@@ -4,7 +4,8 @@
 #   restore.sh operations FOLDER          into STRATO_POSTGRES_DSN, before any service is started
 #   restore.sh log FOLDER STORE           into the broker's store_dir, before the broker is started
 #
-# The projection is made from the log by the first projector that starts.
+# Run `stratoscope migrate` next, which grants the services' roles their rights. The projection is made
+# from the log by the first projector that starts.
 set -eu
 umask 077
 

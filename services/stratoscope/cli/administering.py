@@ -117,7 +117,7 @@ def migrate(
     data: DataOption = None,
     postgres_dsn: DsnOption = None,
 ) -> None:
-    """Bring the database to what this version needs; services do so by themselves."""
+    """Bring the database to what this version needs, as its owner."""
     where = addresses(data, None, postgres_dsn)
     with extras("server"):
         from stratoscope.admin.app import run_migrate

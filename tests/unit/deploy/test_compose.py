@@ -33,6 +33,19 @@ IMAGES = {
 }
 # Container's port by service, where people and programs reach it from outside.
 PUBLISHED = {"nats": {4222, 8443}, "prometheus": {9090}, "grafana": {3000}}
+
+
+def secrets_of(service: dict[str, Any]) -> dict[str, str]:
+    """A service's secrets, by the name of the file that it finds each in."""
+    found: dict[str, str] = {}
+    for secret in service.get("secrets", []):
+        if isinstance(secret, str):
+            found[secret] = secret
+        else:
+            found[secret["target"]] = secret["source"]
+    return found
+
+
 every_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -64,7 +77,9 @@ def test_an_image_has_an_exact_tag_that_is_known_here(name: str) -> None:
 @every_service
 def test_what_lasts_is_started_again_and_says_how_it_is(name: str) -> None:
     service = SERVICES[name]
-    once = name == "nats-volume" or {"demo", "tools"} & set(service.get("profiles", []))
+    once = name in ("nats-volume", "migrate") or {"demo", "tools"} & set(
+        service.get("profiles", [])
+    )
     assert service["restart"] == ("no" if once else "unless-stopped")
     assert ("healthcheck" in service) is not once
 
@@ -95,7 +110,7 @@ def test_a_variable_is_one_that_the_program_reads(name: str) -> None:
     found = {one for one in SERVICES[name].get("environment", {}) if one.startswith("STRATO_")}
     assert found <= known
     assert {one for one in known if one.endswith("NATS_CREDS")} == {"STRATO_NATS_CREDS"}
-    if found:
+    if found - {FOLDER}:
         assert {"STRATO_NATS_URL", "STRATO_NATS_CREDS", "STRATO_NATS_TLS_CA"} <= found
         assert "nats_creds" in Access.model_fields
 
@@ -103,8 +118,8 @@ def test_a_variable_is_one_that_the_program_reads(name: str) -> None:
 @every_service
 def test_secrets_come_as_files_and_are_declared(name: str) -> None:
     service = SERVICES[name]
-    secrets = set(service.get("secrets", []))
-    assert secrets <= COMPOSE["secrets"].keys()
+    secrets = secrets_of(service).keys()
+    assert set(secrets_of(service).values()) <= COMPOSE["secrets"].keys()
     spelled = json.dumps(service)
     named = set(re.findall(r"/run/secrets/(\w+)", spelled))
     assert named <= secrets
@@ -112,8 +127,30 @@ def test_secrets_come_as_files_and_are_declared(name: str) -> None:
         assert "password" not in variable.lower() or str(value).startswith("/run/secrets/")
 
 
+def test_only_the_owners_commands_have_the_owners_rights_in_the_database() -> None:
+    found = {
+        name: secrets_of(service)["strato_postgres_dsn"]
+        for name, service in SERVICES.items()
+        if "strato_postgres_dsn" in secrets_of(service)
+    }
+    assert found == {
+        "migrate": "strato_postgres_dsn",
+        "admin": "strato_postgres_dsn",
+        "projector": "projector_dsn",
+        "navigator": "navigator_dsn",
+    }
+    logins = page("deploy/prepare.sh")
+    assert "dsn strato_postgres_dsn stratoscope owner_password" in logins
+    for name in ("projector", "navigator"):
+        assert f"dsn {name}_dsn {name} {name}_password" in logins
+    assert SERVICES["postgres"]["environment"]["POSTGRES_USER"] == "postgres"
+    assert (
+        "./deploy/postgres/init:/docker-entrypoint-initdb.d:ro" in SERVICES["postgres"]["volumes"]
+    )
+
+
 def test_every_secret_is_used_and_prepared() -> None:
-    used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    used = {one for service in SERVICES.values() for one in secrets_of(service).values()}
     assert used == COMPOSE["secrets"].keys()
     script = page("deploy/prepare.sh")
     for secret in COMPOSE["secrets"].values():
