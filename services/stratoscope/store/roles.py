@@ -3,6 +3,7 @@
 Roles belong to the whole cluster, rights to a database. The owner of the schemas grants them.
 """
 
+from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -22,10 +23,11 @@ async def may_migrate(session: asyncpg.Connection) -> bool:
 
 async def create_roles(session: asyncpg.Connection) -> None:
     """Create the roles, where they are missing and the session may create roles."""
-    if await session.fetchval(_SQL["has_roles"], [PROJECTOR, NAVIGATOR]):
-        return
-    if await session.fetchval(_SQL["may_create_roles"]):
-        await session.execute(_SQL["create_roles"])
+    for (statement,) in await session.fetch(_SQL["missing_roles"]):
+        # Roles belong to the whole cluster: another database's migration may create one meanwhile.
+        with suppress(asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+            async with session.transaction():
+                await session.execute(statement)
 
 
 async def grant_operations(session: asyncpg.Connection, schema: str) -> None:
@@ -48,13 +50,12 @@ async def restrict_database(session: asyncpg.Connection) -> None:
 
     The session is a superuser's. Its database serves nothing else.
     """
-    await session.execute(_SQL["restrict_database"])
+    await _execute(session, await session.fetch(_SQL["restriction"]))
 
 
 async def give_login(session: asyncpg.Connection, service: str, password: str) -> None:
     """Make a login of a service's name and password, a member of the service's role."""
-    for statement in await session.fetch(_SQL["login"], service, password):
-        await session.execute(statement[0])
+    await _execute(session, await session.fetch(_SQL["login"], service, password))
 
 
 async def _execute(session: asyncpg.Connection, rows: list[asyncpg.Record]) -> None:

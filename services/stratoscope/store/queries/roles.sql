@@ -7,29 +7,12 @@ select coalesce(
     has_database_privilege(current_database(), 'create')
 )
 
--- name: has_roles
-select count(*) = cardinality($1::text[]) from pg_roles where rolname = any($1::text[])
-
--- name: may_create_roles
-select rolsuper or rolcreaterole from pg_roles where rolname = current_user
-
--- name: create_roles
--- Roles belong to the whole cluster: another database's migration may create them meanwhile.
-do $$
-declare
-    name text;
-begin
-    foreach name in array array['stratoscope_projector', 'stratoscope_navigator'] loop
-        if not exists (select from pg_roles where rolname = name) then
-            begin
-                execute format('create role %I nologin', name);
-            exception when duplicate_object or unique_violation then
-                null;
-            end;
-        end if;
-    end loop;
-end
-$$
+-- name: missing_roles
+-- The statements that create the roles which are missing, where this session may create roles.
+select format('create role %I nologin', name)
+from unnest(array['stratoscope_projector', 'stratoscope_navigator']) as name
+where not exists (select from pg_roles where rolname = name)
+  and (select rolsuper or rolcreaterole from pg_roles where rolname = current_user)
 
 -- name: missing_on_schema
 -- The statements that grant what is missing.
@@ -146,18 +129,20 @@ where not coalesce(
 )
 group by rolname, relation
 
--- name: restrict_database
-do $$
-declare
-    roles constant text := 'stratoscope_projector, stratoscope_navigator';
-begin
-    execute format('revoke all on database %I from public', current_database());
-    execute format('grant connect on database %I to %s', current_database(), roles);
-    revoke connect on database postgres, template1 from public;
-    revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea)
-        from public;
-end
-$$
+-- name: restriction
+-- The statements that let only the services' roles connect, to this database only, and nobody but
+-- its owner make temporary tables and large objects.
+select format('revoke all on database %I from public', current_database())
+union all
+select format(
+    'grant connect on database %I to stratoscope_projector, stratoscope_navigator',
+    current_database()
+)
+union all
+select 'revoke connect on database postgres, template1 from public'
+union all
+select 'revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea)'
+       ' from public'
 
 -- name: login
 -- The statements that make a service's login, or give it another password.
