@@ -254,7 +254,8 @@ class Hit(ValueModel):
     """A breakpoint was hit; `hit_id` follows from the breakpoint and the place.
 
     `event` is null where a snapshot made the condition true. `message` is what a breakpoint that
-    logs says.
+    logs says. `event_cut` says that the event is told without data, metadata and patch, since the
+    hits at this record would tell more than 4 MiB of them together; `events.get` has it whole.
     """
 
     hit_id: Id
@@ -266,6 +267,7 @@ class Hit(ValueModel):
     reason: str
     action: Action
     message: str | None = None
+    event_cut: bool = False
 
 
 class BreakpointCreateRequest(Request):

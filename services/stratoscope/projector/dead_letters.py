@@ -6,8 +6,9 @@ process in between publishes it at the next start; the broker drops the copy by 
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from typing import Any, Final
 
 import asyncpg
 import orjson
@@ -35,8 +36,9 @@ _MARGIN = 256
 _OMITTED = "Strato-Body-Omitted"
 # A token as HTTP has it (RFC 9110), which is what the client sends as a header's name.
 _SENDABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-# Lines of the log a batch; who sends rubbish by the thousand is not to fill the disk with it.
+# Lines of the log in so many seconds; who sends rubbish by the thousand is not to fill the disk.
 _LINES = 10
+_LINES_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
@@ -68,19 +70,40 @@ def _letter(message: Delivered, rejection: Rejection) -> DeadLetter:
     )
 
 
-def told_of(letters: Sequence[DeadLetter]) -> None:
-    """A line of the log for each of a batch's letters, or for the first of many."""
-    for letter in letters[:_LINES]:
-        with about(orjson.loads(letter.headers)):
-            log.warning(
-                "a message is a dead letter",
-                space=letter.space,
-                agent=letter.agent,
-                stream_seq=letter.stream_seq,
-                reason=letter.reason,
-            )
-    if len(letters) > _LINES:
-        log.warning("and more messages are dead letters", count=len(letters) - _LINES)
+class LetterLog:
+    """Lines of the log about dead letters: of many, so many in some seconds, and how many more."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._left = 0
+        self._again_at = 0.0
+        self._unlogged = 0
+
+    def tell(self, letters: Sequence[DeadLetter]) -> None:
+        """A line for each of a batch's letters, as far as there may be more lines now."""
+        if not letters:
+            return
+        now = self._clock()
+        if now >= self._again_at:
+            self._left, self._again_at = _LINES, now + _LINES_SECONDS
+            if self._unlogged:
+                log.warning("and more messages were dead letters", count=self._unlogged)
+                self._unlogged = 0
+        lines = letters[: self._left]
+        self._left -= len(lines)
+        self._unlogged += len(letters) - len(lines)
+        for letter in lines:
+            with about(orjson.loads(letter.headers)):
+                log.warning(
+                    "a message is a dead letter",
+                    space=letter.space,
+                    agent=letter.agent,
+                    stream_seq=letter.stream_seq,
+                    reason=letter.reason,
+                )
+
+
+told_of: Final = LetterLog().tell
 
 
 def headers_of(row: Mapping[str, object]) -> dict[str, str]:

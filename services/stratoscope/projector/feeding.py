@@ -28,6 +28,7 @@ _FORGOTTEN_AFTER: Final = 5.0
 # Where nothing is of interest it is said that there was nothing, this often.
 _SILENCE: Final = 0.2
 _EVENT_AGENT: Final = EVENT_COLUMNS.index("agent_id")
+_EVENT_TYPE: Final = EVENT_COLUMNS.index("type_id")
 _VERSION_AGENT: Final = VERSION_COLUMNS.index("agent_id")
 # Of what the server takes: a message that is larger is read from the database as quickly.
 _SHARE: Final = 0.25
@@ -111,8 +112,13 @@ class Feeding:
         self._silent_until = now + _SILENCE
         after = {held.partition: self._told.get(held.partition, held.stream_seq) for held in before}
         imported = [one.stream_seq for one in delivered if HEADER_IMPORT in (one.headers or ())]
+        told = recorded(batch, wanted)
+        # Of all types only those: agents name their own, and there is no end of them.
+        numbers = {row[_EVENT_TYPE] for one in told for row in one.events}
         message = feed.Committed(
-            *(self._schema, through, after, recorded(batch, wanted), types, imported),
+            *(self._schema, through, after, told),
+            {number: types[number] for number in numbers},
+            imported,
             heard=self._interest.heard_of,
         )
         await self._send(message)

@@ -76,6 +76,16 @@ class EventRow(NamedTuple):
     gap: str | None = None
 
 
+def documents_size(event: EventRow) -> int:
+    """About how many bytes an event's documents have."""
+    return len(event.data) + len(event.metadata or "") + len(event.patch or "")
+
+
+def without_documents(event: EventRow) -> EventRow:
+    """The same event without what was recorded in it: for where it would be told too often."""
+    return event._replace(data="{}", metadata=None, patch=None)
+
+
 class TracedRow(NamedTuple):
     """An event as a walk along causes reads it whole: with its agent's number."""
 

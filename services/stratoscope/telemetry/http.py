@@ -3,15 +3,19 @@
 import asyncio
 import inspect
 import socket
+from asyncio import TimerHandle, Transport
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from time import monotonic
+from typing import Any, ClassVar
 
 import orjson
 import structlog
 import uvicorn
+from h11 import LocalProtocolError
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,6 +26,11 @@ Checks = Mapping[str, bool]
 Readiness = Callable[[], Checks | Awaitable[Checks]]
 
 _JSON = "application/json"
+# A scrape takes less, however slow its network.
+_CONNECTION_SECONDS = 30.0
+_CONNECTIONS = 256
+# Spelling all metrics takes some 10 ms, and nobody looks more often.
+_METRICS_SECONDS = 0.1
 log = structlog.get_logger(__name__)
 
 
@@ -35,9 +44,19 @@ class _Answer:
 def service_app(ready: Readiness, registry: CollectorRegistry) -> AsgiApp:
     """An ASGI app: alive as long as it answers, ready while every check of `ready` holds."""
 
+    pages = _Pages(ready, registry)
+
     async def app(scope: Message, _receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await _send(send, await _answer(scope, ready, registry), scope["method"])
+        if scope["type"] != "http":
+            return
+        try:
+            await _send(send, await _answer(scope, pages), scope["method"])
+        except LocalProtocolError:
+            # The rest of the request was none: it is refused, and there is nobody to answer.
+            return
+        except Exception:
+            log.exception("a page could not be told", path=scope["path"][:100])
+            raise
 
     return app
 
@@ -53,9 +72,12 @@ async def serve(app: AsgiApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
     server = _Server(
         uvicorn.Config(
             app,
+            http=_Connection,
+            # What is no request of ours is refused without a line: strangers ask, by the thousand.
+            ws="none",
+            log_level="critical",
             lifespan="off",
             log_config=None,
-            log_level="warning",
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=2,
@@ -67,6 +89,28 @@ async def serve(app: AsgiApp, host: str = "127.0.0.1", port: int = 0) -> AsyncIt
     finally:
         server.should_exit = True
         await serving
+
+
+class _Connection(H11Protocol):
+    """A connection that ends: in time, and before there are too many.
+
+    Strangers reach the port. Requests that never end, answers that are never read and connections
+    without a request would take every file that the process may open, the database's included.
+    """
+
+    _open: ClassVar[dict["_Connection", TimerHandle]] = {}
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._open[self] = self.loop.call_later(_CONNECTION_SECONDS, transport.abort)
+        if len(self._open) > _CONNECTIONS:
+            # The oldest: whoever asks now is answered in milliseconds.
+            next(iter(self._open)).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if (ending := self._open.pop(self, None)) is not None:
+            ending.cancel()
+        super().connection_lost(exc)
 
 
 class _Server(uvicorn.Server):
@@ -89,16 +133,39 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _answer(scope: Message, ready: Readiness, registry: CollectorRegistry) -> _Answer:
+class _Pages:
+    """What takes work to tell, told to many who ask at once for the work of one."""
+
+    def __init__(self, ready: Readiness, registry: CollectorRegistry) -> None:
+        self._ready = ready
+        self._registry = registry
+        self._metrics = b""
+        self._metrics_until = 0.0
+        self._looking: asyncio.Task[_Answer] | None = None
+
+    def metrics(self) -> _Answer:
+        now = monotonic()
+        if now >= self._metrics_until:
+            self._metrics = generate_latest(self._registry)
+            self._metrics_until = now + _METRICS_SECONDS
+        return _Answer(200, CONTENT_TYPE_LATEST, self._metrics)
+
+    async def readiness(self) -> _Answer:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(_readiness(self._ready), name="readiness")
+        return await asyncio.shield(self._looking)
+
+
+async def _answer(scope: Message, pages: _Pages) -> _Answer:
     if scope["method"] not in ("GET", "HEAD"):
         return _Answer(405, _JSON, b'{"error":"GET only"}')
     match scope["path"]:
         case "/healthz":
             return _Answer(200, _JSON, b'{"alive":true}')
         case "/readyz":
-            return await _readiness(ready)
+            return await pages.readiness()
         case "/metrics":
-            return _Answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))
+            return pages.metrics()
         case _:
             return _Answer(404, _JSON, b'{"error":"there are /healthz, /readyz and /metrics"}')
 

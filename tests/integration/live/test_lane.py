@@ -172,3 +172,19 @@ async def test_an_event_that_is_gone_is_waited_for_no_more(
         async with asyncio.timeout(5):
             await lane.take([replace(told, heard={OWNER: lane.wanted().number})])
     assert lane.seen[MINE] == 1
+
+
+async def test_an_event_is_not_told_whole_by_each_of_many_hits(watching: Watching):
+    """Its size times the breakpoints on it is what one message would cost all who watch."""
+    every = [breakpoint(ERRORS, action="log", message="{event.data.x}") for _ in range(100)]
+    await watching.arm(*every)
+    await watching.recorded.add("walker", event("error_occurred", data={"x": "a" * 100_000}))
+    await watching.recorded.add("walker", event("error_occurred", data={"x": "b"}))
+    await watching.lane.look(at_once=True)
+    rows = await watching.recorded.pool.fetch("select body from hit order by event_index")
+    told = [orjson.loads(row["body"]) for row in rows]
+    assert len(told) == 200
+    assert [one.get("event_cut", False) for one in told] == [True] * 100 + [False] * 100
+    assert all(one["event"]["data"] == {} for one in told[:100])
+    assert all(one["event"]["data"] == {"x": "b"} for one in told[100:])
+    assert sum(len(row["body"]) for row in rows) < 1 << 20

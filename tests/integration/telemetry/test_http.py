@@ -5,12 +5,14 @@ import http.client
 import signal
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from stratoscope.telemetry import http as pages
 from stratoscope.telemetry.http import Checks, serve, service_app
 
 
@@ -116,3 +118,64 @@ async def test_signals_stay_with_the_caller() -> None:
         service.port = port
         await service.get("/healthz")
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+RUBBISH = {
+    "no HTTP": b"\x00\x01\r\n\r\n",
+    "a long line": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a broken chunk": (
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
+    ),
+    "a WebSocket": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ),
+    "another protocol": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("raw", RUBBISH.values(), ids=RUBBISH)
+async def test_a_stranger_s_rubbish_is_refused_without_a_line_of_the_log(
+    service: Service, raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(raw)
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).split()[1] in (b"400", b"404")
+    writer.close()
+    assert (await service.get("/healthz"))[0] == 200
+    assert [line for line in caplog.records if line.name.startswith("uvicorn")] == []
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """Return once the other side has ended a connection, either way."""
+    with suppress(ConnectionResetError):
+        assert await reader.read() == b""
+
+
+async def test_connections_that_ask_nothing_are_ended(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would take every file that the process may open."""
+    monkeypatch.setattr(pages, "_CONNECTION_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nX: ")
+    async with asyncio.timeout(5):
+        await ended(reader)
+    writer.close()
+
+
+async def test_there_are_so_many_connections_and_who_asks_is_answered(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_CONNECTIONS", 8)
+    opened = [await asyncio.open_connection("127.0.0.1", service.port) for _ in range(20)]
+    async with asyncio.timeout(5):
+        # The oldest had to go; those that came last are there, and who asks is answered.
+        for reader, _ in opened[:10]:
+            await ended(reader)
+    assert (await service.get("/healthz"))[0] == 200
+    for _, writer in opened:
+        writer.close()

@@ -1,6 +1,7 @@
 """From conditions that are met to hits: which of them count, and what is told of each."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -19,10 +20,14 @@ from stratoscope.navigator.spelling import Json
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.hits import Counted, HitRow, Hits, Tally
 from stratoscope.store.states import Standing
+from stratoscope.store.timelines import documents_size, without_documents
 from stratoscope_contracts.subjects import partition_of
 
 # Spelling so many takes some milliseconds.
 _AT_A_STRETCH = 100
+# What the hits of one record tell of its event together, in bytes: the product of what an agent
+# records and of the breakpoints on it has no other bound.
+_TOLD_BYTES = 4 << 20
 
 
 @dataclass(slots=True)
@@ -83,26 +88,32 @@ def _key(match: Match) -> Counted:
 async def hits_of(
     arming: Arming, matches: Sequence[Match], standings: Sequence[Standing]
 ) -> list[HitRow]:
-    """The rows of hits, each with the message that is published of it."""
+    """The rows of hits, each with the message that is published of it.
+
+    An event that many hits would tell is told without its documents: see `_TOLD_BYTES`.
+    """
+    times = Counter(id(match.line) for match in matches)
     found: list[HitRow] = []
     for match, standing in zip(matches, standings, strict=True):
-        found.append(_hit(arming, match, standing))
+        found.append(_hit(arming, match, standing, times[id(match.line)]))
         if not len(found) % _AT_A_STRETCH:
             await asyncio.sleep(0)
     return found
 
 
-def _hit(arming: Arming, match: Match, standing: Standing) -> HitRow:
+def _hit(arming: Arming, match: Match, standing: Standing, times: int) -> HitRow:
     told, record = match.line.told, match.line.record
     row = arming.rows[match.armed.id]
-    event = match.line.event_row()
-    spelled = None if event is None else spelling.event(event)
     identity = hit_id(row.id, record.place)
     position = spelling.position(told.agent, standing)
+    event, is_cut = match.line.event_row(), False
+    if event is not None and documents_size(event) * times > _TOLD_BYTES:
+        event, is_cut = without_documents(event), True
+    spelled = None if event is None else spelling.event(event)
     message = match.message
     if message is None and (template := arming.messages.get(row.id)):
         message = message_of(template, spelled, None)
-    body = spelled_hit(row, identity, told.agent, position, spelled, match.reason, message)
+    body = spelled_hit(row, identity, told.agent, position, spelled, match.reason, message, is_cut)
     return HitRow(
         hit_id=identity,
         breakpoint_id=row.id,
@@ -125,18 +136,18 @@ def spelled_hit(
     event: Json | None,
     reason: str,
     message: str | None,
+    is_cut: bool = False,
 ) -> bytes:
-    """Hit."""
-    return orjson.dumps(
-        {
-            "hit_id": str(identity),
-            "breakpoint_id": str(row.id),
-            "session_id": None if row.session_id is None else str(row.session_id),
-            "agent": agent,
-            "position": position,
-            "event": event,
-            "reason": reason,
-            "action": row.action,
-            "message": message,
-        }
-    )
+    """Hit; one whose event is told without its documents says so."""
+    told: Json = {
+        "hit_id": str(identity),
+        "breakpoint_id": str(row.id),
+        "session_id": None if row.session_id is None else str(row.session_id),
+        "agent": agent,
+        "position": position,
+        "event": event,
+        "reason": reason,
+        "action": row.action,
+        "message": message,
+    }
+    return orjson.dumps(told | {"event_cut": True} if is_cut else told)
