@@ -24,7 +24,9 @@ from stratoscope_contracts.words import (
     MAX_CONDITION_VALUE_BYTES,
     MAX_CONDITION_VALUES,
     MAX_CONDITIONS,
+    MAX_INTEGER,
     MAX_LIMIT,
+    MIN_INTEGER,
     AgentName,
     AgentOrAny,
     Count,
@@ -162,6 +164,20 @@ def _check_values(condition: Condition) -> None:
             if isinstance(value, list) and len(value) > MAX_CONDITION_VALUES:
                 raise ValueError(f"a list in a condition has at most {MAX_CONDITION_VALUES} values")
             check_bytes(value, MAX_CONDITION_VALUE_BYTES)
+            _check_integers(value)
+
+
+def _check_integers(value: Any) -> None:
+    """No record holds another integer, and a value is compared with those of records."""
+    match value:
+        case int() if not MIN_INTEGER <= value <= MAX_INTEGER:
+            raise ValueError("an integer in a condition is from -2^63 to 2^64-1")
+        case list():
+            for each in value:
+                _check_integers(each)
+        case dict():
+            for each in value.values():
+                _check_integers(each)
 
 
 def _check_condition(condition: Condition) -> Condition:

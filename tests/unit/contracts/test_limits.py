@@ -181,3 +181,16 @@ def test_a_number_that_no_column_holds_is_named(kind: str, field: str) -> None:
 def test_metadata_of_a_breakpoint_has_a_limit() -> None:
     asked = {"agent": "a", "condition": _on_state(1), "metadata": {"a": "x" * 16_384}}
     assert "16384 bytes" in _fields(BreakpointCreateRequest, asked)["metadata"]
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**400, [1, [2**64]], {"a": {"b": 2**64}}])
+def test_an_integer_that_no_record_holds_is_no_value_of_a_condition(value: object) -> None:
+    condition = {"kind": "on_state", "path": "a", "op": "eq", "value": value}
+    with pytest.raises(ValidationError, match="-2\\^63 to 2\\^64-1"):
+        BreakpointCreateRequest(agent="a", condition=condition)
+
+
+def test_an_integer_that_a_record_holds_is_one() -> None:
+    for value in (2**64 - 1, -(2**63), [1], {"a": 1}, True, None, "x", 1.5):
+        condition = {"kind": "on_state", "path": "a", "op": "eq", "value": value}
+        BreakpointCreateRequest(agent="a", condition=condition)

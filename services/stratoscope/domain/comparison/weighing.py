@@ -60,4 +60,7 @@ def differing(old: object, new: object, differences: Iterable[Difference]) -> tu
 
 def similarity(whole: int, apart: int) -> float:
     """From the weight of both documents, and of what they do not have in common."""
-    return 1.0 if not apart else max(0.0, 1 - apart / whole)
+    if not apart:
+        return 1.0
+    # What options leave of a document may weigh nothing, and still differ.
+    return 0.0 if apart >= whole else 1 - apart / whole

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from stratoscope.domain.conditions.marks import Mark, Stretch
@@ -28,6 +28,7 @@ from stratoscope.store.jumps import Touched
 # Past so many expressions and depths, going through all events once is cheaper than for each.
 _APART: Final = 8
 _TICK: Final = timedelta(microseconds=1)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -154,7 +155,10 @@ async def _turning(ground: Ground, sources: Sources) -> list[Candidate]:
 
 async def _before(ground: Ground, time: datetime) -> tuple[int, int]:
     """The last event and the last version before a time."""
-    return await ground.reading.timelines.seek(ground.timeline, UpTo(clock=time - _TICK))
+    # No record has the first time of all, and a time's own offset may not be left at it.
+    utc = time.astimezone(UTC)
+    before = utc - _TICK if utc > _FIRST else utc
+    return await ground.reading.timelines.seek(ground.timeline, UpTo(clock=before))
 
 
 def _up_to(buffer: Sequence[Candidate], bound: Mark, *, ahead: bool) -> int:

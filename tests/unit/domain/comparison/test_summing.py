@@ -6,7 +6,7 @@ from hypothesis import given
 from stratoscope.domain.comparison.comparing import compare, subject
 from stratoscope.domain.comparison.options import CATEGORIES, PLAIN, Options, options_of
 from stratoscope.domain.comparison.summing import Summary, summary
-from stratoscope.domain.comparison.weighing import weight
+from stratoscope.domain.comparison.weighing import similarity, weight
 from stratoscope.domain.equality import equal
 from support.documents import Json, documents, pairs
 
@@ -154,3 +154,12 @@ def leaves(value: Json, path: Path = ()) -> dict[Path, Json]:
         inner = value.items() if isinstance(value, dict) else enumerate(value)
         return {p: leaf for key, v in inner for p, leaf in leaves(v, (*path, key)).items()}
     return {path: value}
+
+
+@pytest.mark.parametrize(
+    ("whole", "apart", "score"), [(0, 0, 1.0), (0, 1, 0.0), (4, 1, 0.75), (1, 4, 0.0)]
+)
+def test_a_document_of_which_nothing_counts_has_a_similarity(
+    whole: int, apart: int, score: float
+) -> None:
+    assert similarity(whole, apart) == score
