@@ -43,6 +43,7 @@ from stratoscope_contracts.words import (
     DEFAULT_SPACE,
     HEADER_OPERATOR,
     MAX_REPLAY_GAP_SECONDS,
+    MAX_REQUESTS_AT_A_TIME,
 )
 
 DEFAULT_URL: Final = "nats://127.0.0.1:4222"
@@ -50,7 +51,10 @@ DEFAULT_TIMEOUT: Final = 5.0
 
 
 class Navigator(Requesting):
-    """One space's timelines, asked for over one connection."""
+    """One space's timelines, asked for over one connection, with 64 requests at a time.
+
+    A request more waits until one has its reply; its timeout begins when it is sent.
+    """
 
     def __init__(
         self, connection: Connection, space: str, timeout: float, operator: str | None = None
@@ -60,6 +64,8 @@ class Navigator(Requesting):
         self._timeout = timeout
         named = operator_named(operator or "")
         self._headers = {HEADER_OPERATOR: named} if named else None
+        # What is over it would be refused; here it waits.
+        self._slots = asyncio.Semaphore(MAX_REQUESTS_AT_A_TIME)
 
     @classmethod
     @asynccontextmanager
@@ -143,9 +149,10 @@ class Navigator(Requesting):
         if known is None or not isinstance(body, known.request):
             raise BadRequest(f"{verb!r} does not take {type(body).__name__}")
         payload, seconds = self._spelled(body), self._seconds(body)
-        answer = await lasted(
-            self._connection, self._space, verb, payload, seconds, tell, stop, self._headers
-        )
+        async with self._slots:
+            answer = await lasted(
+                self._connection, self._space, verb, payload, seconds, tell, stop, self._headers
+            )
         return read(verb, known.reply, await whole(self._connection, answer))
 
     async def _pages(
@@ -177,7 +184,10 @@ class Navigator(Requesting):
         """
         seconds = self._seconds(body) + MAX_REPLAY_GAP_SECONDS
         payload = self._spelled(body)
-        async with aclosing(replayed(self._connection, self._space, payload, seconds)) as found:
+        async with (
+            self._slot_if_free(),
+            aclosing(replayed(self._connection, self._space, payload, seconds)) as found,
+        ):
             async for event in found:
                 yield event
 
@@ -223,9 +233,10 @@ class Navigator(Requesting):
         seconds = self._seconds(body)
         payload = self._spelled(body)
         try:
-            return await self._connection.client.request(
-                _subject(self._space, verb), payload, timeout=seconds, headers=self._headers
-            )
+            async with self._slots:
+                return await self._connection.client.request(
+                    _subject(self._space, verb), payload, timeout=seconds, headers=self._headers
+                )
         except NatsTimeout as error:
             raise NoAnswerInTime(self._too_late(verb, seconds)) from error
         except NoRespondersError as error:
@@ -234,6 +245,18 @@ class Navigator(Requesting):
             ) from error
         except NatsError as error:
             raise Unreachable(f"the broker was lost while asking {verb}: {error}") from error
+
+    @asynccontextmanager
+    async def _slot_if_free(self) -> AsyncIterator[None]:
+        """Count a replay among the requests; it never waits, since it lasts as its reader wants.
+
+        A reader that asks for something between two events would wait for itself.
+        """
+        if self._slots.locked():
+            yield
+        else:
+            async with self._slots:
+                yield
 
     def _too_late(self, verb: str, seconds: float) -> str:
         lost = "" if self._connection.connected.is_set() else "; the broker was lost meanwhile"

@@ -43,6 +43,44 @@ class ShareLimits:
         return held
 
 
+class FairBytes:
+    """Which space holds how many bytes: as slots by the same rule, but taken many at a time."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._held: dict[str, int] = {}
+        self._free = capacity
+
+    @property
+    def alone(self) -> int:
+        """How many bytes a space gets that is alone."""
+        return self.capacity * _PER_FREE // (_PER_FREE + 1)
+
+    def held(self, space: str) -> int:
+        """How many bytes a space holds."""
+        return self._held.get(space, 0)
+
+    def take(self, space: str, count: int) -> bool:
+        """Take so many bytes, or none of them."""
+        held = self.held(space)
+        left = self._free - count
+        if left < 0 or held + count > _PER_FREE * left:
+            return False
+        self._free = left
+        if count:
+            self._held[space] = held + count
+        return True
+
+    def give_back(self, space: str, count: int) -> None:
+        """Give back what was taken."""
+        self._free += count
+        left = self.held(space) - count
+        if left:
+            self._held[space] = left
+        else:
+            self._held.pop(space, None)
+
+
 class FairShares(Generic[T]):
     """Which space holds how many slots, and the tickets of those that wait for one."""
 

@@ -60,7 +60,8 @@ class ShareMetrics:
         for kind in get_args(Kind):
             self._refused.labels(kind)
             self._waits.labels(kind)
-        self._refused.labels("client")
+        for limit in ("client", "request_bytes"):
+            self._refused.labels(limit)
 
     def refuse(self, limit: Limit) -> None:
         """Count a refusal."""

@@ -23,7 +23,7 @@ from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.serving import Serving
-from stratoscope.navigator.shares import Admission, client_of, set_space
+from stratoscope.navigator.shares import Admission, client_of, set_space, size_of
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.telemetry.parents import arrived
 from stratoscope_contracts.errors import OverBudget
@@ -93,7 +93,7 @@ class Requests:
             return
         space = raw.subject.split(".", 2)[1]
         try:
-            end = self._admission.admit(space, client_of(raw.reply))
+            end = self._admission.admit(space, client_of(raw.reply), size_of(raw))
         except OverBudget as over:
             await self._refuse(raw, over)
             return

@@ -11,8 +11,11 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Final, Literal, Protocol
 
-from stratoscope.domain.shares import FairShares, Grant, ShareLimits
+from nats.aio.msg import Msg
+
+from stratoscope.domain.shares import FairBytes, FairShares, Grant, ShareLimits
 from stratoscope_contracts.errors import OverBudget
+from stratoscope_contracts.words import MIB
 
 Kind = Literal[
     "requests",
@@ -25,12 +28,14 @@ Kind = Literal[
     "comparisons",
     "gates",
 ]
-Limit = Literal["client"] | Kind
+Limit = Literal["client", "request_bytes"] | Kind
 # What a client hears that it may wait before it asks again.
 RETRY_SECONDS: Final = 1.0
 _QUEUE: Final = 4096
 # Agents that ask at their gates at a time.
 _GATES: Final = 4096
+# Of requests, and as many of questions at gates, that are held at a time.
+REQUEST_BYTES: Final = 64 * MIB
 _SINGLE_LOGIN: Final = "_INBOX."
 # The part of a NUID that stays the same for all inboxes of a connection.
 _NUID_PREFIX: Final = 12
@@ -72,6 +77,23 @@ def over_limit(limit: Limit, at_a_time: int) -> OverBudget:
     return OverBudget(
         f"at most {at_a_time} {whose} go on at a time here: ask again once one has ended",
         {"limit": limit, "at_a_time": at_a_time, "retry_seconds": RETRY_SECONDS},
+    )
+
+
+def size_of(message: Msg) -> int:
+    """How many bytes a message keeps for as long as it is answered: its body and its headers."""
+    headers = message.headers
+    if not headers:
+        return len(message.data)
+    return len(message.data) + sum(len(name) + len(value) for name, value in headers.items())
+
+
+def too_many_bytes(most: int) -> OverBudget:
+    """Build the refusal of a request that would have a space hold more bytes than its share."""
+    return OverBudget(
+        f"the requests of a space have at most {most} bytes at a time here:"
+        " ask again once one has ended",
+        {"limit": "request_bytes", "at_a_time": most, "retry_seconds": RETRY_SECONDS},
     )
 
 
@@ -153,7 +175,10 @@ class Share:
 
 
 class Admission:
-    """Requests at a time of each client and each space; what is over is refused at once."""
+    """Requests at a time of each client and each space, and their bytes.
+
+    What is over is refused at once.
+    """
 
     def __init__(
         self,
@@ -161,6 +186,7 @@ class Admission:
         in_all: int = 256,
         meter: ShareMeter | None = None,
         kind: Literal["requests", "gates"] = "requests",
+        bytes_in_all: int = REQUEST_BYTES,
     ) -> None:
         self._kind: Kind = kind
         self._per_client = per_client
@@ -168,9 +194,13 @@ class Admission:
         # By space too: an operator may name an admin's inbox, and would use up its requests.
         self._clients: dict[tuple[str, str], int] = {}
         self._spaces: FairShares[None] = FairShares(ShareLimits(in_all))
+        self._bytes = FairBytes(bytes_in_all)
 
-    def admit(self, space: str, client: str) -> Callable[[], None]:
-        """Admit a request; call the result once it is answered. Raises OverBudget."""
+    def admit(self, space: str, client: str, size: int) -> Callable[[], None]:
+        """Admit a request of `size` bytes; call the result once it is answered.
+
+        Raises OverBudget.
+        """
         key = (space, client)
         running = self._clients.get(key, 0)
         if running >= self._per_client:
@@ -179,9 +209,14 @@ class Admission:
         if self._spaces.ask(space, None, 0.0) is not Grant.GRANTED:
             self._meter.refuse(self._kind)
             raise over_limit(self._kind, self._spaces.limits.alone)
+        if not self._bytes.take(space, size):
+            self._spaces.release(space, 0.0)
+            self._meter.refuse("request_bytes")
+            raise too_many_bytes(self._bytes.alone)
         self._clients[key] = running + 1
 
         def end() -> None:
+            self._bytes.give_back(space, size)
             self._spaces.release(space, 0.0)
             if self._clients[key] == 1:
                 del self._clients[key]

@@ -5,13 +5,15 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from types import TracebackType
 from typing import Final, Self
 
 from stratoscope.navigator.shares import Share
 
 _UNTOLD: Final = frozenset(("STRATO_NATS_URL", "STRATO_POSTGRES_DSN"))
+# Where processors are scarce, the process that answers every space goes first.
+_SHARED_NICENESS: Final = 10
 
 
 class WorkerLost(Exception):
@@ -25,8 +27,10 @@ class Worker:
     frame is its length in four bytes and so many bytes.
     """
 
-    def __init__(self, program: Sequence[str]) -> None:
+    def __init__(self, program: Sequence[str], niceness: int = 0) -> None:
+        """Give way to other processes by so much: see nice(1)."""
         self._program = program
+        self._niceness = niceness
         self._process: Process | None = None
 
     async def answers(self, asked: bytes) -> AsyncGenerator[bytes, None]:
@@ -65,6 +69,11 @@ class Worker:
             stderr=DEVNULL,
             env=known,
         )
+        if self._niceness:
+            with suppress(ProcessLookupError):
+                pid = self._process.pid
+                nice = min(os.getpriority(os.PRIO_PROCESS, pid) + self._niceness, 19)
+                os.setpriority(os.PRIO_PROCESS, pid, nice)
         return self._process
 
 
@@ -74,7 +83,8 @@ class Workers:
     def __init__(self, program: Sequence[str], count: int, share: Share | None = None) -> None:
         """Share them between spaces where `share` is given, as it has slots."""
         self._share = share
-        self._workers = [Worker(program) for _ in range(count)]
+        niceness = _SHARED_NICENESS if share else 0
+        self._workers = [Worker(program, niceness) for _ in range(count)]
         # The one used last is the one that is up already.
         self._free: asyncio.LifoQueue[Worker] = asyncio.LifoQueue()
         for worker in self._workers:

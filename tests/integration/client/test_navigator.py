@@ -4,7 +4,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import nats
@@ -21,6 +21,7 @@ from stratoscope_contracts.looking import (
     StatsRequest,
 )
 from stratoscope_contracts.views import AtEventIndex, AtLatest
+from stratoscope_contracts.words import MAX_REQUESTS_AT_A_TIME
 
 Answer = Callable[[Msg], Awaitable[None]]
 
@@ -248,3 +249,46 @@ async def test_whatever_goes_wrong_is_of_the_contracts_tree() -> None:
     assert issubclass(Unreachable, StratoError)
     assert issubclass(NoAnswerInTime, StratoError)
     assert issubclass(UnreadableReply, StratoError)
+
+
+async def test_a_wide_fan_out_has_so_many_requests_at_a_time(nats_url: str) -> None:
+    """What is over the contract's limit waits for a reply, and loses none of its own time."""
+    open_now, most = 0, 0
+    enough, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(message: Msg) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        if open_now == MAX_REQUESTS_AT_A_TIME:
+            enough.set()
+        await go_on.wait()
+        open_now -= 1
+        await message.respond(state_reply("{}"))
+
+    async def answer(message: Msg) -> None:
+        answers.add(asyncio.create_task(slow(message)))
+
+    answers: set[asyncio.Task[None]] = set()
+    async with answering(nats_url, "state.at", answer), Navigator.connect(nats_url) as nav:
+        asked = [asyncio.create_task(nav.request("state.at", LATEST)) for _ in range(300)]
+        async with asyncio.timeout(5):
+            await enough.wait()
+        # One more round over the connection: anything beyond would have been heard by now.
+        await nav._connection.client.flush()
+        assert most == MAX_REQUESTS_AT_A_TIME
+        go_on.set()
+        assert len(await asyncio.gather(*asked)) == 300
+    assert most == MAX_REQUESTS_AT_A_TIME
+
+
+async def test_a_replay_counts_and_does_not_wait(nats_url: str) -> None:
+    """A reader that asks for something at each event never waits for itself."""
+    async with Navigator.connect(nats_url) as nav:
+        async with nav._slot_if_free():
+            assert nav._slots._value == MAX_REQUESTS_AT_A_TIME - 1
+        async with AsyncExitStack() as stack:
+            for _ in range(MAX_REQUESTS_AT_A_TIME + 1):
+                await stack.enter_async_context(nav._slot_if_free())
+            assert nav._slots.locked()
+        assert nav._slots._value == MAX_REQUESTS_AT_A_TIME

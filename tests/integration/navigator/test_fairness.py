@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.navigator.shares import REQUEST_BYTES
 from support.eventually import eventually
 from support.recorded import Recorded, event, snapshot
 from support.service import ServiceProcess, service
@@ -159,6 +160,35 @@ async def test_many_clients_of_a_space_that_wait_leave_room_for_another_space(
         yield
 
     await assert_is_fair(nats_url, waiting, ORDINARY, ("stats", {}))
+
+
+async def test_large_requests_that_wait_are_bounded_by_their_bytes(
+    nats_url: str, navigator: ServiceProcess
+) -> None:
+    """60 of a megabyte each: 48 MiB wait, the others are refused at once."""
+    ask = json.dumps({"wait_for": 10**12, "wait_ms": 30_000}).encode()
+    body = ask + b" " * (1_000_000 - len(ask))
+    fit = REQUEST_BYTES * 3 // 4 // len(body)
+    refused: list[Json] = []
+
+    async def waiting(loud: Client) -> AsyncIterator[None]:
+        async def hear(reply: Msg) -> None:
+            refused.append(json.loads(reply.data))
+
+        await loud.subscribe("_INBOX.loudloudloud.*", cb=hear)
+        for number in range(60):
+            await loud.publish(f"strato.{LOUD}.nav.stats", body, f"_INBOX.loudloudloud.{number}")
+        await loud.flush()
+
+        async def told() -> bool:
+            return len(refused) >= 60 - fit
+
+        await eventually(told)
+        yield
+
+    await assert_is_fair(nats_url, waiting, ORDINARY)
+    assert len(refused) == 60 - fit
+    assert {one["details"]["limit"] for one in refused} == {"request_bytes"}
 
 
 async def test_cheap_requests_at_full_speed(nats_url: str, navigator: ServiceProcess) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratoscope.domain.shares import PRESENT_SECONDS, FairShares, Grant, ShareLimits
+from stratoscope.domain.shares import PRESENT_SECONDS, FairBytes, FairShares, Grant, ShareLimits
 
 
 def fill(shares: FairShares[int], space: str, now: float = 0.0) -> int:
@@ -144,3 +144,30 @@ def test_slots_are_neither_lost_nor_given_twice(
         assert held.total() <= capacity
         assert all(shares.held(space) == held[space] for space in "abcd")
         assert held.total() or not waiting
+
+
+def test_bytes_of_a_space_leave_room_for_the_next() -> None:
+    """Three quarters of them, taken as a whole or not at all."""
+    shares = FairBytes(64)
+    assert shares.alone == 48
+    assert shares.take("loud", 40)
+    assert not shares.take("loud", 9)
+    assert shares.take("loud", 8)
+    assert shares.held("loud") == 48
+    assert shares.take("quiet", 8)
+    assert not shares.take("loud", 1)
+    assert shares.take("third", 0)
+    assert not shares.take("third", 9)
+
+
+def test_bytes_that_are_given_back_are_free_and_leave_nothing_behind() -> None:
+    """Also where there were none."""
+    shares = FairBytes(64)
+    assert shares.take("a", 30)
+    assert shares.take("a", 18)
+    shares.give_back("a", 30)
+    assert shares.held("a") == 18
+    shares.give_back("a", 18)
+    shares.give_back("b", 0)
+    assert not shares._held
+    assert shares.take("b", 48)

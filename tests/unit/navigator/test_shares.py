@@ -4,6 +4,8 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from stratoscope.domain.shares import ShareLimits
 from stratoscope.navigator.shares import (
@@ -14,6 +16,7 @@ from stratoscope.navigator.shares import (
     Shares,
     client_of,
     set_space,
+    size_of,
 )
 from stratoscope_contracts.errors import OverBudget
 
@@ -38,23 +41,23 @@ def test_a_client_has_so_many_requests_at_a_time() -> None:
     """One more is refused, until one has ended."""
     meter = Meter()
     admission = Admission(2, 100, meter)
-    ends = [admission.admit("a", "one") for _ in range(2)]
+    ends = [admission.admit("a", "one", 0) for _ in range(2)]
     with pytest.raises(OverBudget) as refused:
-        admission.admit("a", "one")
+        admission.admit("a", "one", 0)
     assert refused.value.details == {"limit": "client", "at_a_time": 2, "retry_seconds": 1.0}
-    admission.admit("a", "two")
+    admission.admit("a", "two", 0)
     ends[0]()
-    admission.admit("a", "one")
+    admission.admit("a", "one", 0)
     assert meter.refused == ["client"]
 
 
 def test_a_client_is_counted_in_each_space_by_itself() -> None:
     """Naming an admin's inbox uses up the admin's requests in that one space only."""
     admission = Admission(1, 100)
-    admission.admit("a", "_INBOX_admin.main")
+    admission.admit("a", "_INBOX_admin.main", 0)
     with pytest.raises(OverBudget):
-        admission.admit("a", "_INBOX_admin.main")
-    admission.admit("b", "_INBOX_admin.main")
+        admission.admit("a", "_INBOX_admin.main", 0)
+    admission.admit("b", "_INBOX_admin.main", 0)
 
 
 def test_a_space_has_its_share_however_many_clients_it_has() -> None:
@@ -62,20 +65,49 @@ def test_a_space_has_its_share_however_many_clients_it_has() -> None:
     meter = Meter()
     admission = Admission(2, 8, meter)
     for number in range(6):
-        admission.admit("loud", f"client {number}")
+        admission.admit("loud", f"client {number}", 0)
     with pytest.raises(OverBudget) as refused:
-        admission.admit("loud", "another")
+        admission.admit("loud", "another", 0)
     assert refused.value.details["limit"] == "requests"
     assert refused.value.details["at_a_time"] == 6
-    admission.admit("quiet", "one")
+    admission.admit("quiet", "one", 0)
     assert meter.refused == ["requests"]
+
+
+def test_a_space_has_its_share_of_bytes_however_few_its_requests_are() -> None:
+    """What is over it is refused at once and holds nothing; another space finds room."""
+    meter = Meter()
+    admission = Admission(64, 256, meter, bytes_in_all=64)
+    ends = [admission.admit("loud", f"client {number}", 8) for number in range(6)]
+    with pytest.raises(OverBudget) as refused:
+        admission.admit("loud", "another", 8)
+    assert refused.value.details == {
+        "limit": "request_bytes",
+        "at_a_time": 48,
+        "retry_seconds": 1.0,
+    }
+    assert meter.refused == ["request_bytes"]
+    admission.admit("quiet", "one", 8)()
+    ends.pop()()
+    ends.append(admission.admit("loud", "another", 8))
+    for end in ends:
+        end()
+    assert not admission._clients
+    assert not admission._bytes.held("loud")
+
+
+def test_the_headers_of_a_message_are_bytes_too() -> None:
+    """A server takes a megabyte of them."""
+    client = Client()
+    assert size_of(Msg(client, data=b"12345")) == 5
+    assert size_of(Msg(client, data=b"12345", headers={"abc": "defg"})) == 12
 
 
 def test_nothing_is_kept_of_clients_that_ask_nothing() -> None:
     """A name for each request must not fill the memory."""
     admission = Admission()
     for number in range(1000):
-        admission.admit("a", f"client {number}")()
+        admission.admit("a", f"client {number}", 0)()
     assert not admission._clients
 
 

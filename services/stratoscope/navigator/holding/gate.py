@@ -25,7 +25,7 @@ from stratoscope.domain.holding import AtGate, Go, GoFor, Held, Verdict, verdict
 from stratoscope.navigator.answering import Outgoing, as_told
 from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
 from stratoscope.navigator.reply_guard import ReplyGuard
-from stratoscope.navigator.shares import Shares
+from stratoscope.navigator.shares import Shares, size_of
 from stratoscope.navigator.spelling import Json, spelled
 from stratoscope.store.holds import Holds
 from stratoscope_contracts.control import GateRequest
@@ -107,7 +107,7 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
         space = message.subject.split(".", 2)[1]
         try:
             # Replies of an import name no client: the space's share counts.
-            end = gate.shares.asking.admit(space, space)
+            end = gate.shares.asking.admit(space, space, size_of(message))
         except OverBudget as over:
             await _reply(client, message, as_told(_GATE, over)[1])
             return
