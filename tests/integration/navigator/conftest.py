@@ -11,9 +11,11 @@ from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.waiting import Waiting
+from stratoscope.store.database import pool
 from stratoscope.store.watermarks import Watermarks
 from stratoscope_contracts.errors import StratoError
 from stratoscope_contracts.verbs import VERBS
+from support.database_roles import dsn_as
 from support.recorded import Recorded, recorded_in
 
 Json = dict[str, Any]
@@ -52,14 +54,19 @@ async def recorded(projection_dsn: str) -> AsyncIterator[Recorded]:
 
 
 @pytest.fixture
-async def ask(recorded: Recorded) -> AsyncIterator[Asker]:
-    """A navigator over that projection; the log ends where the projection does."""
+async def ask(recorded: Recorded, projection_dsn: str) -> AsyncIterator[Asker]:
+    """A navigator over that projection, by its own role; the log ends where the projection does."""
 
     async def log_end() -> int:
         return recorded.last_seq
 
     waiting = Waiting(Watermarks(recorded.pool).read, every=0.02)
-    async with Expressions(workers=1) as expressions, Comparisons(workers=1) as comparisons:
-        dispatch = Dispatch(recorded.pool, waiting, log_end, expressions, comparisons=comparisons)
+    dsn = await dsn_as("navigator", projection_dsn)
+    async with (
+        pool(dsn, recorded.schema, "test", size=6) as sessions,
+        Expressions(workers=1) as expressions,
+        Comparisons(workers=1) as comparisons,
+    ):
+        dispatch = Dispatch(sessions, waiting, log_end, expressions, comparisons=comparisons)
         yield Asker(recorded, dispatch, waiting)
     await waiting.close()

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from stratoscope.navigator.sweeper import Sweeper, SweepMetrics, sweeping
 from stratoscope.store import breakpoints
-from stratoscope.store.audit import Audit, Entry, Filter
+from stratoscope.store.audit import Audit, Filter
 from stratoscope.store.sql import queries
 from stratoscope_contracts.errors import BadRequest, SessionNotFound
 from support.eventually import eventually
@@ -110,7 +110,11 @@ async def test_many_are_swept_in_turns_and_by_one_at_a_time(ask: Any, sweeper: S
 async def test_old_audits_are_swept_only_where_that_is_set(ask: Any, sweeper: Sweeper) -> None:
     async with ask.recorded.pool.acquire() as session:
         audit = Audit(session)
-        await audit.add(Entry("ann", "pause", "default", "walker"))
+        # Two days old: an entry of the last day is not removed at any age.
+        await session.execute(
+            "insert into audit (done_at, who, action) values (now() - interval '2 days', $1, $2)",
+            *("ann", "pause"),
+        )
         later = datetime.now(UTC) + 400 * DAY
         await sweeper.sweep(later)
         assert len(await audit.page(Filter(), 10)) == 1
