@@ -35,26 +35,16 @@ from stratoscope.domain.records import (
     Timeline,
 )
 from stratoscope.domain.timeline import Place, tick
+from stratoscope.domain.verdicts import StateRefused, WorkRefused, judge_patch
 from stratoscope_contracts import words
 
 # Names of records that came without an id are made under this one.
 PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
 
-PATCH_CONFLICT = "patch_conflict"
-STATE_OVER_LIMIT = "state_over_limit"
-OVER_BUDGET = "over_budget"
 # So many operations cost as much as writing the state once: each may move half of a list.
 _OPERATIONS = 64
 # Two states of so many values together are not compared, nor is one kept decoded.
 _MANY_VALUES = 100_000
-
-
-class StateRefused(ValueError):
-    """A patch gave a state that is over a limit."""
-
-
-class WorkRefused(ValueError):
-    """The patches of a message are more work than one message may make."""
 
 
 def place_id(stream: str, stream_seq: int, ordinal: int) -> UUID:
@@ -178,10 +168,9 @@ class _Fold:
             del rows[mark:]
 
     def _pass_over(self, message: Message, verdict: Rejection) -> None:
-        """Refuse what was refused before it came here, with a mark on the timeline where due."""
+        """Refuse a message that was refused before the fold and leaves the state in doubt."""
         self._batch.rejections.append(verdict)
-        if not message.records or _sets_state(message):
-            self._taint(self._head(message.timeline), message.stream_seq, verdict.ordinal or 0)
+        self._taint(self._head(message.timeline), message.stream_seq, verdict.ordinal or 0)
 
     def _taint(self, head: Head, stream_seq: int, ordinal: int, gap: str | None = None) -> None:
         """Distrust the state from here on; `gap` is what the event there says."""
@@ -194,16 +183,7 @@ class _Fold:
         ordinal: int,
         error: PatchConflict | StateRefused | WorkRefused,
     ) -> None:
-        match error:
-            case PatchConflict():
-                reason = PATCH_CONFLICT
-            case StateRefused():
-                reason = STATE_OVER_LIMIT
-            case WorkRefused():
-                reason = OVER_BUDGET
-            case _:
-                assert_never(error)
-        self._batch.rejections.append(Rejection(message.stream_seq, ordinal, reason, str(error)))
+        self._batch.rejections.append(judge_patch(message.stream_seq, ordinal, error))
         self._taint(head, message.stream_seq, ordinal)
 
     def _id(self, head: Head, message: Message, ordinal: int, id_: UUID | None) -> UUID | None:
@@ -381,10 +361,6 @@ def is_many(*raws: bytes) -> bool:
     if sum(map(len, raws)) < _MANY_VALUES:
         return False
     return sum(map(count_values, raws)) > _MANY_VALUES
-
-
-def _sets_state(message: Message) -> bool:
-    return any(isinstance(record, SnapshotIn) or record.patch for record in message.records)
 
 
 def _may_be_refused(message: Message) -> bool:

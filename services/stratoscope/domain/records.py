@@ -58,8 +58,7 @@ class Message:
     partition: int
     records: Sequence[EventIn | SnapshotIn]
     traceparent: str | None = None
-    # What it is refused for; what an earlier projection said stands, whatever the rules say today.
-    # One without records could not be read, and may have been meant to change the state.
+    # What it is refused for: it has no records then, and leaves its agent's state in doubt.
     refused: "Rejection | None" = None
 
     @property

@@ -18,7 +18,7 @@ from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.progress import ProgressWatch
 from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
-from stratoscope.projector.standing import Looking, looking
+from stratoscope.projector.standing import LOOK_SECONDS, Looking, looking
 from stratoscope.projector.term import Wiring
 from stratoscope.store.database import OPERATIONS, DatabaseUnreachable, pool
 from stratoscope.store.intake import Checkpoints
@@ -32,6 +32,12 @@ log = structlog.get_logger(__name__)
 
 # For the dead letters' outbox, to see which projection serves, and how far it is.
 _POOL = 3
+_NO_BROKER = "no connection to the broker: see that it runs and that STRATO_NATS_URL names it"
+_HALTED = "nothing is projected until the log is restored, or after `stratoscope rebuild`"
+_NO_LEASES = (
+    "holds no partition: other projectors hold them all, or the database is out of reach, of which"
+    " the log tells"
+)
 # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_ARENA_MAX of malloc.h.
 _ALLOCATOR = (-3, 1 << 20), (-1, 1 << 20), (-8, 2)
 
@@ -74,15 +80,16 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
             metrics.standing,
             holds=lambda: metrics.holds(projector.holding),
             ends=lambda last_seq: progress.look(last_seq, projector.held),
+            every=min(LOOK_SECONDS, settings.stall_seconds / 4),
         )
         await stack.enter_async_context(looking(looks))
 
-        def ready() -> dict[str, bool]:
+        def ready() -> dict[str, bool | str]:
             return {
-                "broker": broker.connected.is_set(),
-                "running": projector.halted is None,
-                "leases": projector.holding > 0,
-                "progress": not progress.is_stuck,
+                "broker": broker.connected.is_set() or _NO_BROKER,
+                "running": projector.halted is None or f"{projector.halted}: {_HALTED}",
+                "leases": projector.holding > 0 or _NO_LEASES,
+                "progress": not progress.is_stuck or progress.describe(),
             }
 
         port = await stack.enter_async_context(

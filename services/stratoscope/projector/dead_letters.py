@@ -14,11 +14,13 @@ import asyncpg
 import orjson
 import structlog
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from stratoscope.broker.publishing import message_size
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.records import Rejection
 from stratoscope.domain.rules import RULE_VERSION
+from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.intake import DeadLetter
 from stratoscope.store.sql import queries
 from stratoscope.telemetry.parents import about
@@ -39,6 +41,8 @@ _SENDABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 # Lines of the log in so many seconds; who sends rubbish by the thousand is not to fill the disk.
 _LINES = 10
 _LINES_SECONDS = 10.0
+# What publishing may meet that is none of a letter's fault.
+PASSING = (*DATABASE_ERRORS, NatsError)
 log = structlog.get_logger(__name__)
 
 
@@ -147,11 +151,20 @@ class Undertaker:
         async with self._pool.acquire() as session, session.transaction():
             rows = await session.fetch(_SQL["unpublished_dead_letters"], _PAGE)
             for row in rows:
-                await self._publish(row)
+                await self._publish_or_leave(row)
             await session.execute(
                 _SQL["dead_letters_published"], [row["stream_seq"] for row in rows]
             )
         return len(rows)
+
+    async def _publish_or_leave(self, row: Mapping[str, Any]) -> None:
+        try:
+            await self._publish(row)
+        except PASSING:
+            raise
+        except Exception:
+            # The table keeps it whole; the letters behind it must not wait for ever.
+            log.exception("a dead letter could not be published", stream_seq=row["stream_seq"])
 
     async def _publish(self, row: Mapping[str, Any]) -> None:
         headers, body = headers_of(row), row["body"]

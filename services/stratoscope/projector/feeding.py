@@ -112,17 +112,24 @@ class Feeding:
         self._silent_until = now + _SILENCE
         after = {held.partition: self._told.get(held.partition, held.stream_seq) for held in before}
         imported = [one.stream_seq for one in delivered if HEADER_IMPORT in (one.headers or ())]
-        told = recorded(batch, wanted)
-        # Of all types only those: agents name their own, and there is no end of them.
-        numbers = {row[_EVENT_TYPE] for one in told for row in one.events}
-        message = feed.Committed(
-            *(self._schema, through, after, told),
-            {number: types[number] for number in numbers},
-            imported,
-            heard=self._interest.heard_of,
-        )
-        await self._send(message)
-        self._told = dict.fromkeys(after, through)
+        try:
+            told = recorded(batch, wanted)
+            # Of all types only those: agents name their own, and there is no end of them.
+            numbers = {row[_EVENT_TYPE] for one in told for row in one.events}
+            message = feed.Committed(
+                *(self._schema, through, after, told),
+                {number: types[number] for number in numbers},
+                imported,
+                heard=self._interest.heard_of,
+            )
+            await self._send(message)
+        except Exception:
+            # The batch is committed: no error may end intake for that. By the next message, which
+            # begins behind this batch, navigators see that it is missing.
+            log.exception("a batch could not be told")
+            return False
+        finally:
+            self._told = dict.fromkeys(after, through)
         return True
 
     def _wanted(self, batch: Batch) -> dict[int, Timeline]:

@@ -7,6 +7,7 @@ database yet: the caches here (heads, and what the last batches took) stand in f
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from stratoscope.domain.records import (
     SnapshotIn,
     Timeline,
 )
+from stratoscope.domain.verdicts import apply_verdict
 from stratoscope.projector.decode import decode, refuse
 from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.quotas import Holding
@@ -186,8 +188,15 @@ class Gathering:
         return batch
 
     def _read(self, message: Delivered) -> Message | Rejection:
-        verdict = self._quarantine.verdict(message.stream_seq)
-        return refuse(message, verdict) if verdict else decode(message)
+        seq = message.stream_seq
+        verdict = self._quarantine.verdict(seq)
+        if verdict is None:
+            return decode(message)
+        if seq not in self._quarantine.killers and seq not in self._quarantine.starved:
+            # A rebuild reads it and finds the verdict: both have to come to the same.
+            with suppress(Exception):
+                return _stand(decode(message), verdict)
+        return refuse(message, verdict)
 
     async def _judged(self, decoded: list[Message | Rejection]) -> list[Message | Rejection]:
         """The same, with what an earlier projection of this log refused marked as refused."""
@@ -198,13 +207,7 @@ class Gathering:
         if first > self._judged_through:
             return decoded
         verdicts = await self._reader.verdicts(first, last)
-        for message in decoded:
-            if isinstance(message, Message):
-                message.refused = verdicts.get(message.stream_seq, message.refused)
-        return [
-            message if isinstance(message, Message) else verdicts.get(message.stream_seq, message)
-            for message in decoded
-        ]
+        return [_stand(message, verdicts.get(message.stream_seq)) for message in decoded]
 
     def _is_due(self, message: Delivered) -> bool:
         """Whether a message is past its partition's checkpoint: they need not start as one."""
@@ -357,6 +360,13 @@ class Gathering:
     def _forget(self, timeline: Timeline) -> None:
         del self._heads[timeline]
         self._state_bytes -= self._sizes.pop(timeline, 0)
+
+
+def _stand(message: Message | Rejection, verdict: Rejection | None) -> Message | Rejection:
+    """A message as an earlier verdict leaves it, whatever the rules say today."""
+    if verdict is None:
+        return message
+    return apply_verdict(message, verdict) if isinstance(message, Message) else verdict
 
 
 def _sets_state(message: Message) -> bool:

@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from stratoscope.broker.payload import Reason
 from stratoscope.broker.puller import Delivered
-from stratoscope.domain.intake import OVER_BUDGET, PATCH_CONFLICT, STATE_OVER_LIMIT
 from stratoscope.domain.records import VERSION_COLUMNS, Batch
+from stratoscope.domain.verdicts import OVER_BUDGET, PATCH_CONFLICT, STATE_OVER_LIMIT
 from stratoscope.projector.decode import BAD_SUBJECT, UNREADABLE
 from stratoscope.projector.quarantine import KILLED_PROJECTOR, UNSTORABLE
 from stratoscope.projector.standing import StandMetrics

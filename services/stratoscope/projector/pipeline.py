@@ -6,8 +6,8 @@ the checkpoints: nothing is mended in place.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Delivered, Doubt
+from stratoscope.domain.delta import DamagedChain
 from stratoscope.domain.records import Batch
 from stratoscope.projector.dead_letters import buried, told_of
 from stratoscope.projector.gathering import Gathered, Gathering
@@ -47,6 +48,8 @@ _IDLE = 0.1
 _FEW = 32
 # What ends an attempt at a message without being its fault.
 _PASSING = (Doubt, FenceLost, Unstorable, NatsError, *DATABASE_ERRORS, asyncio.CancelledError)
+# What says nothing of the messages of a batch.
+_NO_FAULT = (Doubt, FenceLost, AlreadyTaken, DamagedChain)
 
 
 class Source(Protocol):
@@ -206,10 +209,25 @@ class Pipeline:
         trusting: bool,
         whole: bool = False,
     ) -> Folded:
-        with self._metrics.stage("gather"), traced.stage("gather"):
-            gathered = await self._gathering.gather(delivered, trusting=trusting, whole=whole)
-        with self._metrics.stage("decide"), traced.stage("decide"):
-            return Folded(gathered, await self._gathering.decide(gathered))
+        with self._blaming(delivered):
+            with self._metrics.stage("gather"), traced.stage("gather"):
+                gathered = await self._gathering.gather(delivered, trusting=trusting, whole=whole)
+            with self._metrics.stage("decide"), traced.stage("decide"):
+                return Folded(gathered, await self._gathering.decide(gathered))
+
+    @contextmanager
+    def _blaming(self, delivered: Sequence[Delivered], *, writing: bool = False) -> Iterator[None]:
+        """Put an error down to the messages of a batch, unless it says nothing of them."""
+        try:
+            yield
+        except _NO_FAULT:
+            raise
+        except Exception as error:
+            if isinstance(error, _PASSING) and not of_the_data(error):
+                raise
+            first, last = delivered[0].stream_seq, delivered[-1].stream_seq
+            self._quarantine.blame(first, last, error, writing=writing)
+            raise Unstorable(f"a batch failed: {type(error).__name__}") from error
 
     async def _settle(self) -> None:
         if self._commit is not None:
@@ -244,20 +262,18 @@ class Pipeline:
         self, delivered: Sequence[Delivered], folded: Folded, progress: Progress, traced: Traced
     ) -> Sequence[DeadLetter] | None:
         """Commit a batch; the dead letters in it, or None where an id was taken to be new."""
-        dead = buried(delivered, folded.batch.rejections)
         new = folded.gathered.unasked
-        with self._metrics.stage("commit"), traced.stage("commit"):
+        with (
+            self._metrics.stage("commit"),
+            traced.stage("commit"),
+            self._blaming(delivered, writing=True),
+        ):
+            dead = buried(delivered, folded.batch.rejections)
             try:
                 await self._writer.commit(folded.batch, dead, self._leases.held, progress, new)
             except AlreadyTaken:
                 return None
-            except Exception as error:
-                if not of_the_data(error):
-                    raise
-                first, last = delivered[0].stream_seq, delivered[-1].stream_seq
-                self._quarantine.blame(first, last, error)
-                raise Unstorable(f"a batch was refused by the database: {error}") from error
-        return dead
+            return dead
 
     async def _move_idle(self) -> None:
         """Move the watermark past messages of other partitions, so that nobody waits for ever."""

@@ -18,6 +18,7 @@ class ProgressWatch:
         self._now = now
         self._since: float | None = None
         self._reached: int | None = None
+        self._last = 0
 
     def look(self, last_seq: int, held: Sequence[Held]) -> None:
         """Compare the log's end with the checkpoints that are held."""
@@ -27,6 +28,7 @@ class ProgressWatch:
         elif self._since is None or (self._reached is not None and reached > self._reached):
             self._since = self._now()
         self._reached = reached
+        self._last = last_seq
 
     @property
     def seconds(self) -> float:
@@ -37,3 +39,11 @@ class ProgressWatch:
     def is_stuck(self) -> bool:
         """Whether that is longer than the setting allows."""
         return self.seconds > self._patience
+
+    def describe(self) -> str:
+        """Say what does not go on, and what to do."""
+        return (
+            f"no commit for {self.seconds:.0f} s: messages {(self._reached or 0) + 1} to"
+            f" {self._last} wait. See that the database answers and that nothing locks its table"
+            " `partition` (pg_stat_activity), and what this process's log says; then restart it"
+        )

@@ -76,9 +76,17 @@ class Projector:
                 await term.run()
             except (LogReplaced, DamagedChain) as error:
                 await self._halt(str(error), schema)
-            except _PASSING as error:
+            except Exception as error:
+                passes = isinstance(error, _PASSING)
+                if not passes and self._wiring.quiet:
+                    # A rebuild's command says it.
+                    raise
                 self._wiring.metrics.restarted(type(error).__name__)
-                log.warning("starting again from the checkpoints", error=describe(error))
+                log.warning(
+                    "starting again from the checkpoints",
+                    error=describe(error),
+                    exc_info=None if passes else error,
+                )
                 # A term that got somewhere was no part of a row of failures.
                 progressed = term is not None and term.progressed
                 backoff = _BACKOFF if progressed else min(backoff * 2, _MAX_BACKOFF)
@@ -112,8 +120,12 @@ class Projector:
         while True:
             try:
                 await self._undertaker.run()
-            except _PASSING as error:
-                log.warning("dead letters wait to be published", error=describe(error))
+            except Exception as error:
+                log.warning(
+                    "dead letters wait to be published",
+                    error=describe(error),
+                    exc_info=None if isinstance(error, _PASSING) else error,
+                )
                 self._undertaker.work.set()
                 await self._rest(_MAX_BACKOFF)
 

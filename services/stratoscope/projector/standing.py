@@ -23,7 +23,9 @@ from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.projections import Projections, database_bytes, serving_schema
 from stratoscope_contracts.words import STREAM_RECORD
 
-_EVERY: Final = 5.0
+LOOK_SECONDS: Final = 5.0
+# A look that takes longer is given up: a locked table must not keep the log's end from sight.
+_PATIENCE: Final = 10.0
 _PASSING: Final = (*DATABASE_ERRORS, NatsError)
 log = structlog.get_logger(__name__)
 
@@ -96,22 +98,25 @@ class Looking:
         metrics: StandMetrics,
         holds: Callable[[], None],
         ends: Callable[[int], None] = lambda _: None,
+        every: float = LOOK_SECONDS,
     ) -> None:
         self._client = client
         self._pool = pool
         self._metrics = metrics
         self._holds = holds
         self._ends = ends
+        self._every = every
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
             self._holds()
             try:
-                await self.look(datetime.now(UTC))
+                async with asyncio.timeout(_PATIENCE):
+                    await self.look(datetime.now(UTC))
             except _PASSING as error:
                 log.warning("can't see how far the projection is", error=str(error))
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(self._every)
 
     async def look(self, now: datetime) -> None:
         """Look once."""

@@ -85,8 +85,13 @@ class Term:
         self._turn = asyncio.Event()
         self._ending = asyncio.Event()
         self.holding = 0
-        self.held: Sequence[Held] = ()
+        self._leases: Leases | None = None
         self.progressed = False
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """The partitions that are held now, with their checkpoints."""
+        return self._leases.held if self._leases and self.holding else ()
 
     async def run(self) -> None:
         """Hold partitions and project them until stopping, or until another schema's turn has come.
@@ -110,6 +115,7 @@ class Term:
                 lasting=self._lasting,
                 partitions=PARTITIONS,
             )
+            self._leases = leases
             reader = IntakeReader(following)
             writer = IntakeWriter(session, self._wiring.reached)
             await asyncio.gather(reader.prepare(), writer.prepare())
@@ -130,7 +136,6 @@ class Term:
             if surplus := len(leases.held) - share:
                 await (leases.release(surplus) if surplus > 0 else leases.claim(share))
             self.holding = len(leases.held)
-            self.held = leases.held
             log.info("holding partitions", partitions=[held.partition for held in leases.held])
             if leases.held:
                 await self._project(leases, sessions, reader, writer)
@@ -273,7 +278,6 @@ class Term:
     ) -> None:
         """After a commit: tell the navigators, and who publishes dead letters."""
         self.progressed = True
-        self.held = held
         if self._wiring.quiet:
             return
         if batch is not None and batch.rejections:

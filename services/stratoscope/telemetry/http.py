@@ -21,8 +21,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
-# By name, what has to hold before the service is of use: {"broker": True, "database": False}.
-Checks = Mapping[str, bool]
+# By name, what has to hold before the service is of use: {"broker": True, "database": False}. In
+# place of False may stand a text: what is wrong, and what to do.
+Checks = Mapping[str, bool | str]
 Readiness = Callable[[], Checks | Awaitable[Checks]]
 
 _JSON = "application/json"
@@ -177,10 +178,15 @@ async def _readiness(ready: Readiness) -> _Answer:
     except Exception:
         # A check that fails is an answer; what it failed with is for the log, not for a stranger.
         log.exception("readiness could not be told")
-        checks = {"check": False}
-    holds = all(checks.values())
-    body = orjson.dumps({"ready": holds, "checks": checks})
-    return _Answer(200 if holds else 503, _JSON, body)
+        checks = {"check": "the check itself failed; see the service's log"}
+    holds = all(check is True for check in checks.values())
+    body: dict[str, object] = {
+        "ready": holds,
+        "checks": {name: check is True for name, check in checks.items()},
+    }
+    if reasons := {name: check for name, check in checks.items() if isinstance(check, str)}:
+        body["reasons"] = reasons
+    return _Answer(200 if holds else 503, _JSON, orjson.dumps(body))
 
 
 async def _send(send: Send, answer: _Answer, method: str) -> None:

@@ -68,6 +68,17 @@ async def test_one_check_that_does_not_hold_is_not_ready(service: Service) -> No
     assert orjson.loads(body)["checks"] == {"broker": True, "database": False}
 
 
+async def test_a_check_may_say_why_and_what_to_do(service: Service) -> None:
+    service.checks["database"] = "no answer: start it"
+    status, body = await service.get("/readyz")
+    assert status == 503
+    assert orjson.loads(body) == {
+        "ready": False,
+        "checks": {"broker": True, "database": False},
+        "reasons": {"database": "no answer: start it"},
+    }
+
+
 async def test_a_check_that_fails_is_not_ready_and_tells_a_stranger_nothing(
     service: Service,
 ) -> None:

@@ -21,6 +21,7 @@ from stratoscope.domain.records import (
     Rejection,
     SnapshotIn,
 )
+from stratoscope.domain.verdicts import apply_verdict
 from stratoscope.projector.decode import decode
 from support.drawn_logs import START, STREAM, Drawn, drawn_logs, split
 from support.naive_fold import fold
@@ -90,10 +91,16 @@ def run(heads: dict[tuple[str, str], Head]) -> Callable[..., tuple[Batch, Known]
     return decide_on
 
 
-def event(id_: int | None = None, *, patch: list[Json] | None = None, causes: list[int] = ()):
+def event(
+    id_: int | None = None,
+    *,
+    patch: list[Json] | None = None,
+    causes: list[int] = (),
+    gap: str | None = None,
+):
     named = None if id_ is None else UUID(int=id_)
     caused = [UUID(int=one) for one in causes]
-    return EventIn(named, "tried", None, "{}", None, caused, patch, "[]" if patch else None)
+    return EventIn(named, "tried", None, "{}", None, caused, patch, "[]" if patch else None, gap)
 
 
 def snapshot(state: Json, id_: int | None = None) -> SnapshotIn:
@@ -189,30 +196,32 @@ def test_a_rejection_passes_through_and_touches_no_timeline(run):
 
 
 @pytest.mark.parametrize(
-    ("records", "ordinal", "taints"),
+    ("records", "reason", "ordinal", "taints"),
     [
         (
             (event(2), event(3, patch=[{"op": "add", "path": "/a", "value": 1}])),
+            "as_it_was",
             1,
             [(1, 5, 1, 0, None)],
         ),
-        ((snapshot({}, 2),), None, [(1, 5, 0, 0, None)]),
-        ((), None, [(1, 5, 0, 0, None)]),
-        ((event(2), event(3)), 1, []),
+        ((event(2, gap='{"lost":1}'),), "as_it_was", None, [(1, 5, 0, 0, None)]),
+        ((snapshot({}, 2),), "as_it_was", None, [(1, 5, 0, 0, None)]),
+        ((), "as_it_was", None, [(1, 5, 0, 0, None)]),
+        ((event(2), event(3)), "as_it_was", 1, []),
+        ((event(2), event(3)), "patch_conflict", 1, [(1, 5, 1, 0, None)]),
+        ((event(2), event(3)), "over_budget", 0, [(1, 5, 0, 0, None)]),
     ],
 )
 def test_what_was_refused_before_is_refused_again_with_the_same_mark(
-    run, records: tuple[Any, ...], ordinal: int | None, taints: list[Any]
+    run, records: tuple[Any, ...], reason: str, ordinal: int | None, taints: list[Any]
 ):
     """Its rules may have changed since: the verdict stands, though it would be taken now.
 
-    One without records could not be read.
+    One without records could not be read. A verdict on a patch says that there was one.
     """
-    verdict = Rejection(5, ordinal, "as_it_was", "as it was said then")
+    verdict = Rejection(5, ordinal, reason, "as it was said then")
     run(message(1, event(1)))
-    judged = message(5, *records)
-    judged.refused = verdict
-    batch, known = run(judged)
+    batch, known = run(apply_verdict(message(5, *records), verdict))
     assert batch == Batch(batch.heads, taints=taints, rejections=[verdict])
     assert known == Known()
 

@@ -27,6 +27,7 @@ def test_records_that_wait_are_progress_with_each_commit_and_else_none():
     watch.look(200, held(4))
     clock[0] += 11
     assert (watch.seconds, watch.is_stuck) == (61, True)
+    assert watch.describe().startswith("no commit for 61 s: messages 5 to 200 wait.")
     watch.look(200, held(4))
     assert watch.is_stuck
     watch.look(200, held(5))
