@@ -8,7 +8,8 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -21,6 +22,7 @@ from stratoscope.broker.ending import end_tasks
 from stratoscope.navigator.shares import REQUEST_BYTES
 from support.eventually import eventually
 from support.recorded import Recorded, event, snapshot
+from support.saturating import saturating
 from support.service import ServiceProcess, service
 from support.wire import connected
 
@@ -29,6 +31,7 @@ LOUD, QUIET = "loud", "quiet"
 ORDINARY = ("state.at", {"agent": "walker", "at": {"latest": True}})
 # Each takes a worker until it is killed.
 ENDLESS = {"agent": "walker", "where": "event.id.matches(r'(\\pL{9}){9}b')"}
+OF_WALKER = {"agent": "walker"}
 SEARCH = ("events.list", {"agent": "walker", "where": "event.data.n == 150"})
 ALIGNED = {"ignore_order": True}
 COMPARISON = (
@@ -262,3 +265,84 @@ async def test_replays_whose_reader_does_not_read(nats_url: str, navigator: Serv
     await assert_is_fair(nats_url, replaying, ORDINARY)
     async with connected(nats_url) as quiet:
         assert await replay(quiet) == 300
+
+
+# What a space costs another one at most: see docs/operating.md.
+FACTOR = 2.0
+ROUNDS = 3
+IN_A_ROUND = 30
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the loud space asks, so many at a time, each again once it has its reply."""
+
+    what: str
+    count: int
+    bodies: tuple[Json, ...]
+    code: str | None = None
+
+    async def check(self, client: Client) -> None:
+        """Ask once: what is refused at once would saturate nothing."""
+        subject, body = f"strato.{LOUD}.{self.what}", json.dumps(self.bodies[0]).encode()
+        reply = await client.request(subject, body, timeout=60)
+        assert json.loads(reply.data).get("code") == self.code, reply.data
+
+    def begin(self, url: str) -> AbstractAsyncContextManager[None]:
+        """In a process of its own."""
+        said = [json.dumps(body) for body in self.bodies]
+        return saturating(url, f"strato.{LOUD}.{self.what}", str(self.count), *said)
+
+
+async def assert_is_fair_beside(url: str, *loads: Load) -> None:
+    """Hold the quiet space's median beside each load of the other one to twice the usual one.
+
+    The load comes from a process of its own. Usual is what a request takes while that processor is
+    as busy with something else. Both are measured in turn, so that a busy moment meets both.
+    """
+    usual: list[float] = []
+    beside: dict[str, list[float]] = {load.what: [] for load in loads}
+    async with connected(url) as quiet:
+        await seconds(quiet, *ORDINARY, 10)
+        for load in loads:
+            await load.check(quiet)
+        for _ in range(ROUNDS):
+            async with saturating("burn"):
+                usual += await seconds(quiet, *ORDINARY, IN_A_ROUND)
+            for load in loads:
+                async with load.begin(url):
+                    beside[load.what] += await seconds(quiet, *ORDINARY, IN_A_ROUND)
+    for what, times in beside.items():
+        ratio = median(times) / median(usual)
+        print(f"{what}: {shown(usual)} usually, {shown(times)} beside it, {ratio:.2f}")
+    for times in beside.values():
+        assert median(times) <= FACTOR * median(usual)
+
+
+async def test_replays_at_full_speed(nats_url: str, navigator: ServiceProcess) -> None:
+    """Sixteen at a time, of which each begins again at once."""
+    await assert_is_fair_beside(nats_url, Load("nav.replay", 16, ({"agent": "walker"},)))
+
+
+async def test_exports_runs_and_gates(nats_url: str, navigator: ServiceProcess) -> None:
+    """Exports, runs whose expression never ends, and gates that wait for the projection."""
+    sessions = []
+    async with connected(nats_url) as loud:
+        for _ in range(8):
+            reply = json.loads((await asked(loud, LOUD, "session.create", OF_WALKER)).data)
+            sessions.append(reply["session"]["id"])
+        for identity in sessions:
+            began = await asked(loud, LOUD, "session.start", {"id": identity})
+            assert not (began.headers or {}).get("Nats-Service-Error"), began.data
+    until = {"kind": "expression", "source": ENDLESS["where"]}
+    await assert_is_fair_beside(
+        nats_url,
+        Load("nav.session.export", 8, tuple({"id": one, "format": "archive"} for one in sessions)),
+        Load(
+            "nav.session.continue",
+            8,
+            tuple({"id": one, "direction": "backward", "until": until} for one in sessions),
+            "over_budget",
+        ),
+        Load("gate.walker", 64, ({"after": 10**12},), "not_projected_yet"),
+    )
