@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from stratoscope.domain.delta import DamagedChain
+from stratoscope.navigator.document_budget import DocumentBudget
 from stratoscope.navigator.metrics import UNKNOWN, Metrics
 from stratoscope.navigator.spill import Spills
 from stratoscope_contracts.errors import BadRequest, Internal, StratoError
@@ -49,8 +50,14 @@ class Answering:
     """Requests in, replies out, each counted."""
 
     def __init__(
-        self, dispatch: Dispatched, spills: Spills, metrics: Metrics, message_limit: int
+        self,
+        dispatch: Dispatched,
+        spills: Spills,
+        metrics: Metrics,
+        message_limit: int,
+        documents: DocumentBudget | None = None,
     ) -> None:
+        self._documents = documents or DocumentBudget()
         self._dispatch = dispatch
         self._spills = spills
         self._metrics = metrics
@@ -85,10 +92,11 @@ class Answering:
         return Outgoing(_body(over), over.to_headers())
 
     async def _answered(self, space: str, verb: str, body: bytes) -> Outgoing:
-        reply = await self._dispatch(space, verb, body)
-        if len(reply) > self._limit:
-            reply = await self._spills.keep(space, reply)
-        return Outgoing(reply)
+        async with self._documents.request():
+            reply = await self._dispatch(space, verb, body)
+            if len(reply) > self._limit:
+                reply = await self._spills.keep(space, reply)
+            return Outgoing(reply)
 
 
 def verb_in(subject: str) -> str:

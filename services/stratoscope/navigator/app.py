@@ -228,7 +228,7 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
     await enter(
         answering(
             connection,
-            Answering(dispatch, spills, metrics, limit),
+            Answering(dispatch, spills, metrics, limit, parts.shares.documents),
             replays,
             Discovery(secrets.token_hex(11), datetime.now(UTC), metrics.tallies),
             guard,

@@ -16,9 +16,10 @@ from stratoscope.domain import paths
 from stratoscope.domain.seek import MAX_STREAM_SEQ, UpTo, asked_for, outside
 from stratoscope.domain.timeline import Place
 from stratoscope.navigator import spelling
+from stratoscope.navigator.document_budget import claim, cost_of
 from stratoscope.navigator.reading import EMPTY_STATE, Reading, path_of, value_at
 from stratoscope.navigator.spelling import Json
-from stratoscope.navigator.threads import work_on
+from stratoscope.navigator.threads import LARGE, work_on
 from stratoscope.store.seeks import Bound, Seeks
 from stratoscope.store.states import Chain, Standing
 from stratoscope.store.timelines import Timeline
@@ -149,6 +150,9 @@ async def _states(
 ) -> list[bytes | None]:
     """The canonical JSON at a path of each state, None where nothing stands there."""
     wanted = [(stood.timeline.agent_id, stood.standing) for stood in page]
+    if sum(stood.standing.size for stood in page) > LARGE:
+        # The whole reply is in memory before it is sent, twice where it is spelled.
+        await claim(2 * _REPLY_BYTES + cost_of(_BYTES_AT_ONCE, is_parsed=bool(path)))
     chains = await Seeks(reading.session).chains(wanted)
     for chain in chains:
         if chain:

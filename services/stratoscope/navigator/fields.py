@@ -16,6 +16,7 @@ from stratoscope.domain import delta
 from stratoscope.domain.history import FieldChange, field_changes
 from stratoscope.domain.paths import Segments, format
 from stratoscope.navigator import cursors, spelling
+from stratoscope.navigator.document_budget import claim, cost_of
 from stratoscope.navigator.reading import Reading, path_of
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
@@ -87,7 +88,9 @@ class _Search:
         candidates = await self.fields.candidates(
             self.sought, self.after, self.last, self.direction, count
         )
-        look = await self._rebuildable(_affordable(candidates))
+        affordable = _affordable(candidates)
+        await claim(cost_of(sum(one.size for one in affordable), is_parsed=True))
+        look = await self._rebuildable(affordable)
         self._pass(look.candidates, ended=len(look.candidates) == len(candidates) < count)
         self.spent += look.work
         changes = await work_on(look.work, look.changes, self.sought.field)

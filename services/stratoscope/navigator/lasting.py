@@ -129,10 +129,11 @@ class LongRequests:
     async def _outcome(self, run: _Run) -> tuple[StratoError | None, Outgoing]:
         telling = asyncio.create_task(self._tell(run), name=f"progress of {run.verb}")
         try:
-            space, reply = await self._reply(run)
-            if len(reply) > self._limit:
-                reply = await self._spills.keep(space, reply)
-            return None, Outgoing(reply)
+            async with self._dispatch.shares.documents.request():
+                space, reply = await self._reply(run)
+                if len(reply) > self._limit:
+                    reply = await self._spills.keep(space, reply)
+                return None, Outgoing(reply)
         except Stopped as stopped:
             told = run.progress.told
             details = {"done": told.done, "total": told.total, "stopped": True}

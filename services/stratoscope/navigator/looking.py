@@ -53,7 +53,8 @@ async def snapshots_get(reading: Reading, request: SnapshotsGetRequest) -> Json:
     if found is None:
         raise SnapshotNotFound(f"there is no snapshot with this id{await reading.gone()}")
     standing = await reading.states.standing(found.agent_id, found.row.stand)
-    state, exists = await part_of(await reading.state(found.agent_id, standing), request.path)
+    whole = await reading.state(found.agent_id, standing, is_parsed=bool(request.path))
+    state, exists = await part_of(whole, request.path)
     position = spelling.position(found.agent, standing)
     return _snapshot(found.row, found.agent, position) | {
         "state": spelling.stored(state),
@@ -86,7 +87,8 @@ async def state_at(reading: Reading, request: StateAtRequest) -> Json:
     path_of(request.path)
     timeline = await reading.timeline(request.agent)
     standing = await reading.standing(timeline, request.at)
-    state, exists = await part_of(await reading.state(timeline.agent_id, standing), request.path)
+    whole = await reading.state(timeline.agent_id, standing, is_parsed=bool(request.path))
+    state, exists = await part_of(whole, request.path)
     return {
         "position": spelling.position(timeline.agent, standing),
         "state": spelling.stored(state),

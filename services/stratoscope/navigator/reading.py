@@ -24,6 +24,7 @@ from stratoscope.domain.seek import (
     plan,
 )
 from stratoscope.navigator.comparing.comparisons import Comparisons
+from stratoscope.navigator.document_budget import claim, cost_of
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.threads import work_on
@@ -160,10 +161,11 @@ class Reading:
         """What stands around an `At`."""
         return await self.states.standing(timeline.agent_id, await self.stand(timeline, at))
 
-    async def state(self, agent_id: int, standing: Standing) -> bytes:
-        """The canonical JSON of the state that is in force."""
+    async def state(self, agent_id: int, standing: Standing, *, is_parsed: bool = False) -> bytes:
+        """The canonical JSON of the state that is in force; `is_parsed` says what follows."""
         if standing.slot is None:
             return EMPTY_STATE
+        await claim(cost_of(standing.size, is_parsed=is_parsed))
         chain = await self.states.chain(agent_id, standing.version, standing.slot)
         self.rebuilt(len(chain.blobs))
         return await work_on(chain.work, chain.unfold)

@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol
 from nats.aio.msg import Msg
 
 from stratoscope.domain.shares import FairBytes, FairShares, Grant, ShareLimits
+from stratoscope.navigator.document_budget import DocumentBudget
 from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.words import MIB
 
@@ -232,6 +233,7 @@ class Shares:
     def __init__(self, pool: int = 16, meter: ShareMeter | None = None) -> None:
         """Part `pool` database sessions; the rest is for breakpoints, holds and health."""
         self._meter = meter
+        self.documents = DocumentBudget()
         self.asking = Admission(_GATES, _GATES, meter, "gates")
         self.sessions = self._queued("sessions", max(1, pool * 5 // 8), 2, 10.0)
         self.gates = self._queued("gates", max(1, pool * 3 // 16), 1, 4.0)

@@ -176,6 +176,13 @@ class Timelines:
         rows = await self._session.fetch(_SQL["events"], agents, indexes)
         return [EventRow._make(row) for row in rows]
 
+    async def size_of(self, places: Sequence[tuple[int, int]]) -> int:
+        """How many bytes the events at these places have, before they are read."""
+        agents = [agent_id for agent_id, _ in places]
+        indexes = [event_index for _, event_index in places]
+        size: int = await self._session.fetchval(_SQL["events_size"], agents, indexes)
+        return size
+
     async def page_between(
         self,
         timeline: Timeline,

@@ -5,7 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
+from stratoscope.navigator.breakpoints import past
+from stratoscope.navigator.causality import walking
 from stratoscope.store.pages import PAGE_BYTES
+from stratoscope.store.timelines import Timelines
+from stratoscope_contracts.errors import OverBudget
 from support.recorded import event, snapshot
 
 COUNT = 300
@@ -60,3 +64,25 @@ async def test_a_row_over_the_bound_is_a_page(ask: Any) -> None:
         await ask.recorded.add("a", snapshot({"a": 1}))
     await ask.recorded.pool.execute(f"update state_version set label = repeat('x', {PAGE_BYTES})")
     assert [len(page) for page in await pages(ask, "snapshots.list", agent="a")] == [1, 1]
+
+
+async def test_events_over_the_bound_of_a_whole_reply_are_refused_before_they_are_read(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in past, walking:
+        monkeypatch.setattr(module, "_REPLY_BYTES", 2000)
+
+    async def unread(*_: Any) -> None:
+        pytest.fail("events were read")
+
+    before: list[str] = []
+    for _ in range(3):
+        one = event(data={"text": "x" * 1000}, causes=before)
+        before = [one["id"]]
+        await ask.recorded.add("a", one)
+    monkeypatch.setattr(Timelines, "events", unread)
+    with pytest.raises(OverBudget, match="3 events hold more than"):
+        await ask("causality.graph", event_id=before[0], direction="causes")
+    condition = {"kind": "on_event_type", "type": "action_execution"}
+    with pytest.raises(OverBudget, match="ask for fewer hits"):
+        await ask("breakpoint.create", agent="a", condition=condition, past=10)

@@ -17,6 +17,7 @@ from stratoscope.domain.timeline import Place
 from stratoscope.domain.watching.armed import hit_id
 from stratoscope.domain.watching.templates import Template, read, rendered
 from stratoscope.navigator import spelling
+from stratoscope.navigator.document_budget import claim, cost_of
 from stratoscope.navigator.live.hitting import spelled_hit
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.running.groups import Found, Sought
@@ -30,6 +31,7 @@ from stratoscope_contracts.errors import NavigationOutOfBounds, NotProjectedYet,
 from stratoscope_contracts.words import ANY_AGENT, DEFAULT_WAIT_MS
 
 BUDGET_SECONDS: Final = 3.0
+_REPLY_BYTES: Final = 64 << 20
 _LAST_ORDINAL: Final = 2**31 - 1
 _AGENTS: Final = 1000
 # A projector resolves ten times a second.
@@ -176,7 +178,16 @@ async def _stands(
 ) -> tuple[dict[int, EventRow], list[Stand]]:
     """The events among these records, and the place right after each."""
     indexes = [mark.event_index for mark in marks if mark.is_event]
-    rows = await reading.timelines.events([(timeline.agent_id, index) for index in indexes])
+    asked = [(timeline.agent_id, index) for index in indexes]
+    size = await reading.timelines.size_of(asked)
+    if size > _REPLY_BYTES:
+        raise OverBudget(
+            f"the events of {len(marks)} past hits hold more than {_REPLY_BYTES >> 20} MiB: ask for"
+            " fewer hits",
+            {"hits": len(marks), "size": size},
+        )
+    await claim(cost_of(size))
+    rows = await reading.timelines.events(asked)
     places = [Place(one.stream_seq, one.ordinal) for one in rows]
     versions = await Seeks(reading.session).versions_at(timeline, places)
     events = {row.event_index: row for row in rows}

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from stratoscope.navigator import spelling
+from stratoscope.navigator.document_budget import claim, cost_of
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.causes import Neighbourhood
@@ -70,13 +71,12 @@ async def _not_found(reading: Reading, event_id: UUID) -> EventNotFound:
 
 async def rows_at(reading: Reading, places: Sequence[tuple[int, int]]) -> list[EventRow]:
     """Events by agent and index, so long as they fit into memory: a walk has no pages."""
+    size = await reading.timelines.size_of(places)
+    check_size(size, len(places))
+    await claim(cost_of(size))
     found: list[EventRow] = []
-    size = 0
     for start in range(0, len(places), _PAGE):
-        rows = await reading.timelines.events(places[start : start + _PAGE])
-        size += sum(len(row.data) for row in rows)
-        check_size(size, start + len(rows))
-        found += rows
+        found += await reading.timelines.events(places[start : start + _PAGE])
     return found
 
 
@@ -89,5 +89,5 @@ def check_size(size: int, events: int) -> None:
     """Raise OverBudget where so many events hold more than a reply may."""
     if size > _REPLY_BYTES:
         raise OverBudget(
-            f"the first {events} events hold more than {_REPLY_BYTES >> 20} MiB", {"events": events}
+            f"{events} events hold more than {_REPLY_BYTES >> 20} MiB", {"events": events}
         )

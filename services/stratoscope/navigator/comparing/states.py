@@ -8,6 +8,7 @@ import orjson
 from stratoscope.navigator import spelling
 from stratoscope.navigator.comparing.asked import Asked
 from stratoscope.navigator.comparing.comparisons import Budget
+from stratoscope.navigator.document_budget import claim, cost_of
 from stratoscope.navigator.reading import EMPTY_STATE, Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
@@ -117,6 +118,7 @@ async def sides(
     places = [(timeline.agent_id, await reading.stand(timeline, at)) for timeline, at in (old, new)]
     standings = await reading.states.standings_of(places)
     wanted = [(place[0], standing) for place, standing in zip(places, standings, strict=True)]
+    await claim(sum(cost_of(standing.size) for standing in standings))
     chains = await Seeks(reading.session).chains(wanted)
     states = [
         EMPTY_STATE if chain is None else await work_on(chain.work, chain.unfold)

@@ -152,6 +152,13 @@ join agent using (agent_id)
 join event_type using (type_id)
 order by asked.line
 
+-- name: events_size
+-- Of large texts the length is known without reading them.
+select coalesce(sum(octet_length(event.data::text) + coalesce(octet_length(event.metadata::text), 0)
+           + coalesce(octet_length(event.patch::text), 0)), 0)::bigint
+from unnest($1::integer[], $2::bigint[]) as asked(agent_id, event_index)
+join event using (agent_id, event_index)
+
 -- name: events_forward
 -- With their sizes, so that a page may be cut before it is fetched. Indexes have no gaps, so the
 -- limit is a bound.

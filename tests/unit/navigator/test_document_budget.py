@@ -1,0 +1,91 @@
+"""Claims on the memory for documents: bounded in sum, in turn, and given back whatever happens."""
+
+import asyncio
+
+import pytest
+
+from stratoscope.broker.ending import end_tasks
+from stratoscope.navigator.document_budget import DocumentBudget, claim, cost_of
+
+MIB = 1 << 20
+
+
+async def held(budget: DocumentBudget, size: int, leave: asyncio.Event) -> None:
+    async with budget.request():
+        await claim(size)
+        await leave.wait()
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_claims_over_the_budget_wait_their_turn() -> None:
+    budget, leave = DocumentBudget(10 * MIB), asyncio.Event()
+    first = asyncio.create_task(held(budget, 6 * MIB, leave))
+    await settled()
+    behind = [asyncio.create_task(held(budget, size * MIB, leave)) for size in (6, 2)]
+    await settled()
+    # The small one would fit, but the large one would wait for ever behind such.
+    assert budget.free == 4 * MIB
+    leave.set()
+    await asyncio.gather(first, *behind)
+    assert budget.free == 10 * MIB
+
+
+async def test_a_claim_over_the_whole_budget_has_it_alone() -> None:
+    budget = DocumentBudget(10 * MIB)
+    async with budget.request():
+        await claim(100 * MIB)
+        assert budget.free == 0
+    assert budget.free == 10 * MIB
+
+
+async def test_small_documents_claim_nothing_and_a_claim_is_raised_to_the_largest() -> None:
+    budget = DocumentBudget(10 * MIB)
+    async with budget.request():
+        await claim(cost_of(1000))
+        assert budget.free == 10 * MIB
+        for size in 4, 8, 2:
+            await claim(size * MIB)
+        assert budget.free == 2 * MIB
+
+
+async def test_two_requests_that_raise_their_claims_do_not_wait_for_each_other() -> None:
+    budget = DocumentBudget(10 * MIB)
+
+    async def raised() -> None:
+        async with budget.request():
+            await claim(4 * MIB)
+            await asyncio.sleep(0)
+            await claim(8 * MIB)
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(raised() for _ in range(4)))
+    assert budget.free == 10 * MIB
+
+
+@pytest.mark.parametrize("granted", [False, True])
+async def test_a_request_that_ends_while_it_waits_gives_back_what_it_was_granted(
+    granted: bool,
+) -> None:
+    budget, leave = DocumentBudget(10 * MIB), asyncio.Event()
+    first = asyncio.create_task(held(budget, 8 * MIB, leave))
+    await settled()
+    waiting = asyncio.create_task(held(budget, 8 * MIB, asyncio.Event()))
+    behind = asyncio.create_task(held(budget, 2 * MIB, leave))
+    await settled()
+    if granted:
+        budget.give(8 * MIB)
+    await end_tasks([waiting])
+    await settled()
+    assert behind.done() is False
+    leave.set()
+    await asyncio.gather(first, behind)
+    assert budget.free == (18 if granted else 10) * MIB
+
+
+async def test_a_claim_outside_of_a_request_costs_nothing() -> None:
+    await claim(1 << 40)
