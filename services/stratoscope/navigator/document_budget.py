@@ -12,9 +12,12 @@ from contextvars import ContextVar
 from typing import Final
 
 from stratoscope.navigator.threads import LARGE
+from stratoscope_contracts.errors import OverBudget
 
 _MIB: Final = 1 << 20
 BUDGET_BYTES: Final = 320 * _MIB
+# Well within the time of a request.
+PATIENCE_SECONDS: Final = 10.0
 # The blobs, what they unfold to, the reply, and the reply once more where it is spelled.
 _COPIES: Final = 4
 # Of a parsed document: 32 bytes of objects for each byte, as in `{},{},`, and at most a million.
@@ -88,8 +91,16 @@ class _Claim:
             return
         # Nothing is held while it waits, or two requests could wait for each other.
         self.release()
-        await self._budget.take(size)
-        self._held = size
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._budget.take(size)
+                self._held = size
+        except TimeoutError as error:
+            raise OverBudget(
+                "the memory for large documents is in use by other requests: ask again once one"
+                " has ended, or for less at a time",
+                {"seconds": PATIENCE_SECONDS, "size": size},
+            ) from error
 
     def release(self) -> None:
         held, self._held = self._held, 0
@@ -101,6 +112,6 @@ _claim: ContextVar[_Claim | None] = ContextVar("claim", default=None)
 
 
 async def claim(size: int) -> None:
-    """Hold `size` bytes of the budget for this request, or wait until they are free."""
+    """Hold `size` bytes of the budget for this request, once they are free. Raises OverBudget."""
     if size > LARGE * _COPIES and (held := _claim.get()) is not None:
         await held.raise_to(size)

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.navigator import document_budget
 from stratoscope.navigator.document_budget import DocumentBudget, claim, cost_of
+from stratoscope_contracts.errors import OverBudget
 
 MIB = 1 << 20
 
@@ -85,6 +87,16 @@ async def test_a_request_that_ends_while_it_waits_gives_back_what_it_was_granted
     leave.set()
     await asyncio.gather(first, behind)
     assert budget.free == (18 if granted else 10) * MIB
+
+
+async def test_a_request_that_waits_too_long_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_budget, "PATIENCE_SECONDS", 0.01)
+    budget = DocumentBudget(10 * MIB)
+    await budget.take(8 * MIB)
+    async with budget.request():
+        with pytest.raises(OverBudget, match="ask again"):
+            await claim(4 * MIB)
+    assert budget.free == 2 * MIB
 
 
 async def test_a_claim_outside_of_a_request_costs_nothing() -> None:
