@@ -266,3 +266,24 @@ async def test_a_gap_is_told_with_its_event_and_taints_until_the_next_snapshot(a
     assert (await ask("events.get", id=missing["id"]))["event"]["gap"] == gap
     chain = (await ask("causality.chain", event_id=missing["id"]))["events"]
     assert [one["gap"] for one in chain] == [gap]
+
+
+@pytest.mark.parametrize("patched", [True, False])
+async def test_an_agent_of_which_all_was_refused_is_not_found(ask, recorded, patched: bool):
+    """It has no record. Its first one makes it known, with what was refused before in doubt."""
+    refused = event(patch=[{"op": "remove", "path": "/nothing"}]) if patched else snapshot([])
+    await recorded.add("walker", refused)
+    assert (await ask("agents.list"))["agents"] == []
+    for verb, body in (
+        ("state.at", {"at": {"latest": True}}),
+        ("events.list", {}),
+        ("snapshots.list", {}),
+        ("state.history", {"path": "a"}),
+    ):
+        with pytest.raises(AgentNotFound):
+            await ask(verb, agent="walker", **body)
+    assert (await ask("stats"))["total_agents"] == 0
+    await recorded.add("walker", event())
+    found = await ask("state.at", agent="walker", at={"latest": True})
+    assert (found["state"], found["tainted"]) == ({}, True)
+    assert [one["agent"] for one in (await ask("agents.list"))["agents"]] == ["walker"]
