@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,16 @@ PEAK_MIB = 512
 MANY = 999_000
 
 
+def memory(running: ServiceProcess, name: str) -> int:
+    """A figure of a process's memory, in MiB."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith(name))
+    return int(line.split()[1]) // 1024
+
+
 def peak(running: ServiceProcess) -> int:
     """The most memory that a process ever had, in MiB."""
-    status = Path(f"/proc/{running.process.pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) // 1024
+    return memory(running, "VmHWM")
 
 
 async def packed(publish: Any, agent: str, kind: str, body: bytes) -> int:
@@ -165,3 +171,26 @@ async def test_a_message_at_which_a_projector_was_killed_once_is_taken(publish, 
     assert not await projectors.fetch("select from dead_letter")
     assert len(await projectors.fetch("select from state_version")) == 1
     assert not await projectors.fetch("select from attempt")
+
+
+async def test_a_message_for_which_memory_does_not_suffice_is_buried_at_the_third_start(
+    publish, projectors
+):
+    """Under a limit of address space, whether the process survives the failure or not."""
+
+    running, starts = await projectors.start(), 1
+    limit = (memory(running, "VmSize") + 48) * MIB
+    resource.prlimit(running.process.pid, resource.RLIMIT_AS, (limit, limit))
+    await packed(publish, "a", "snapshot", b'{"state":{"a":[%b]}}' % SHAPES["objects"])
+    last = await publish("b", "event", {"type": "after"}, space="other")
+    async with asyncio.timeout(90):
+        while not await projectors.passed(last):
+            if running.process.returncode is not None:
+                running, starts = await projectors.start(ready=False), starts + 1
+                # It is still importing, and has read nothing.
+                resource.prlimit(running.process.pid, resource.RLIMIT_AS, (limit, limit))
+            await asyncio.sleep(0.1)
+    (letter,) = await projectors.fetch("select reason from dead_letter")
+    assert letter["reason"] in ("unreadable", "killed_projector")
+    assert starts <= 3
+    assert len(await projectors.fetch("select from event")) == 1
