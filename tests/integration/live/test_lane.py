@@ -16,6 +16,7 @@ from stratoscope.broker.feed import Committed
 from stratoscope.broker.publishing import Publisher
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import tell_nobody
+from stratoscope.navigator.live import judging
 from stratoscope.navigator.live.arming import arming_of
 from stratoscope.navigator.live.filling import filled
 from stratoscope.navigator.live.judging import Judge
@@ -26,6 +27,7 @@ from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.serving import serving
 from stratoscope.store.breakpoints import BreakpointRow, Breakpoints
 from stratoscope.store.database import connection
+from stratoscope.store.hits import Hits
 from stratoscope.store.watches import Watch, Watches
 from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.words import PARTITIONS
@@ -188,3 +190,61 @@ async def test_an_event_is_not_told_whole_by_each_of_many_hits(watching: Watchin
     assert all(one["event"]["data"] == {} for one in told[:100])
     assert all(one["event"]["data"] == {"x": "b"} for one in told[100:])
     assert sum(len(row["body"]) for row in rows) < 1 << 20
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many hits were kept at a time; few are many here."""
+    monkeypatch.setattr(judging, "_PAIRS", 10)
+    monkeypatch.setattr(judging, "_MATCHES", 20)
+    monkeypatch.setattr(judging, "_MOST_MATCHES", 50)
+    sizes: list[int] = []
+    keep = Hits.keep
+
+    async def counted(self: Hits, reached: Any, hits: Any, *more: Any, **named: Any) -> Any:
+        sizes.append(len(hits))
+        return await keep(self, reached, hits, *more, **named)
+
+    monkeypatch.setattr(Hits, "keep", counted)
+    return sizes
+
+
+async def test_the_hits_of_a_batch_are_kept_in_parts(watching: Watching, kept: list[int]):
+    """Breakpoints times records is millions: more than a process can hold at a time."""
+    every = [breakpoint(ERRORS) for _ in range(5)]
+    counted = breakpoint(ERRORS, hit='{"every":7}')
+    await watching.arm(*every, counted)
+    await watching.recorded.add_messages(
+        [("walker", [event("error_occurred") for _ in range(2)]) for _ in range(30)]
+    )
+    await watching.lane.look(at_once=True)
+    found = await watching.hits()
+    assert sorted(found) == sorted([*range(60)] * 5 + [*range(6, 60, 7)])
+    assert max(kept) <= 40
+    assert watching.lane.seen[MINE] == 30
+
+
+async def test_breakpoints_that_one_message_meets_without_end_are_disabled(
+    watching: Watching, kept: list[int]
+):
+    other = replace(breakpoint(ERRORS), agent="runner")
+    every = [breakpoint(ERRORS) for _ in range(5)]
+    await watching.arm(*every, other)
+    await watching.recorded.add_messages(
+        [
+            ("walker", [event("error_occurred") for _ in range(100)]),
+            ("runner", [event("error_occurred")]),
+        ]
+    )
+    await watching.lane.look(at_once=True)
+    rows = await watching.recorded.pool.fetch(
+        "select agent, is_enabled, disabled_reason from breakpoint"
+    )
+    said = {row["disabled_reason"] for row in rows if row["agent"] == "walker"}
+    assert len(said) == 1
+    assert "by one message" in str(said)
+    assert [row["is_enabled"] for row in rows if row["agent"] == "runner"] == [True]
+    agents = [row[0] for row in await watching.recorded.pool.fetch("select agent from hit")]
+    assert agents.count("runner") == 1
+    assert 50 <= agents.count("walker") <= 70
+    assert max(kept) <= 70

@@ -41,6 +41,14 @@ class Found:
     met: set[int] = field(default_factory=set)
     passed: dict[int, int] = field(default_factory=dict)
     stopped: list[Stopped] = field(default_factory=list)
+    # The breakpoints that one message met too often.
+    flooded: set[UUID] = field(default_factory=set)
+
+    def clear(self) -> None:
+        """All of it is kept."""
+        self.hits, self.lines, self.stopped = [], [], []
+        self.counts, self.passed = {}, {}
+        self.met, self.flooded = set(), set()
 
 
 class Counting:

@@ -31,6 +31,9 @@ _RECORDS: Final = 500
 _STATE_BYTES: Final = 8 << 20
 # So many pairs of a record and a breakpoint at a time.
 _PAIRS: Final = 50_000
+# So many matches, and what was judged is kept before more of a batch is; of one message at most.
+_MATCHES: Final = 10_000
+_MOST_MATCHES: Final = 50_000
 # Going through so many of either takes some milliseconds; between them others have a turn.
 _AT_A_STRETCH: Final = 500
 
@@ -44,12 +47,32 @@ class Stopped:
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What was found in a batch so far; `sources` are the expressions that had to be stopped."""
+class Judged:
+    """What was found in a batch up to and with a message.
 
+    `flooded` are the breakpoints that one message met too often to be judged to its end.
+    """
+
+    through: int
     matches: list[Match] = field(default_factory=list)
     stopped: dict[UUID, Stopped] = field(default_factory=dict)
-    sources: set[str] = field(default_factory=set)
+    flooded: set[UUID] = field(default_factory=set)
+
+
+class Outcome(Judged):
+    """The same on the way; `sources` are the expressions that had to be stopped."""
+
+    __slots__ = ("sources",)
+
+    def __init__(self, through: int) -> None:
+        super().__init__(through)
+        self.sources: set[str] = set()
+
+    def taken(self, through: int) -> Judged:
+        """What was found since the last time, which was up to a message."""
+        found = Judged(through, self.matches, self.stopped, self.flooded)
+        self.matches, self.stopped, self.flooded = [], {}, set()
+        return found
 
 
 class Judge:
@@ -65,25 +88,38 @@ class Judge:
 
     async def matches(
         self, arming: Arming, committed: Committed, passed: Mapping[int, int]
-    ) -> tuple[list[Match], list[Stopped]]:
-        """What is met behind the message passed in each partition, and what had to be stopped."""
-        outcome = Outcome()
-        for number, lines in enumerate(_stretches(await self._lines(arming, committed, passed))):
+    ) -> AsyncIterator[Judged]:
+        """What is met behind the message passed in each partition, in the order of the log.
+
+        What many are met by comes in parts, so that it can be kept before more is found.
+        """
+        outcome = Outcome(committed.through)
+        found = await self._lines(arming, committed, passed)
+        # Of several agents, as they stand in the log: a part ends with a message.
+        found.sort(key=lambda line: line.record.place)
+        for number, lines in enumerate(_stretches(found)):
             if number:
                 self._states.shrink()
                 await asyncio.sleep(0)
-            await self._meet(arming, lines, outcome)
-        return outcome.matches, [*outcome.stopped.values()]
+            async for through in self._meet(arming, lines, outcome):
+                yield outcome.taken(through)
+        yield outcome.taken(committed.through)
 
-    async def _meet(self, arming: Arming, lines: Sequence[Line], outcome: Outcome) -> None:
-        """Judge some records by all that they could hit."""
+    async def _meet(
+        self, arming: Arming, lines: Sequence[Line], outcome: Outcome
+    ) -> AsyncIterator[int]:
+        """Judge some records by all that they could hit; up to which messages much was found."""
         pairs: list[Pair] = []
         turn = 0
         for number, line in enumerate(lines):
-            pairs += self._pairs(arming, number, line)
+            pairs += self._pairs(arming, number, line, outcome.flooded)
             if len(pairs) >= _PAIRS:
                 await self._judge(arming, pairs, outcome)
                 pairs, turn = [], 0
+                if len(outcome.matches) >= _MATCHES and _ends_message(lines, number):
+                    yield line.record.place.stream_seq
+                elif len(outcome.matches) >= _MOST_MATCHES:
+                    outcome.flooded |= _flooded(outcome.matches, line.record.place.stream_seq)
             elif len(pairs) - turn >= _AT_A_STRETCH:
                 turn = len(pairs)
                 await asyncio.sleep(0)
@@ -141,10 +177,14 @@ class Judge:
             if waiting:
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
-    def _pairs(self, arming: Arming, number: int, line: Line) -> Iterator[Pair]:
+    def _pairs(
+        self, arming: Arming, number: int, line: Line, flooded: Collection[UUID]
+    ) -> Iterator[Pair]:
         seen: Seen | None = None
         for armed in candidates(arming.indexes(line.told.space, line.told.agent), line.record):
             if armed.watch.judged == "event" and not line.record.is_event:
+                continue
+            if armed.id in flooded:
                 continue
             if seen is None:
                 seen = _seen(line.record, line.told.agent_id, self._states.look)
@@ -208,6 +248,20 @@ class Judge:
         state = self._states.raw(version) if "state" in expression.variables else None
         question = question_of(pair, expression, version)
         questions.ask(expression, question, Document(event, state))
+
+
+def _ends_message(lines: Sequence[Line], number: int) -> bool:
+    """Whether a line is surely the last one of its message."""
+    if number + 1 == len(lines):
+        return False
+    seqs = (lines[at].record.place.stream_seq for at in (number, number + 1))
+    return next(seqs) != next(seqs)
+
+
+def _flooded(matches: Sequence[Match], stream_seq: int) -> set[UUID]:
+    """The breakpoints that a message meets, where that is too often."""
+    met = [one.armed.id for one in matches if one.line.record.place.stream_seq == stream_seq]
+    return set(met) if len(met) >= _MOST_MATCHES else set()
 
 
 def _stretches(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:

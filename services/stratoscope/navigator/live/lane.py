@@ -27,7 +27,7 @@ from stratoscope.navigator.live.positions import Positions
 from stratoscope.navigator.live.reading import read_all
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.tracing import tell_hits
-from stratoscope.store.breakpoints import BreakpointRow
+from stratoscope.store.breakpoints import BreakpointRow, Breakpoints
 from stratoscope.store.filling import Filling
 from stratoscope.store.hits import HitRow, Hits, Reached
 from stratoscope.store.holds import Holds
@@ -38,6 +38,9 @@ from stratoscope_contracts.subjects import partition_of
 # Taking so many changes over takes some milliseconds; between them others have a turn.
 _AT_A_STRETCH: Final = 200
 _TOO_LONG: Final = "it takes too long, or a macro runs over more than 1,000 elements"
+_TOO_OFTEN: Final = (
+    "breakpoints were hit more than 50,000 times by one message, this one among them"
+)
 log = structlog.get_logger(__name__)
 
 
@@ -152,7 +155,7 @@ class Lane:
             if passed:
                 self._parts.states.told(committed)
                 await self._judge(found, committed, passed)
-            if found.stopped:
+            if found.stopped or found.flooded:
                 # Whoever is to be disabled for it is so before he is asked again.
                 await self._settle(found)
                 found = Found()
@@ -238,12 +241,16 @@ class Lane:
 
     async def _judge(self, found: Found, committed: Committed, passed: Mapping[int, int]) -> None:
         """Judge a batch behind what was passed in each partition; `found` grows by the outcome."""
-        matches, stopped = await self._parts.judge.matches(self.arming, committed, passed)
-        if matches:
-            await self._count(self.arming, matches, found)
+        async for judged in self._parts.judge.matches(self.arming, committed, passed):
+            if judged.matches:
+                await self._count(self.arming, judged.matches, found)
+            found.passed.update(dict.fromkeys(passed, judged.through))
+            found.stopped += judged.stopped.values()
+            found.flooded |= judged.flooded
+            if judged.through < committed.through:
+                await self._settle(found)
+                found.clear()
         self._positions.passed(committed)
-        found.passed.update(dict.fromkeys(passed, committed.through))
-        found.stopped += stopped
 
     async def _settle(self, found: Found) -> None:
         """Keep what some batches have led to, and let everybody know that they are seen."""
@@ -254,6 +261,7 @@ class Lane:
         self.seen.update(found.passed)
         self._wake(*found.passed)
         await self._strike(found.stopped)
+        await self._disable(found.flooded)
         self._parts.metrics.evaluated(self._parts.judge)
         self._parts.states.shrink()
 
@@ -278,10 +286,12 @@ class Lane:
             parts = self._parts
             told = filled(parts.session, parts.schema, partition, wanted, after, seen)
             async for committed in told:
-                found, stopped = await parts.judge.matches(only, committed, {partition: after})
-                # Of one that was struck out a page before nothing counts any more.
-                matches += [one for one in found if one.armed.id in self.arming.rows]
-                await self._strike(stopped)
+                async for judged in parts.judge.matches(only, committed, {partition: after}):
+                    # Of one that was struck out a page before nothing counts any more.
+                    there = self.arming.rows
+                    matches += [one for one in judged.matches if one.armed.id in there]
+                    await self._strike(judged.stopped.values())
+                    await self._disable(judged.flooded)
         self._complete[partition] = self.revision
         if matches and seen is not None:
             caught_up = Found()
@@ -341,6 +351,16 @@ class Lane:
             if await strike(self._parts.session, one.breakpoint_id, said):
                 self.arming.remove(one.breakpoint_id)
                 log.warning("a breakpoint is disabled", id=str(one.breakpoint_id), why=said)
+
+    async def _disable(self, flooded: Collection[UUID]) -> None:
+        """Watch no more by breakpoints that one message meets without end."""
+        for one in flooded:
+            row = self.arming.rows.get(one)
+            if row is not None:
+                await Breakpoints(self._parts.session).disable(row.space, one, _TOO_OFTEN)
+                self.arming.remove(one)
+        if flooded:
+            log.warning("breakpoints are disabled", count=len(flooded), why=_TOO_OFTEN)
 
     def _is_heard(self, committed: Committed) -> bool:
         """Whether who told a batch knew all that is wanted by now."""
