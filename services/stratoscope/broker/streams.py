@@ -38,6 +38,8 @@ UNLIMITED: Final = -1
 DAY: Final = 24 * 60 * 60.0
 DEAD_LETTERS_KEPT: Final = 30 * DAY
 HITS_KEPT: Final = 7 * DAY
+DEAD_LETTERS_BYTES: Final = 512 << 20
+HITS_BYTES: Final = 512 << 20
 # A hit is published again after a crash: the window outlasts a restart and a failover.
 HITS_DEDUPLICATION: Final = 15 * 60.0
 
@@ -116,6 +118,10 @@ def definitions(settings: StreamSettings) -> tuple[StreamConfig, ...]:
             description="Records that could not be taken, as they came",
             subjects=[subjects.DEAD_LETTERS],
             max_age=DEAD_LETTERS_KEPT,
+            # The oldest go: the table has them. Without a bound, who sends rubbish fills the
+            # broker's disk, and then nobody records.
+            max_bytes=DEAD_LETTERS_BYTES,
+            discard=DiscardPolicy.OLD,
         ),
         replace(
             common,
@@ -123,6 +129,8 @@ def definitions(settings: StreamSettings) -> tuple[StreamConfig, ...]:
             description="Breakpoint hits",
             subjects=[subjects.HITS],
             max_age=HITS_KEPT,
+            max_bytes=HITS_BYTES,
+            discard=DiscardPolicy.OLD,
             duplicate_window=HITS_DEDUPLICATION,
         ),
     )

@@ -129,3 +129,11 @@ async def test_a_stream_that_takes_our_subjects_is_named_as_the_trouble(
     await connection.jetstream.add_stream(StreamConfig(name="OTHER", subjects=["strato.>"]))
     with pytest.raises(StreamsUnusable, match="another stream takes some of its subjects"):
         await ensure_streams(connection.jetstream, StreamSettings())
+
+
+def test_what_anybody_may_fill_has_a_bound_and_loses_the_oldest():
+    """Else one space's dead letters and hits take the disk that all spaces record on."""
+    _, dead_letters, hits = definitions(StreamSettings())
+    for stream in (dead_letters, hits):
+        assert 0 < (stream.max_bytes or 0) <= 1 << 30
+        assert stream.discard == DiscardPolicy.OLD
