@@ -232,12 +232,14 @@ class AgentView(ValueModel):
     """One recorded timeline in a list.
 
     `held_by` names who holds it. It is `held` if it is `gated` too, which is to say that it comes
-    to its gate; `waiting_since` it stands there.
+    to its gate; `waiting_since` it stands there. `duplicates` counts the records that were sent
+    again and left out, because the agent had a record of their id.
     """
 
     agent: AgentName
     events: Count
     snapshots: Count
+    duplicates: Count = 0
     first_at: Time | None = None
     last_at: Time | None = None
     held: bool = False

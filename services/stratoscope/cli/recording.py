@@ -21,6 +21,7 @@ from stratoscope.cli.asking import (
     SpaceOption,
     TimeoutOption,
 )
+from stratoscope.cli.duplicate_count import DuplicateCount
 from stratoscope.cli.entering import chosen
 from stratoscope.cli.faults import Exit, Fault
 from stratoscope.cli.ndjson import BadLine, Line, lines
@@ -52,6 +53,8 @@ class Sent:
     agents: set[str] = field(default_factory=set)
     stream_seq: int | None = None
     """The last message of the stream that holds some of it."""
+    duplicates: int | None = 0
+    """How many of them the agents had already; None where it is not known."""
 
     @property
     def records(self) -> int:
@@ -71,6 +74,7 @@ class Sent:
         return {
             "events": self.events,
             "snapshots": self.snapshots,
+            "duplicates": self.duplicates,
             "agents": sorted(self.agents),
             "stream_seq": self.stream_seq,
         }
@@ -80,8 +84,20 @@ class Sent:
         return Text(
             f"recorded {_counted(self.events, 'event')} and"
             f" {_counted(self.snapshots, 'snapshot')} of {_counted(len(self.agents), 'agent')}"
+            + self._before()
             + ("" if self.stream_seq is None else f", the last at seq:{self.stream_seq}")
         )
+
+    def _before(self) -> str:
+        match self.duplicates:
+            case None:
+                return ", how many of them were recorded before is not known"
+            case 0:
+                return ""
+            case 1:
+                return ", 1 of them was recorded before"
+            case many:
+                return f", {many:,} of them were recorded before"
 
 
 class _Bar:
@@ -110,7 +126,8 @@ def record(
 
     Each has an agent and a kind (event or snapshot), and the record's own fields. A file is
     checked whole before anything of it is sent; stdin is recorded up to a line that is wrong.
-    Records with an id of their own may be sent again without harm.
+    Records with an id of their own may be sent again without harm: the command says how many
+    were recorded before.
     """
     asking = Asking(server, space, timeout, output)
     settings = RecorderSettings(
@@ -157,9 +174,16 @@ async def _send(
 ) -> Sent:
     sent = Sent()
     try:
-        async with Recorder(settings) as recorder:
+        async with (
+            Recorder(settings) as recorder,
+            DuplicateCount.open(settings.url, settings.space, chosen()) as duplicates,
+        ):
             with _bar("recording", length) as bar:
-                await _send_all(recorder, source, sent, bar, patience)
+                await _send_all(recorder, duplicates, source, sent, bar, patience)
+            sent.duplicates = await duplicates.total(sent.stream_seq, patience)
+            if recorder.stats.retries:
+                # A message that is stored twice is no record that was there before.
+                sent.duplicates = None if sent.duplicates else 0
     except BrokerUnreachable as error:
         raise Unreachable(error.message) from error
     except BadLine as bad:
@@ -169,10 +193,17 @@ async def _send(
 
 
 async def _send_all(
-    recorder: Recorder, source: IO[bytes], sent: Sent, bar: _Bar, patience: float
+    recorder: Recorder,
+    duplicates: DuplicateCount,
+    source: IO[bytes],
+    sent: Sent,
+    bar: _Bar,
+    patience: float,
 ) -> None:
     stored = 0
     for line in lines(source):
+        if line.fields.get("id") is not None:
+            await duplicates.begin(line.agent)
         await _send_one(recorder, line)
         sent.count(line)
         bar.move(line)

@@ -37,6 +37,7 @@ def agent(timeline: Timeline, held: HeldAgent, now: datetime) -> Json:
         "agent": timeline.agent,
         "events": timeline.kept_events,
         "snapshots": timeline.snapshots,
+        "duplicates": timeline.duplicates,
         "first_at": time(timeline.first_at),
         "last_at": time(timeline.last_at),
         **holding(held, now),

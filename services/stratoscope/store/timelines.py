@@ -35,6 +35,8 @@ class Timeline:
     horizon_clock: datetime | None = None
     horizon_recorded_at: datetime | None = None
     indexed_from: int = 0
+    duplicates: int = 0
+    """How many records were sent again and left out."""
 
     @property
     def extent(self) -> Extent:

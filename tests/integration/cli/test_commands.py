@@ -258,9 +258,41 @@ def test_nothing_at_a_path_is_told_from_a_null(commands: Commands, explorer: Exp
 async def test_records_with_ids_may_be_sent_again(commands: Commands, explorer: Explorer) -> None:
     again = commands.json("record", str(explorer.file))
     assert again.pop("stream_seq") > 0
-    assert again == {"agents": [explorer.name], "events": 4, "snapshots": 2}
-    await commands.projected()
+    assert again == {"agents": [explorer.name], "events": 4, "snapshots": 2, "duplicates": 4}
     assert len(commands.json("events", explorer.name)["events"]) == 4
+
+
+def test_records_that_are_there_already_are_told(commands: Commands) -> None:
+    first, second = f"a-{uuid4()}", f"b-{uuid4()}"
+    shared = {"id": str(uuid4()), "kind": "event", "type": "x"}
+    again = {"id": str(uuid4()), "kind": "snapshot", "state": {"n": 1}}
+    first_run = [shared | {"agent": first}, again | {"agent": second}]
+    done = commands.run("record", "-", "-o", "json", given=_lines(first_run))
+    assert json.loads(done.stdout)["duplicates"] == 0
+    fresh = [{"id": str(uuid4()), "agent": first, "kind": "event", "type": "x"}]
+    unnamed = [{"agent": first, "kind": "event", "type": "x"}]
+    said = commands.run("record", "-", given=_lines(fresh + first_run + unnamed)).stdout
+    counted = "recorded 3 events and 1 snapshot of 2 agents, 2 of them were recorded before, "
+    assert said.startswith(f"{counted}the last at seq:")
+    (found,) = commands.json("agents", first)["agents"]
+    assert (found["events"], found["duplicates"]) == (3, 1)
+
+
+def test_duplicates_that_no_navigator_counts_are_unknown(commands: Commands) -> None:
+    # A login of an agent may not ask; this prefix says that it is one.
+    options = {"STRATO_INBOX_PREFIX": "_INBOX_agent.default.a"}
+    record = {"id": str(uuid4()), "agent": "a", "kind": "event", "type": "x"}
+    done = commands.run("record", "-", "-o", "json", given=_lines([record]), **options)
+    assert json.loads(done.stdout)["duplicates"] is None
+    said = commands.run("record", "-", given=_lines([record]), **options).stdout
+    assert ", how many of them were recorded before is not known, " in said
+    del record["id"]
+    done = commands.run("record", "-", "-o", "json", given=_lines([record]), **options)
+    assert json.loads(done.stdout)["duplicates"] == 0
+
+
+def _lines(records: list[dict[str, object]]) -> str:
+    return "\n".join(json.dumps(record) for record in records)
 
 
 async def test_a_file_with_a_bad_line_records_nothing(commands: Commands, scratch: Path) -> None:

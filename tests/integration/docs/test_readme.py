@@ -114,7 +114,7 @@ async def test_the_lines_that_record_takes_are_taken(up: Commands) -> None:
     done = up.run("record", "-", "--output", "json", "--space", "lines", given=lines)
     said = json.loads(done.stdout)
     assert said.pop("stream_seq") > 0
-    assert said == {"agents": ["explorer-7"], "events": 1, "snapshots": 1}
+    assert said == {"agents": ["explorer-7"], "events": 1, "snapshots": 1, "duplicates": 0}
     await up.projected()
     assert up.json("stats", "--space", "lines")["dead_letters"] == 0
 

@@ -49,6 +49,7 @@ async def test_agents_are_listed_by_name_page_by_page(ask, recorded):
         "agent": "a-1",
         "events": 1,
         "snapshots": 1,
+        "duplicates": 0,
         "first_at": "2026-11-23T08:00:01.000000Z",
         "last_at": "2026-11-23T08:00:02.000000Z",
         "held": False,

@@ -9,14 +9,14 @@
 -- An agent without a record is none yet: its name may be known from a dead letter.
 select agent_id, name, next_event, next_version, snapshots - dropped_snapshots,
        first_at, clock, first_position, first_version, first_shown, horizon_seq, horizon_clock,
-       horizon_recorded_at, indexed_from
+       horizon_recorded_at, indexed_from, duplicates
 from agent
 where space = $1 and name = $2 and next_event + next_version > 0
 
 -- name: agents
 select agent_id, name, next_event, next_version, snapshots - dropped_snapshots,
        first_at, clock, first_position, first_version, first_shown, horizon_seq, horizon_clock,
-       horizon_recorded_at, indexed_from
+       horizon_recorded_at, indexed_from, duplicates
 from agent
 where space = $1
   and next_event + next_version > 0

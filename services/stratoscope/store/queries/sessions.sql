@@ -21,7 +21,7 @@ select session.id, session.agent, session.state, session.version, session.name,
        agent.agent_id, agent.name, agent.next_event, agent.next_version,
        agent.snapshots - agent.dropped_snapshots, agent.first_at, agent.clock,
        agent.first_position, agent.first_version, agent.first_shown, agent.horizon_seq,
-       agent.horizon_clock, agent.horizon_recorded_at, agent.indexed_from
+       agent.horizon_clock, agent.horizon_recorded_at, agent.indexed_from, agent.duplicates
 from session
 left join agent
     on agent.space = session.space and agent.name = session.agent
