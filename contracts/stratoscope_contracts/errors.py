@@ -7,7 +7,8 @@ holds a driver's text or what a stranger sent.
     StratoError
       BadRequest, InvalidExpression                                    400
       NotFound: AgentNotFound, EventNotFound, SnapshotNotFound,
-        SessionNotFound, BreakpointNotFound, EmptyEventLog             404
+        SessionNotFound, BreakpointNotFound, ObjectNotFound,
+        EmptyEventLog                                                  404
       ConcurrentAccess                                                 409
       NavigationOutOfBounds                                            416
       ComparisonFailed, ReplayFailed, InvalidDiff, ImportFailed        422
@@ -44,6 +45,7 @@ class Code(StrEnum):
     SNAPSHOT_NOT_FOUND = "snapshot_not_found"
     SESSION_NOT_FOUND = "session_not_found"
     BREAKPOINT_NOT_FOUND = "breakpoint_not_found"
+    OBJECT_NOT_FOUND = "object_not_found"
     EMPTY_EVENT_LOG = "empty_event_log"
     NAVIGATION_OUT_OF_BOUNDS = "navigation_out_of_bounds"
     CONCURRENT_ACCESS = "concurrent_access"
@@ -64,6 +66,7 @@ NUMBERS: Final[Mapping[Code, int]] = {
     Code.SNAPSHOT_NOT_FOUND: 404,
     Code.SESSION_NOT_FOUND: 404,
     Code.BREAKPOINT_NOT_FOUND: 404,
+    Code.OBJECT_NOT_FOUND: 404,
     Code.EMPTY_EVENT_LOG: 404,
     Code.NAVIGATION_OUT_OF_BOUNDS: 416,
     Code.CONCURRENT_ACCESS: 409,
@@ -189,6 +192,12 @@ class BreakpointNotFound(NotFound):
     code = Code.BREAKPOINT_NOT_FOUND
 
 
+class ObjectNotFound(NotFound):
+    """No object of that name, or its time is over."""
+
+    code = Code.OBJECT_NOT_FOUND
+
+
 class EmptyEventLog(NotFound):
     """The agent has no event yet."""
 
@@ -263,6 +272,7 @@ _KINDS: Final = (
     SnapshotNotFound,
     SessionNotFound,
     BreakpointNotFound,
+    ObjectNotFound,
     EmptyEventLog,
     NavigationOutOfBounds,
     ConcurrentAccess,

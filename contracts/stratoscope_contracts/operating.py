@@ -1,11 +1,11 @@
-"""The table of the verbs that keep or change something: sessions, breakpoints and holds.
+"""The table of the verbs that keep or change something: sessions, breakpoints, holds, objects.
 
 None of them changes what was recorded.
 """
 
 from typing import Final
 
-from stratoscope_contracts import breakpoints, control, sessions
+from stratoscope_contracts import breakpoints, control, objects, sessions
 from stratoscope_contracts.envelopes import Progress
 from stratoscope_contracts.errors import Code
 from stratoscope_contracts.verb import PLACE, verb
@@ -255,4 +255,21 @@ _CONTROL: Final = (
     ),
 )
 
-OPERATING: Final = (*_SESSIONS, *_MOVES, *_BREAKPOINTS, *_CONTROL)
+_OBJECTS: Final = (
+    verb(
+        "object.get",
+        objects.ObjectGetRequest,
+        objects.ObjectGetReply,
+        (Code.OBJECT_NOT_FOUND, Code.OVER_BUDGET),
+        "Bytes of an export or a spilled reply",
+    ),
+    verb(
+        "object.put",
+        objects.ObjectPutRequest,
+        objects.ObjectPutReply,
+        (Code.OVER_BUDGET,),
+        "A chunk of a file that is to be imported",
+    ),
+)
+
+OPERATING: Final = (*_SESSIONS, *_MOVES, *_BREAKPOINTS, *_CONTROL, *_OBJECTS)

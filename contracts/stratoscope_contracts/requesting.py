@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Literal, overload
 
-from stratoscope_contracts import breakpoints, causes, comparing, control, looking, sessions
+from stratoscope_contracts import breakpoints, causes, comparing, control, looking, objects, sessions
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
 
 
@@ -280,6 +280,16 @@ class Requesting(ABC):
     async def request(
         self, verb: Literal["agent.step"], body: control.AgentStepRequest
     ) -> control.AgentReply: ...
+
+    @overload
+    async def request(
+        self, verb: Literal["object.get"], body: objects.ObjectGetRequest
+    ) -> objects.ObjectGetReply: ...
+
+    @overload
+    async def request(
+        self, verb: Literal["object.put"], body: objects.ObjectPutRequest
+    ) -> objects.ObjectPutReply: ...
 
     @overload
     async def request(self, verb: str, body: Request) -> Reply: ...

@@ -25,6 +25,7 @@ BREAKPOINTS = "create get list enable disable remove check"
 AGENT = "pause resume step"
 # Beyond the contract's first page; said in contracts/README.md.
 MARKS = "mark marks unmark"
+OBJECTS = "get put"
 
 
 def test_every_verb_of_the_contract_is_there_and_no_other() -> None:
@@ -36,6 +37,7 @@ def test_every_verb_of_the_contract_is_there_and_no_other() -> None:
         ("session", MARKS),
         ("breakpoint", BREAKPOINTS),
         ("agent", AGENT),
+        ("object", OBJECTS),
     ):
         expected |= {f"{prefix}.{name}" for name in names.split()}
     assert set(VERBS) == expected
