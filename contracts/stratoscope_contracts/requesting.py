@@ -4,7 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Literal, overload
 
-from stratoscope_contracts import breakpoints, causes, comparing, control, looking, objects, sessions
+from stratoscope_contracts import (
+    breakpoints,
+    causes,
+    comparing,
+    control,
+    looking,
+    objects,
+    sessions,
+)
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
 
 

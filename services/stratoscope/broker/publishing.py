@@ -9,7 +9,7 @@ have ids that intake knows, and messages of the other streams an id for the brok
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +43,10 @@ class MessageTooLarge(BadRequest):
 
 class PublishRefused(BrokerError):
     """The stream will not take this message, however often it is sent."""
+
+    def __init__(self, message: str, err_code: int | None = None) -> None:
+        super().__init__(message)
+        self.err_code = err_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,10 @@ class Publisher:
         in_flight: int = IN_FLIGHT,
         ack_timeout: float = ACK_TIMEOUT,
         on_retry: Callable[[str], None] | None = None,
+        refusals: Collection[int] = (),
     ) -> None:
+        """Take which of nats-server's errors, besides too large a message, are not tried again."""
+        self._refusals = frozenset({_TOO_LARGE_FOR_STREAM, *refusals})
         self._connection = connection
         self._slots = asyncio.Semaphore(in_flight)
         self._ack_timeout = ack_timeout
@@ -160,8 +167,9 @@ class Publisher:
         except (ConnectionClosedError, ConnectionDrainingError) as error:
             raise BrokerUnreachable("the connection to the broker is closed") from error
         except APIError as error:
-            if error.err_code == _TOO_LARGE_FOR_STREAM:
-                raise PublishRefused(f"the stream refused it: {error.description}") from error
+            if error.err_code in self._refusals:
+                told = f"the stream refused it: {error.description}"
+                raise PublishRefused(told, error.err_code) from error
             return error.description or str(error)
         except (NatsError, OSError) as error:
             return str(error) or type(error).__name__

@@ -7,13 +7,11 @@ them an object. One that is never finished is no object, and its chunks are take
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from nats.errors import Error as NatsError
@@ -22,11 +20,27 @@ from nats.js.api import ObjectInfo
 from nats.js.errors import NotFoundError
 
 from stratoscope.broker.connection import Connection
-from stratoscope.broker.objects import CHUNK_BYTES, ObjectDamaged, ObjectGone, find_or_make
-from stratoscope.broker.publishing import Outgoing, Publisher
+from stratoscope.broker.objects import (
+    HEADER_OFFSET,
+    NO_ROOM,
+    BucketFull,
+    BucketLimits,
+    ObjectDamaged,
+    ObjectGone,
+    chunk_subject,
+    find_or_make,
+    info_subject,
+    is_same_digest,
+    new_hash,
+    next_chunk,
+    spell_digest,
+    stream_of,
+)
+from stratoscope.broker.publishing import Outgoing, Publisher, PublishRefused
 from stratoscope_contracts.envelopes import Spill
+from stratoscope_contracts.objects import CHUNK_BYTES
+from stratoscope_contracts.subjects import SubjectError
 
-_LONGEST_NAME: Final = 1024
 _ROLLUP: Final = {"Nats-Rollup": "sub"}
 
 
@@ -34,11 +48,11 @@ class Upload:
     """An object that comes into being."""
 
     def __init__(self, connection: Connection, bucket: str, name: str) -> None:
-        self._publisher = Publisher(connection)
+        self._publisher = Publisher(connection, refusals=NO_ROOM)
         self._bucket = bucket
         self._name = name
         self._nuid = secrets.token_hex(11)
-        self._digest = sha256()
+        self._digest = new_hash()
         self._pending = bytearray()
         self._chunks = 0
         self.size = 0
@@ -46,10 +60,10 @@ class Upload:
     @property
     def chunk_subject(self) -> str:
         """Where its chunks go."""
-        return f"$O.{self._bucket}.C.{self._nuid}"
+        return chunk_subject(self._bucket, self._nuid)
 
     async def write(self, data: bytes) -> None:
-        """Add bytes; they are sent as soon as they fill a chunk."""
+        """Add bytes; they are sent as soon as they fill a chunk. Raises BucketFull."""
         self._pending += data
         while len(self._pending) >= CHUNK_BYTES:
             chunk = bytes(self._pending[:CHUNK_BYTES])
@@ -57,75 +71,90 @@ class Upload:
             await self._send(chunk)
 
     async def finish(self) -> Spill:
-        """Send what is left, and make it an object."""
+        """Send what is left, and make it an object. Raises BucketFull."""
         if self._pending:
             await self._send(bytes(self._pending))
-        digest = f"SHA-256={base64.urlsafe_b64encode(self._digest.digest()).decode()}"
-        info = {
-            "name": self._name,
-            "bucket": self._bucket,
-            "nuid": self._nuid,
-            "size": self.size,
-            "mtime": datetime.now(UTC).isoformat(),
-            "chunks": self._chunks,
-            "digest": digest,
-            "options": {"max_chunk_size": CHUNK_BYTES},
-        }
-        subject = f"$O.{self._bucket}.M.{base64.urlsafe_b64encode(self._name.encode()).decode()}"
-        await self._publisher.publish(
-            Outgoing(subject, orjson.dumps(info), f"{self._nuid}.meta", _ROLLUP)
+        digest = spell_digest(self._digest)
+        info = description(
+            self._bucket, self._name, self._nuid, self.size, self._chunks, digest, CHUNK_BYTES
         )
+        subject = info_subject(self._bucket, self._name)
+        await self._publish(Outgoing(subject, orjson.dumps(info), f"{self._nuid}.meta", _ROLLUP))
         return Spill(bucket=self._bucket, name=self._name, size=self.size, digest=digest)
 
     async def _send(self, chunk: bytes) -> None:
         self._digest.update(chunk)
         self._chunks += 1
+        headers = {HEADER_OFFSET: str(self.size)}
         self.size += len(chunk)
         # The id makes a chunk that is sent again, its acknowledgement being lost, the same one.
         message_id = f"{self._nuid}.{self._chunks}"
-        await self._publisher.publish(Outgoing(self.chunk_subject, chunk, message_id))
+        await self._publish(Outgoing(self.chunk_subject, chunk, message_id, headers))
+
+    async def _publish(self, message: Outgoing) -> None:
+        try:
+            await self._publisher.publish(message)
+        except PublishRefused as error:
+            if error.err_code not in NO_ROOM:
+                raise
+            raise BucketFull(f"the bucket {self._bucket} is full") from error
+
+
+def description(
+    bucket: str, name: str, nuid: str, size: int, chunks: int, digest: str, longest: int
+) -> dict[str, Any]:
+    """The message that makes chunks an object; `longest` is the most bytes that one of them has."""
+    return {
+        "name": name,
+        "bucket": bucket,
+        "nuid": nuid,
+        "size": size,
+        "mtime": datetime.now(UTC).isoformat(),
+        "chunks": chunks,
+        "digest": digest,
+        "options": {"max_chunk_size": longest},
+    }
 
 
 @asynccontextmanager
 async def uploading(
-    connection: Connection, bucket: str, name: str, *, ttl: float | None, replicas: int = 1
+    connection: Connection, bucket: str, name: str, limits: BucketLimits
 ) -> AsyncIterator[Upload]:
-    """An upload into a bucket, made if missing, whose objects last `ttl` seconds (None: for good).
+    """An upload into a bucket, created with these limits if missing. Raises BucketFull.
 
     Left by an exception, it leaves nothing behind.
     """
-    await find_or_make(connection.jetstream, bucket, ttl, replicas)
+    await find_or_make(connection.jetstream, bucket, limits)
     upload = Upload(connection, bucket, name)
     try:
         yield upload
     except BaseException:
         with suppress(NatsError):
-            await connection.jetstream.purge_stream(f"OBJ_{bucket}", subject=upload.chunk_subject)
+            await connection.jetstream.purge_stream(stream_of(bucket), subject=upload.chunk_subject)
         raise
 
 
-async def object_info(jetstream: JetStreamContext, bucket: str, name: str) -> ObjectInfo:
-    """What is known of an object. Raises ObjectGone, also for a link to another."""
-    if len(name) > _LONGEST_NAME:
-        raise ObjectGone(f"no object in {bucket} has a name of {len(name)} characters")
-    try:
-        info = await (await jetstream.object_store(bucket)).get_info(name)
-    except NotFoundError as error:
-        raise ObjectGone(f"no object {name} in {bucket}: it may have expired") from error
-    if info.is_link():
-        raise ObjectGone(f"{name} in {bucket} is a link")
-    return info
+async def put_object(
+    connection: Connection, bucket: str, name: str, body: bytes, limits: BucketLimits
+) -> Spill:
+    """Keep `body` in `bucket`, created with these limits if missing. Raises BucketFull."""
+    async with uploading(connection, bucket, name, limits) as upload:
+        await upload.write(body)
+        return await upload.finish()
 
 
 async def chunks_of(
     jetstream: JetStreamContext, bucket: str, info: ObjectInfo
 ) -> AsyncIterator[bytes]:
     """The bytes of an object, in pieces. Raises ObjectGone and, at the end, ObjectDamaged."""
-    subject, stream = f"$O.{bucket}.C.{info.nuid}", f"OBJ_{bucket}"
-    digest, size, after = sha256(), 0, 0
+    try:
+        subject = chunk_subject(bucket, info.nuid)
+    except SubjectError as error:
+        raise ObjectDamaged(f"the object {info.name} in {bucket} is damaged") from error
+    digest, size, after = new_hash(), 0, 0
     for _ in range(info.chunks or 0):
         try:
-            chunk = await jetstream.get_msg(stream, seq=after + 1, subject=subject, next=True)
+            chunk = await next_chunk(jetstream, bucket, subject, after + 1)
         except NotFoundError as error:
             raise ObjectGone(f"the object {info.name} in {bucket} has lost a part") from error
         data, after = chunk.data or b"", chunk.seq or 0
@@ -134,7 +163,5 @@ async def chunks_of(
             break
         digest.update(data)
         yield data
-    said = (info.digest or "").removeprefix("SHA-256=").rstrip("=")
-    # Some clients leave the padding off.
-    if size != info.size or said != base64.urlsafe_b64encode(digest.digest()).decode().rstrip("="):
+    if size != info.size or not is_same_digest(info.digest or "", spell_digest(digest)):
         raise ObjectDamaged(f"the object {info.name} in {bucket} is damaged")

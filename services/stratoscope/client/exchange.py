@@ -1,61 +1,148 @@
-"""Exports on their way from the object store to a file, and from a file to it."""
+"""Exports on their way from the object store to a file, and from a file to it.
 
-from collections.abc import Callable
+All of it by the verbs `object.get` and `object.put`. A download asks for several stretches at a
+time; the chunks of an upload go one after the other, each sent again where its reply is lost.
+"""
+
+import asyncio
+import base64
+import hashlib
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import PurePath
-from typing import IO, Final
+from typing import IO, Final, Protocol, TypeVar
 from uuid import uuid4
 
-from nats.errors import Error as NatsError
-from nats.js.errors import NotFoundError
+from stratoscope.broker.ending import end_tasks
+from stratoscope.client.errors import NoAnswerInTime, UnreadableReply
+from stratoscope_contracts.objects import (
+    CHUNK_BYTES,
+    ObjectGetReply,
+    ObjectGetRequest,
+    ObjectPutReply,
+    ObjectPutRequest,
+)
 
-from stratoscope.broker.connection import Connection
-from stratoscope.broker.objects import CHUNK_BYTES, ObjectDamaged, ObjectGone
-from stratoscope.broker.transfers import chunks_of, object_info, uploading
-from stratoscope.client.errors import Unreachable, UnreadableReply
-from stratoscope_contracts.words import EXPORTS_KEPT_SECONDS, exports_bucket
-
+Body = TypeVar("Body")
+Reply = TypeVar("Reply")
 Moved = Callable[[int, int], None]
+Get = Callable[[ObjectGetRequest], Awaitable[ObjectGetReply]]
+Put = Callable[[ObjectPutRequest], Awaitable[ObjectPutReply]]
 # Of a file's own name, what an object's may hold.
 _LONGEST_NAME: Final = 100
+_IN_FLIGHT: Final = 6
+_TRIES: Final = 4
+_DIGEST_TYPE: Final = "SHA-256="
 
 
-async def download(
-    connection: Connection, space: str, name: str, file: IO[bytes], moved: Moved
-) -> None:
-    """An export into a file, its digest checked; `moved` hears how many bytes of how many.
+class Sink(Protocol):
+    """Where bytes go."""
 
-    Raises UnreadableReply where it is not there or damaged.
+    def write(self, data: bytes, /) -> object:
+        """Take bytes that follow."""
+        ...
+
+
+async def download(get: Get, bucket: str, name: str, file: Sink, moved: Moved) -> str:
+    """An object into a file, and its digest; `moved` hears how many bytes of how many.
+
+    Raises ObjectNotFound, and UnreadableReply where it is damaged.
     """
-    bucket, jetstream = exports_bucket(space), connection.jetstream
-    try:
-        info = await object_info(jetstream, bucket, name)
-        done = 0
-        async for chunk in chunks_of(jetstream, bucket, info):
-            file.write(chunk)
-            done += len(chunk)
-            moved(done, info.size or 0)
-    except (ObjectGone, ObjectDamaged, NotFoundError) as error:
-        raise UnreadableReply(f"the export {name} can't be had: {error}") from error
-    except (NatsError, TimeoutError) as error:
-        raise Unreachable(f"the broker was lost while fetching {name}: {error}") from error
+    digest, done, told = hashlib.sha256(), 0, None
+    async with aclosing(_stretches(get, bucket, name)) as stretches:
+        async for reply, data in stretches:
+            if told is not None and (reply.size, reply.digest) != told:
+                raise UnreadableReply(f"{name} was replaced while it was fetched: ask again")
+            told = reply.size, reply.digest
+            await asyncio.to_thread(digest.update, data)
+            file.write(data)
+            done += len(data)
+            moved(done, reply.size)
+    assert told is not None
+    if done != told[0] or not _is_same(told[1], spelled_digest(digest.digest())):
+        raise UnreadableReply(f"{name} is damaged: its bytes do not have its digest")
+    return told[1]
 
 
-async def upload(
-    connection: Connection, space: str, path: PurePath, file: IO[bytes], size: int, moved: Moved
-) -> str:
+async def upload(put: Put, path: PurePath, file: IO[bytes], size: int, moved: Moved) -> str:
     """A file among the exports of a space; the object's name. `moved` hears how far it is."""
+    upload_id = uuid4().hex
     name = f"{uuid4()}-{path.name[-_LONGEST_NAME:]}"
-    bucket = exports_bucket(space)
+    digest, offset = hashlib.sha256(), 0
+    chunk = await asyncio.to_thread(file.read, CHUNK_BYTES)
+    while True:
+        following = await asyncio.to_thread(file.read, CHUNK_BYTES) if chunk else b""
+        digest.update(chunk)
+        body = ObjectPutRequest(
+            upload=upload_id,
+            name=name,
+            offset=offset,
+            data=base64.b64encode(chunk).decode(),
+            last=not following,
+        )
+        if following:
+            await _persistently(put, body)
+        else:
+            body = body.model_copy(update={"digest": spelled_digest(digest.digest())})
+            while not (await _persistently(put, body)).complete:
+                # What several replicas took is hashed by one of them, a stretch a request.
+                pass
+        offset += len(chunk)
+        moved(offset, size)
+        if not following:
+            return name
+        chunk = following
+
+
+def spelled_digest(digest: bytes) -> str:
+    """A digest as the object store spells it."""
+    return _DIGEST_TYPE + base64.urlsafe_b64encode(digest).decode()
+
+
+async def _stretches(
+    get: Get, bucket: str, name: str
+) -> AsyncGenerator[tuple[ObjectGetReply, bytes], None]:
+    """The stretches of an object in their order, the first one before any other is asked for."""
+
+    async def ask(offset: int, limit: int = CHUNK_BYTES) -> list[tuple[ObjectGetReply, bytes]]:
+        """A stretch, in as many replies as it takes."""
+        found = []
+        while True:
+            body = ObjectGetRequest(bucket=bucket, name=name, offset=offset, limit=limit)
+            reply = await _persistently(get, body)
+            data = base64.b64decode(reply.data)
+            found.append((reply, data))
+            offset, limit = offset + len(data), limit - len(data)
+            if limit <= 0 or offset >= reply.size or not data:
+                return found
+
+    first = await ask(0)
+    for one in first:
+        yield one
+    size = first[0][0].size
+    left = deque(range(CHUNK_BYTES, size, CHUNK_BYTES))
+    asked: deque[asyncio.Task[list[tuple[ObjectGetReply, bytes]]]] = deque()
     try:
-        async with uploading(connection, bucket, name, ttl=EXPORTS_KEPT_SECONDS) as sending:
-            while chunk := file.read(CHUNK_BYTES):
-                await sending.write(chunk)
-                moved(sending.size, size)
-            return (await sending.finish()).name
-    except (NatsError, TimeoutError) as error:
-        if connection.refusal:
-            raise Unreachable(
-                f"the broker refuses it: {connection.refusal}; a space's bucket is made by its"
-                " first export, or by who tends the broker"
-            ) from error
-        raise Unreachable(f"the broker was lost while sending {path.name}: {error}") from error
+        while left or asked:
+            while left and len(asked) < _IN_FLIGHT:
+                asked.append(asyncio.create_task(ask(left.popleft()), name="object.get"))
+            for one in await asked.popleft():
+                yield one
+    finally:
+        await end_tasks(asked)
+
+
+async def _persistently(ask: Callable[[Body], Awaitable[Reply]], body: Body) -> Reply:
+    """Ask again where no reply came in time: both verbs may be repeated."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await ask(body)
+        except NoAnswerInTime:
+            continue
+    return await ask(body)
+
+
+def _is_same(one: str, other: str) -> bool:
+    # Some clients leave the padding off.
+    return one.rstrip("=") == other.rstrip("=")

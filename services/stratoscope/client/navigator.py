@@ -35,7 +35,13 @@ from stratoscope.client.spelling import spelled
 from stratoscope_contracts import looking, sessions, subjects
 from stratoscope_contracts.breakpoints import Hit
 from stratoscope_contracts.envelopes import ListReply, ListRequest, Reply, Request
-from stratoscope_contracts.errors import BadRequest, OverBudget
+from stratoscope_contracts.errors import BadRequest, ObjectNotFound, OverBudget
+from stratoscope_contracts.objects import (
+    ObjectGetReply,
+    ObjectGetRequest,
+    ObjectPutReply,
+    ObjectPutRequest,
+)
 from stratoscope_contracts.requesting import Requesting
 from stratoscope_contracts.verbs import VERBS
 from stratoscope_contracts.views import Event
@@ -44,6 +50,7 @@ from stratoscope_contracts.words import (
     HEADER_OPERATOR,
     MAX_REPLAY_GAP_SECONDS,
     MAX_REQUESTS_AT_A_TIME,
+    exports_bucket,
 )
 
 DEFAULT_URL: Final = "nats://127.0.0.1:4222"
@@ -106,7 +113,7 @@ class Navigator(Requesting):
         if not isinstance(body, known.request):
             raise BadRequest(f"{verb} takes {known.request.__name__}, not {type(body).__name__}")
         answer = await self._ask(verb, body)
-        return read(verb, known.reply, await whole(self._connection, answer))
+        return read(verb, known.reply, await whole(self._get, answer))
 
     @overload
     async def request_long(
@@ -153,7 +160,7 @@ class Navigator(Requesting):
             answer = await lasted(
                 self._connection, self._space, verb, payload, seconds, tell, stop, self._headers
             )
-        return read(verb, known.reply, await whole(self._connection, answer))
+        return read(verb, known.reply, await whole(self._get, answer))
 
     async def _pages(
         self, verb: str, body: ListRequest, at_most: int | None
@@ -184,10 +191,8 @@ class Navigator(Requesting):
         """
         seconds = self._seconds(body) + MAX_REPLAY_GAP_SECONDS
         payload = self._spelled(body)
-        async with (
-            self._slot_if_free(),
-            aclosing(replayed(self._connection, self._space, payload, seconds)) as found,
-        ):
+        playing = replayed(self._connection, self._space, payload, seconds, self._get)
+        async with self._slot_if_free(), aclosing(playing) as found:
             async for event in found:
                 yield event
 
@@ -211,11 +216,21 @@ class Navigator(Requesting):
 
     async def download(self, name: str, file: IO[bytes], moved: Moved) -> None:
         """An export of this space into a file; `moved` hears how many bytes of how many."""
-        await download(self._connection, self._space, name, file, moved)
+        bucket = exports_bucket(self._space)
+        try:
+            await download(self._get, bucket, name, file, moved)
+        except ObjectNotFound as error:
+            raise ObjectNotFound(f"there is no export {name}: it may have expired") from error
 
     async def upload(self, path: PurePath, file: IO[bytes], size: int, moved: Moved) -> str:
         """A file among the exports of this space, to be imported by the name that is given."""
-        return await upload(self._connection, self._space, path, file, size, moved)
+        return await upload(self._put, path, file, size, moved)
+
+    async def _get(self, body: ObjectGetRequest) -> ObjectGetReply:
+        return await self.request("object.get", body)
+
+    async def _put(self, body: ObjectPutRequest) -> ObjectPutReply:
+        return await self.request("object.put", body)
 
     def _seconds(self, body: Request) -> float:
         """How long to wait for an answer."""

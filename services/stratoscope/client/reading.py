@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 from nats.aio.msg import Msg
 from pydantic import BaseModel, ValidationError
 
-from stratoscope.broker.connection import Connection
 from stratoscope.client.errors import UnreadableReply
+from stratoscope.client.exchange import Get
 from stratoscope.client.spill import fetch, spill_in
 from stratoscope_contracts.errors import StratoError
 from stratoscope_contracts.words import HEADER_ERROR, HEADER_ERROR_NUMBER
@@ -14,7 +14,7 @@ from stratoscope_contracts.words import HEADER_ERROR, HEADER_ERROR_NUMBER
 Model = TypeVar("Model", bound=BaseModel)
 
 
-async def whole(connection: Connection, answer: Msg) -> bytes:
+async def whole(get: Get, answer: Msg) -> bytes:
     """The reply's bytes, from wherever they lie; the StratoError where it is one."""
     headers: dict[str, Any] = answer.headers or {}
     if HEADER_ERROR in headers or HEADER_ERROR_NUMBER in headers:
@@ -22,7 +22,7 @@ async def whole(connection: Connection, answer: Msg) -> bytes:
     spill = spill_in(answer.data)
     if spill is None:
         return answer.data
-    return await fetch(connection.jetstream, spill)
+    return await fetch(get, spill)
 
 
 def read(verb: str, model: type[Model], body: bytes) -> Model:

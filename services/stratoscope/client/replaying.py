@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 
 from stratoscope.broker.connection import Connection
 from stratoscope.client.errors import NoAnswerInTime, Unreachable, UnreadableReply
+from stratoscope.client.exchange import Get
 from stratoscope.client.reading import read, whole
 from stratoscope_contracts import subjects
 from stratoscope_contracts.looking import ReplayEnd
@@ -25,9 +26,11 @@ _VERB: Final = "replay"
 
 
 async def replayed(
-    connection: Connection, space: str, payload: bytes, seconds: float
+    connection: Connection, space: str, payload: bytes, seconds: float, get: Get
 ) -> AsyncGenerator[Event, None]:
     """The events of a replay; closed before its end, it tells the navigator to stop.
+
+    `get` fetches bytes of an event that is too large for a message.
 
     Raises what the navigator answered, NoAnswerInTime where nothing came for `seconds`, and
     UnreadableReply where an event got lost on the way.
@@ -36,7 +39,7 @@ async def replayed(
     await playing.begin(payload)
     try:
         while (message := await playing.next_message()) is not None:
-            yield playing.in_order(read(_VERB, Event, await whole(connection, message)))
+            yield playing.in_order(read(_VERB, Event, await whole(get, message)))
             # Only now has the reader dealt with it, and may the next ones be sent.
             if message.reply:
                 await connection.client.publish(message.reply)

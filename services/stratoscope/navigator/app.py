@@ -15,6 +15,7 @@ import uvloop
 from nats.js.errors import NotFoundError
 
 from stratoscope.broker.connection import BrokerError, Connection, connect
+from stratoscope.broker.objects import BucketLimits
 from stratoscope.broker.publishing import Publisher
 from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.comparing.comparisons import Comparisons
@@ -36,6 +37,7 @@ from stratoscope.navigator.live.seeing import Seeing, answering_replicas
 from stratoscope.navigator.live.service import watching
 from stratoscope.navigator.live.term import Wiring
 from stratoscope.navigator.metrics import Metrics
+from stratoscope.navigator.objects import Objects, sweeping_uploads
 from stratoscope.navigator.replaying import Replays, replaying
 from stratoscope.navigator.reply_guard import ReplyGuard, extra_prefixes
 from stratoscope.navigator.service import answering, listening
@@ -55,7 +57,7 @@ from stratoscope.telemetry.http import Readiness, serve, service_app
 from stratoscope.telemetry.logs import configure_logs
 from stratoscope.telemetry.settings import read_settings
 from stratoscope.telemetry.traces import Traces, tracing
-from stratoscope_contracts.words import STREAM_RECORD
+from stratoscope_contracts.words import EXPORTS_KEPT_SECONDS, SPILL_KEPT_SECONDS, STREAM_RECORD
 
 log = structlog.get_logger(__name__)
 
@@ -173,6 +175,8 @@ async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
     comparisons = await parts.stack.enter_async_context(
         Comparisons(count, workers("comparisons", count))
     )
+    objects = Objects(parts.connection, _exports(settings), settings.navigator_import_bytes)
+    await parts.stack.enter_async_context(sweeping_uploads(objects))
     return Dispatch(
         parts.sessions,
         parts.waiting,
@@ -185,6 +189,7 @@ async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
         known=seeing.known,
         breakpoint_quota=settings.quota.breakpoints,
         rebuilt=parts.metrics.rebuilt,
+        objects=objects,
     )
 
 
@@ -212,12 +217,15 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
     """Answer requests, those that last and replays beside them."""
     connection, metrics, enter = parts.connection, parts.metrics, parts.stack.enter_async_context
     limit, guard = connection.message_limit, parts.guard
-    spills = ObjectSpills(connection.jetstream)
+    settings = parts.settings
+    spills = ObjectSpills(
+        connection, BucketLimits(SPILL_KEPT_SECONDS, settings.navigator_spill_bytes)
+    )
     replays = Replays(connection.client, dispatch, spills, metrics, limit, guard)
     await enter(replaying(connection.client, replays))
     readers = await enter(Readers(AT_A_TIME))
-    bounds = Bounds(all_bytes=parts.settings.navigator_import_bytes)
-    desk = Desk(connection, dispatch, readers, bounds)
+    bounds = Bounds(all_bytes=settings.navigator_import_bytes)
+    desk = Desk(connection, dispatch, readers, _exports(settings), bounds)
     verbs: dict[str, Lasting] = {
         "session.continue": Runs(dispatch),
         "session.export": Exports(desk),
@@ -240,6 +248,10 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
             lasting=long,
         )
     )
+
+
+def _exports(settings: NavigatorSettings) -> BucketLimits:
+    return BucketLimits(EXPORTS_KEPT_SECONDS, settings.navigator_exports_bytes)
 
 
 def _log_end(connection: Connection) -> LogEnd:

@@ -17,6 +17,8 @@ from stratoscope.navigator import spelling
 from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
+from stratoscope.navigator.objects import VERBS as OBJECT_VERBS
+from stratoscope.navigator.objects import Objects
 from stratoscope.navigator.progress import LASTING
 from stratoscope.navigator.reading import Known, Reading, Rebuilt, count_nothing, known_at_once
 from stratoscope.navigator.request_limits import check_body
@@ -39,7 +41,7 @@ from stratoscope_contracts.words import PARTITIONS
 STATS = "stats"
 # Answered by many messages, and so elsewhere.
 REPLAY = "replay"
-SERVED = frozenset({*ANSWERS, *LASTING, STATS, REPLAY})
+SERVED = frozenset({*ANSWERS, *LASTING, *OBJECT_VERBS, STATS, REPLAY})
 _ALL = range(PARTITIONS)
 _TOLD_FAULTS = 100
 
@@ -68,12 +70,16 @@ class Dispatch:
     known: Known = known_at_once
     breakpoint_quota: int | None = None
     rebuilt: Rebuilt = count_nothing
+    objects: Objects | None = None
 
     async def __call__(self, space: str, verb: str, body: bytes) -> bytes:
         """The body of the reply."""
         while True:
             known = self.waiting.forgotten
             request = await self.ready(space, verb, body)
+            if verb in OBJECT_VERBS and self.objects is not None:
+                # No session of the database is needed.
+                return spelling.spelled(await self.objects.answer(space, request))
             with suppress(WaitedInVain):
                 async with asyncio.timeout(self.seconds):
                     reply = await self._answer(space, verb, request, known)

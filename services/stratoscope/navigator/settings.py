@@ -95,6 +95,16 @@ class NavigatorSettings(Access, BaseSettings):
         description="Reply subjects that are accepted besides the roles' inboxes, by their"
         " beginnings, parted by commas; {space} stands for the request's space.",
     )
+    navigator_exports_bytes: int = Field(
+        16 << 30,
+        ge=1 << 20,
+        description="Bytes that the exports of a space may take in the broker, uploads included.",
+    )
+    navigator_spill_bytes: int = Field(
+        1 << 30,
+        ge=1 << 20,
+        description="Bytes that the replies of a space too large for a message may take there.",
+    )
     navigator_import_bytes: int = Field(
         16 << 30, ge=1, description="An import may have so many bytes at most, unpacked."
     )

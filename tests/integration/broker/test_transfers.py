@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import aclosing
 
 import pytest
 
 from stratoscope.broker.connection import Connection
-from stratoscope.broker.objects import CHUNK_BYTES, ObjectDamaged, ObjectGone, get_object
-from stratoscope.broker.transfers import chunks_of, object_info, uploading
+from stratoscope.broker.objects import (
+    BucketFull,
+    BucketLimits,
+    ObjectDamaged,
+    ObjectGone,
+    find_info,
+)
+from stratoscope.broker.transfers import chunks_of, put_object, uploading
+from stratoscope_contracts.objects import CHUNK_BYTES
 
 BUCKET = "strato-exports-default"
+LIMITS = BucketLimits(60)
 
 
 async def put(connection: Connection, name: str, *parts: bytes) -> None:
-    async with uploading(connection, BUCKET, name, ttl=60) as upload:
+    async with uploading(connection, BUCKET, name, LIMITS) as upload:
         for part in parts:
             await upload.write(part)
         spill = await upload.finish()
@@ -23,7 +32,7 @@ async def put(connection: Connection, name: str, *parts: bytes) -> None:
 
 
 async def got(connection: Connection, name: str) -> bytes:
-    info = await object_info(connection.jetstream, BUCKET, name)
+    info = await find_info(connection.jetstream, BUCKET, name)
     async with aclosing(chunks_of(connection.jetstream, BUCKET, info)) as chunks:
         return b"".join([chunk async for chunk in chunks])
 
@@ -37,7 +46,6 @@ async def test_what_is_written_in_parts_is_one_object(connection: Connection) ->
     assert await got(connection, "empty") == b""
     store = await connection.jetstream.object_store(BUCKET)
     assert (await store.get("one")).data == b"".join(parts)
-    assert await get_object(connection.jetstream, BUCKET, "one") == b"".join(parts)
     info = await store.get_info("one")
     assert info.chunks == 5
     assert (await store.status()).ttl == 60
@@ -52,15 +60,15 @@ async def test_an_upload_that_fails_leaves_nothing(connection: Connection) -> No
         await _give_up(connection)
     assert (await store.status()).size == size
     with pytest.raises(ObjectGone):
-        await object_info(connection.jetstream, BUCKET, "never")
+        await find_info(connection.jetstream, BUCKET, "never")
 
 
 async def test_what_is_not_there_or_damaged_is_told(connection: Connection) -> None:
     """A missing bucket, a missing part, other bytes, a link."""
     with pytest.raises(ObjectGone):
-        await object_info(connection.jetstream, BUCKET, "one")
+        await find_info(connection.jetstream, BUCKET, "one")
     await put(connection, "one", os.urandom(2 * CHUNK_BYTES))
-    info = await object_info(connection.jetstream, BUCKET, "one")
+    info = await find_info(connection.jetstream, BUCKET, "one")
     await connection.jetstream.publish(f"$O.{BUCKET}.C.{info.nuid}", b"more")
     info.chunks = 3
     with pytest.raises(ObjectDamaged):
@@ -78,6 +86,19 @@ async def test_what_is_not_there_or_damaged_is_told(connection: Connection) -> N
 
 
 async def _give_up(connection: Connection) -> None:
-    async with uploading(connection, BUCKET, "never", ttl=60) as upload:
+    async with uploading(connection, BUCKET, "never", LIMITS) as upload:
         await upload.write(os.urandom(3 * CHUNK_BYTES))
         raise ValueError("gave up")
+
+
+async def test_a_full_bucket_is_told_and_keeps_no_part(connection: Connection) -> None:
+    """An export into it would else be sent again for ever."""
+    limits = BucketLimits(60, max_bytes=4 * CHUNK_BYTES)
+    await put_object(connection, BUCKET, "one", bytes(2 * CHUNK_BYTES), limits)
+    store = await connection.jetstream.object_store(BUCKET)
+    size = (await store.status()).size
+    async with asyncio.timeout(10):
+        with pytest.raises(BucketFull):
+            await put_object(connection, BUCKET, "two", bytes(3 * CHUNK_BYTES), limits)
+    assert (await store.status()).size == size
+    assert await got(connection, "one") == bytes(2 * CHUNK_BYTES)

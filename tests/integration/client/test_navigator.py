@@ -10,10 +10,17 @@ from typing import Any
 import nats
 import orjson
 import pytest
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from stratoscope.client import Navigator, NoAnswerInTime, Unreachable, UnreadableReply
-from stratoscope_contracts.errors import AgentNotFound, BadRequest, Internal, StratoError
+from stratoscope_contracts.errors import (
+    AgentNotFound,
+    BadRequest,
+    Internal,
+    ObjectNotFound,
+    StratoError,
+)
 from stratoscope_contracts.looking import (
     AgentsListRequest,
     EventsListRequest,
@@ -161,15 +168,30 @@ async def test_a_space_that_is_none_is_refused_before_connecting() -> None:
             pass
 
 
-async def spilled(client: Any, body: bytes, *, digest_of: bytes) -> bytes:
-    store = await client.jetstream().create_object_store("strato-spill-default")
-    await store.put("reply-1", body)
-    digest = base64.urlsafe_b64encode(hashlib.sha256(digest_of).digest()).decode()
+def digest_of(body: bytes) -> str:
+    return "SHA-256=" + base64.urlsafe_b64encode(hashlib.sha256(body).digest()).decode()
+
+
+async def spilled(client: Client, body: bytes, *, means: bytes, says: bytes | None = None) -> bytes:
+    """A reply that names `body`; the object has the digest of `says`, the reply that of `means`."""
+
+    async def get(message: Msg) -> None:
+        asked = orjson.loads(message.data)
+        assert (asked["bucket"], asked["name"]) == ("strato-spill-default", "reply-1")
+        start = asked.get("offset", 0)
+        # Fewer bytes than are asked for, as a server of small messages has it.
+        data = body[start : start + min(asked.get("limit", 1 << 19), 300_001)]
+        told = digest_of(body if says is None else says)
+        reply = {"data": base64.b64encode(data).decode(), "size": len(body), "digest": told}
+        await message.respond(orjson.dumps(reply))
+
+    await client.subscribe("strato.default.nav.object.get", cb=get)
+    await client.flush()
     place = {
         "bucket": "strato-spill-default",
         "name": "reply-1",
         "size": len(body),
-        "digest": f"SHA-256={digest}",
+        "digest": digest_of(means),
     }
     return orjson.dumps({"spilled": place})
 
@@ -182,20 +204,22 @@ async def test_a_reply_too_large_for_a_message_is_fetched_unseen(nats_url: str) 
         await message.respond(await answered)
 
     async with answering(nats_url, "state.at", answer) as client:
-        answered.set_result(await spilled(client, whole, digest_of=whole))
+        answered.set_result(await spilled(client, whole, means=whole))
         async with Navigator.connect(nats_url) as nav:
             reply = await nav.request("state.at", LATEST)
     assert reply.state == {"text": "x" * 9_000_000}
 
 
-async def test_a_damaged_object_is_not_taken_for_a_reply(nats_url: str) -> None:
+@pytest.mark.parametrize("says", [None, b"else"])
+async def test_a_damaged_object_is_not_taken_for_a_reply(nats_url: str, says: bytes | None) -> None:
+    """Neither another object, nor one whose bytes do not have its digest."""
     answered = asyncio.get_running_loop().create_future()
 
     async def answer(message: Msg) -> None:
         await message.respond(await answered)
 
     async with answering(nats_url, "state.at", answer) as client:
-        answered.set_result(await spilled(client, state_reply("{}"), digest_of=b"else"))
+        answered.set_result(await spilled(client, state_reply("{}"), means=b"else", says=says))
         async with Navigator.connect(nats_url) as nav:
             with pytest.raises(UnreadableReply, match="is damaged"):
                 await nav.request("state.at", LATEST)
@@ -207,7 +231,16 @@ async def test_an_object_that_is_gone_is_told(nats_url: str) -> None:
     async def answer(message: Msg) -> None:
         await message.respond(orjson.dumps({"spilled": place}))
 
-    async with answering(nats_url, "state.at", answer), Navigator.connect(nats_url) as nav:
+    async def get(message: Msg) -> None:
+        gone = ObjectNotFound("no such object")
+        body = gone.to_body().model_dump_json().encode()
+        await client.publish(message.reply, body, headers=gone.to_headers())
+
+    async with (
+        answering(nats_url, "state.at", answer) as client,
+        answering(nats_url, "object.get", get),
+        Navigator.connect(nats_url) as nav,
+    ):
         with pytest.raises(UnreadableReply, match="ask again"):
             await nav.request("state.at", LATEST)
 

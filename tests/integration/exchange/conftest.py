@@ -36,7 +36,8 @@ IMPORT_BYTES = 64 << 20
 class Sharing:
     """Broker, database, projector and navigator, and a client of them."""
 
-    def __init__(self, client: Client, nav: Navigator, starting: Any) -> None:
+    def __init__(self, url: str, client: Client, nav: Navigator, starting: Any) -> None:
+        self.url = url
         self.client = client
         self.nav = nav
         self.told: list[Progress] = []
@@ -96,6 +97,11 @@ class Sharing:
         path = PurePath("file.bin")
         return await self.nav.upload(path, BytesIO(data), len(data), lambda *_: None)
 
+    async def raw(self, verb: str, body: dict[str, Any]) -> Any:
+        """The reply to a body as it stands."""
+        subject = f"strato.default.nav.{verb}"
+        return orjson.loads((await self.client.request(subject, orjson.dumps(body), 20)).data)
+
     async def take(
         self, name: str, as_agent: str | None = None, stop: asyncio.Event | None = None
     ) -> SessionImportReply:
@@ -122,7 +128,7 @@ async def sharing(
                 connected(broker.url) as client,
                 Navigator.connect(broker.url, timeout=20) as nav,
             ):
-                found = Sharing(client, nav, starting)
+                found = Sharing(broker.url, client, nav, starting)
                 try:
                     await found.start()
                     await found.record("walker", 2000)

@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator
 import pytest
 
 from stratoscope.broker.connection import Connection, connect
+from stratoscope.broker.objects import BucketLimits
 from stratoscope.client import Navigator, NoAnswerInTime, Unreachable
 from stratoscope.domain.shares import ShareLimits
 from stratoscope.navigator import lasting
 from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.metrics import Metrics
+from stratoscope.navigator.objects import Objects
 from stratoscope.navigator.progress import Progress
 from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
 from stratoscope.navigator.shares import Share
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope_contracts.errors import BadRequest, Internal, OverBudget, SessionNotFound
+from stratoscope_contracts.objects import ObjectGetRequest
 from stratoscope_contracts.sessions import SessionExportRequest
 from support.recorded import an_id
 
@@ -33,13 +36,20 @@ class Served:
         self.progress: asyncio.Queue[Progress] = asyncio.Queue()
         self.go_on = asyncio.Event()
         self.ended = asyncio.Event()
-        spills = ObjectSpills(connection.jetstream)
+        spills = ObjectSpills(connection, BucketLimits(3600, 64 << 20))
+        self.objects = Objects(connection, BucketLimits(3600), 64 << 20)
         limit = connection.message_limit
         answers = {VERB: self.answer}
         guard = ReplyGuard(SINGLE_LOGIN, self.metrics.refused)
         self.requests = LongRequests(
             connection.client, ask.dispatch, answers, spills, self.metrics, limit, guard
         )
+
+    async def get(self, message) -> None:
+        """Answer `object.get`."""
+        request = ObjectGetRequest.model_validate_json(message.data)
+        reply = await self.objects.answer("default", request)
+        await message.respond(json.dumps(reply).encode())
 
     async def answer(self, space, request, progress):
         progress.report(1, 3, "working")
@@ -69,6 +79,7 @@ async def served(nats_url, ask) -> AsyncIterator[Served]:
     try:
         async with lasting.lasting(connection.client, found.requests):
             await connection.client.subscribe(f"strato.*.nav.{VERB}", cb=begin)
+            await connection.client.subscribe("strato.*.nav.object.get", cb=found.get)
             await connection.client.flush()
             yield found
     finally:

@@ -5,17 +5,20 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from stratoscope.broker.connection import Connection, connect
+from stratoscope.broker.objects import BucketLimits
 from stratoscope.client import Navigator, Unreachable, UnreadableReply
 from stratoscope.domain.shares import ShareLimits
 from stratoscope.navigator import outlet, replaying
 from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.metrics import Metrics
+from stratoscope.navigator.objects import Objects
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
 from stratoscope.navigator.service import answering
@@ -54,11 +57,13 @@ class Served:
 async def navigating(url: str, ask, limit: int | None = None) -> AsyncIterator[Served]:
     connection = await connect(url, name="test")
     metrics = Metrics(["replay"])
-    spills = ObjectSpills(connection.jetstream)
+    spills = ObjectSpills(connection, BucketLimits(3600, 64 << 20))
     limit = limit or connection.message_limit
     guard = ReplyGuard(SINGLE_LOGIN, metrics.refused)
     replays = Replays(connection.client, ask.dispatch, spills, metrics, limit, guard)
-    answers = Answering(ask.dispatch, spills, metrics, connection.message_limit)
+    objects = Objects(connection, BucketLimits(3600), 64 << 20)
+    serving = replace(ask.dispatch, objects=objects)
+    answers = Answering(serving, spills, metrics, connection.message_limit)
     discovery = Discovery("id", datetime.now(UTC), metrics.tallies)
     try:
         async with (

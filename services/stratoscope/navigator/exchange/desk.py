@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from stratoscope.broker.connection import Connection
+from stratoscope.broker.objects import BucketLimits
 from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.exchange.formats.entries import Bounds
 from stratoscope.navigator.exchange.reading import Readers
@@ -17,11 +18,12 @@ AT_A_TIME: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The navigator's parts, and the bounds of what is taken in."""
+    """The navigator's parts, the limits of new export buckets, and the bounds of imports."""
 
     connection: Connection
     dispatch: Dispatch
     readers: Readers
+    exports: BucketLimits
     bounds: Bounds = field(default=Bounds())
 
     @asynccontextmanager

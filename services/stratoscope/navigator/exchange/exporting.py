@@ -20,6 +20,7 @@ from stratoscope.navigator.exchange.collecting import (
 from stratoscope.navigator.exchange.desk import Desk
 from stratoscope.navigator.exchange.formats import SUFFIXES, writer
 from stratoscope.navigator.exchange.formats.entries import Entry, Writer
+from stratoscope.navigator.objects import told_full
 from stratoscope.navigator.progress import Progress
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.holding import found
@@ -27,7 +28,7 @@ from stratoscope.navigator.spelling import Json
 from stratoscope.store.exchange import Outgoing
 from stratoscope.store.sessions import SessionRow
 from stratoscope_contracts.sessions import SessionExportRequest
-from stratoscope_contracts.words import EXPORTS_KEPT_SECONDS, exports_bucket
+from stratoscope_contracts.words import exports_bucket
 
 
 class Sink(Protocol):
@@ -60,11 +61,13 @@ class Exports:
         row = await found(reading, request)
         name = f"{row.agent}-{uuid4()}{SUFFIXES[request.format]}"
         connection, bucket = self._desk.connection, exports_bucket(reading.space)
-        async with uploading(connection, bucket, name, ttl=EXPORTS_KEPT_SECONDS) as upload:
-            sending = Sending(writer(request.format, reading.now), upload)
-            await send_all(reading, row, sending, progress)
-            await sending.finish()
-            object_ = await upload.finish()
+        limits = self._desk.exports
+        with told_full(bucket):
+            async with uploading(connection, bucket, name, limits) as upload:
+                sending = Sending(writer(request.format, reading.now), upload)
+                await send_all(reading, row, sending, progress)
+                await sending.finish()
+                object_ = await upload.finish()
         return {
             "object": object_.name,
             "size": object_.size,

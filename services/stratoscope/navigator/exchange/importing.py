@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 
 from nats.js.errors import NotFoundError
 
-from stratoscope.broker.objects import ObjectDamaged, ObjectGone
-from stratoscope.broker.transfers import chunks_of, object_info
+from stratoscope.broker.objects import ObjectDamaged, ObjectGone, find_info
+from stratoscope.broker.transfers import chunks_of
 from stratoscope.domain.exchange.checking import Survey
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.landing import Landing
@@ -116,7 +116,7 @@ class Imports:
         """The object into a file; its digest. Raises ImportFailed."""
         jetstream = self._desk.connection.jetstream
         try:
-            info = await object_info(jetstream, bucket, name)
+            info = await find_info(jetstream, bucket, name)
             if (info.size or 0) > self._desk.bounds.all_bytes:
                 raise _failed(f"more than {self._desk.bounds.all_bytes} bytes")
             async for chunk in chunks_of(jetstream, bucket, info):
