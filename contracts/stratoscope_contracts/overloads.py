@@ -74,7 +74,9 @@ def requesting(verbs: Iterable[Verb]) -> str:
     assert all(issubclass(verb.request, ListRequest) for verb in lists)
     models = {model for verb in asked for model in (verb.request, verb.reply)}
     modules = sorted({model.__module__.partition(".")[2] for model in models} - {"envelopes"})
-    imports = f"from stratoscope_contracts import {', '.join(modules)}"
+    # A name a line: all of them are too many for one.
+    named = "".join(f"    {module},\n" for module in modules)
+    imports = f"from stratoscope_contracts import (\n{named})"
     return "".join(
         (
             _HEAD.format(imports=imports),

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from stratoscope.broker.ending import end_tasks
 from stratoscope.client.errors import NoAnswerInTime, UnreadableReply
+from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.objects import (
     CHUNK_BYTES,
     ObjectGetReply,
@@ -134,12 +135,16 @@ async def _stretches(
 
 
 async def _persistently(ask: Callable[[Body], Awaitable[Reply]], body: Body) -> Reply:
-    """Ask again where no reply came in time: both verbs may be repeated."""
+    """Ask again where no reply came in time, or too much goes on: both verbs may be repeated."""
     for _ in range(_TRIES - 1):
         try:
             return await ask(body)
         except NoAnswerInTime:
             continue
+        except OverBudget as error:
+            if "bucket" in error.details:
+                raise
+            await asyncio.sleep(float(error.details.get("retry_seconds", 0)))
     return await ask(body)
 
 

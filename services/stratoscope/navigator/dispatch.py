@@ -78,8 +78,9 @@ class Dispatch:
             known = self.waiting.forgotten
             request = await self.ready(space, verb, body)
             if verb in OBJECT_VERBS and self.objects is not None:
-                # No session of the database is needed.
-                return spelling.spelled(await self.objects.answer(space, request))
+                # No session is used, but their share bounds what is held in memory at a time.
+                async with self.shares.sessions.take(space):
+                    return spelling.spelled(await self.objects.answer(space, request))
             with suppress(WaitedInVain):
                 async with asyncio.timeout(self.seconds):
                     reply = await self._answer(space, verb, request, known)
