@@ -24,6 +24,7 @@ from stratoscope.navigator.dispatch import SERVED, Dispatch
 from stratoscope.navigator.exchange.desk import AT_A_TIME, Desk
 from stratoscope.navigator.exchange.exporting import Exports
 from stratoscope.navigator.exchange.formats.entries import Bounds
+from stratoscope.navigator.exchange.import_folder import ImportFolder
 from stratoscope.navigator.exchange.importing import Imports
 from stratoscope.navigator.exchange.reading import Readers
 from stratoscope.navigator.expressions.evaluating import Expressions
@@ -225,7 +226,8 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
     await enter(replaying(connection.client, replays))
     readers = await enter(Readers(AT_A_TIME))
     bounds = Bounds(all_bytes=settings.navigator_import_bytes)
-    desk = Desk(connection, dispatch, readers, _exports(settings), bounds)
+    folder = ImportFolder.checked(settings.navigator_import_folder, bounds.all_bytes)
+    desk = Desk(connection, dispatch, readers, _exports(settings), folder, bounds)
     verbs: dict[str, Lasting] = {
         "session.continue": Runs(dispatch),
         "session.export": Exports(desk),

@@ -1,6 +1,7 @@
 """What a navigator is told by its environment."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -94,6 +95,11 @@ class NavigatorSettings(Access, BaseSettings):
         None,
         description="Reply subjects that are accepted besides the roles' inboxes, by their"
         " beginnings, parted by commas; {space} stands for the request's space.",
+    )
+    navigator_import_folder: Path | None = Field(
+        None,
+        description="The folder in which an import lies while it is read; by default that of"
+        " temporary files. Two imports lie there at a time.",
     )
     navigator_exports_bytes: int = Field(
         16 << 30,

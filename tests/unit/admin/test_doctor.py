@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stratoscope.admin.doctor.broker import log_room
+from stratoscope.admin.doctor.buckets import bucket_check
 from stratoscope.admin.doctor.checks import Check, Diagnosis, graded
 from stratoscope.admin.doctor.database import disk, migrated
 from stratoscope.admin.doctor.services import clock_check
@@ -51,6 +52,25 @@ def test_a_schema_is_as_this_version_needs_it(
     missing: tuple[str, ...], unknown: tuple[int, ...], status: str
 ) -> None:
     assert migrated(Missing("strato", missing, unknown)).status == status
+
+
+@pytest.mark.parametrize(
+    ("used", "max_bytes", "max_age", "status"),
+    [
+        (10, 100, 3600.0, "ok"),
+        (85, 100, 3600.0, "warn"),
+        (100, 100, 3600.0, "warn"),
+        (10, -1, 3600.0, "warn"),
+        (10, None, 3600.0, "warn"),
+        (10, 100, 0.0, "warn"),
+        (10, 100, None, "warn"),
+    ],
+)
+def test_a_bucket_without_bounds_or_room_is_told(
+    used: int, max_bytes: int | None, max_age: float | None, status: str
+) -> None:
+    found = bucket_check("strato-spill-default", used, max_bytes, max_age)
+    assert (found.status, bool(found.advice)) == (status, status != "ok")
 
 
 def test_a_disk_is_told_before_it_is_full() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ import orjson
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from stratoscope.admin.doctor.buckets import bucket_checks
 from stratoscope.admin.doctor.checks import Check, graded
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.streams import Difference, StreamSettings, definitions, differences
@@ -38,6 +40,9 @@ async def broker_checks(broker: Connection) -> list[Check]:
     """What can be seen of a broker that answers."""
     found = [_version(broker), _payload(broker)]
     found += [check async for check in _streams(broker)]
+    # Where JetStream does not answer, the streams have a line that says so.
+    with suppress(NatsError, TimeoutError):
+        found += await bucket_checks(broker)
     return found
 
 

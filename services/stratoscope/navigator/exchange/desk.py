@@ -9,6 +9,7 @@ from stratoscope.broker.connection import Connection
 from stratoscope.broker.objects import BucketLimits
 from stratoscope.navigator.dispatch import Dispatch
 from stratoscope.navigator.exchange.formats.entries import Bounds
+from stratoscope.navigator.exchange.import_folder import ImportFolder
 from stratoscope.navigator.exchange.reading import Readers
 from stratoscope.navigator.reading import Reading
 
@@ -24,6 +25,7 @@ class Desk:
     dispatch: Dispatch
     readers: Readers
     exports: BucketLimits
+    folder: ImportFolder
     bounds: Bounds = field(default=Bounds())
 
     @asynccontextmanager

@@ -7,7 +7,6 @@ listed, and a name that is never given again.
 """
 
 import asyncio
-import tempfile
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import IO, Final
@@ -63,7 +62,7 @@ class Imports:
     async def __call__(self, space: str, request: SessionImportRequest, progress: Progress) -> Json:
         """The reply, once the agent is listed and its session kept."""
         progress.report(0, stage="waiting")
-        with tempfile.NamedTemporaryFile(prefix="strato-import-") as file:
+        with self._desk.folder.file() as file:
             try:
                 room = self._desk.dispatch.shares.exchange.take(space)
                 async with room, self._desk.readers.one(Damaged) as worker:
@@ -119,6 +118,7 @@ class Imports:
             info = await find_info(jetstream, bucket, name)
             if (info.size or 0) > self._desk.bounds.all_bytes:
                 raise _failed(f"more than {self._desk.bounds.all_bytes} bytes")
+            self._desk.folder.check_room(info.size or 0)
             async for chunk in chunks_of(jetstream, bucket, info):
                 file.write(chunk)
                 progress.report(file.tell(), info.size, "fetching")
