@@ -206,13 +206,8 @@ _OWN_BUCKETS: Final = ("strato-exports-default", "strato-spill-default")
 _OTHER_BUCKETS: Final = ("strato-exports-other", "strato-spill-other")
 OBJECTS: Final = (
     Row(
-        "`$O`, chunks and names of exports, own space",
-        tuple(f"$O.{_OWN_BUCKETS[0]}.{part}.a" for part in "CM"),
-        "- P P - P P",
-    ),
-    Row(
-        "`$O`, chunks and names of spilled replies, own space",
-        tuple(f"$O.{_OWN_BUCKETS[1]}.{part}.a" for part in "CM"),
+        "`$O`, chunks and names of buckets, own space",
+        tuple(f"$O.{one}.{part}.a" for one in _OWN_BUCKETS for part in "CM"),
         "- - - - P P",
     ),
     Row(
@@ -228,8 +223,7 @@ STREAMS: Final[dict[str, tuple[str, ...]]] = {
     "STRATO_RECORD": ("STRATO_RECORD",),
     "STRATO_DLQ": ("STRATO_DLQ",),
     "STRATO_HITS": ("STRATO_HITS",),
-    "the own space's buckets": tuple(f"OBJ_{one}" for one in _OWN_BUCKETS),
-    "another space's buckets": tuple(f"OBJ_{one}" for one in _OTHER_BUCKETS),
+    "buckets": tuple(f"OBJ_{one}" for one in (*_OWN_BUCKETS, *_OTHER_BUCKETS)),
     "other streams": ("ANOTHER", "KV_one"),
 }
 _CONSUMERS: Final = {
@@ -246,8 +240,8 @@ _TEND: Final = _READ | {"STREAM.CREATE.*", "STREAM.PURGE.*"}
 _ALL: Final = set(API)
 API_OF: Final[dict[Role, dict[str, set[str]]]] = {
     "agent": {},
-    "operator": {"the own space's buckets": _READ},
-    "console": {"the own space's buckets": _READ},
+    "operator": {},
+    "console": {},
     "projector": {
         "STRATO_RECORD": _MAKE | _CONSUMERS | {"STREAM.MSG.GET.*"},
         "STRATO_DLQ": _MAKE,
@@ -257,8 +251,7 @@ API_OF: Final[dict[Role, dict[str, set[str]]]] = {
         "STRATO_RECORD": _READ,
         "STRATO_DLQ": _READ,
         "STRATO_HITS": _READ | _CONSUMERS,
-        "the own space's buckets": _TEND,
-        "another space's buckets": _TEND,
+        "buckets": _TEND,
         "other streams": _TEND,
     },
     "admin": dict.fromkeys(STREAMS, _ALL),

@@ -29,8 +29,6 @@ from stratoscope_contracts.words import (
     STREAM_DLQ,
     STREAM_HITS,
     STREAM_RECORD,
-    exports_bucket,
-    spill_bucket,
 )
 
 __all__ = [
@@ -153,20 +151,10 @@ def _agent(space: str, name: str, own: str) -> Permissions:
 
 
 def _asking(space: str, own: str, over: tuple[str, ...]) -> Permissions:
-    """Asks the navigator, hears hits and fetches replies too large for a message."""
+    """Asks the navigator and hears hits; what is too large for a message comes by its verbs."""
     service = (f"$SRV.{verb}{rest}" for verb in ("PING", "INFO", "STATS") for rest in _SERVED)
-    exports = exports_bucket(space)
-    buckets = (f"OBJ_{exports}", f"OBJ_{spill_bucket(space)}")
-    read = ("STREAM.INFO.{}", "STREAM.MSG.GET.{}", "DIRECT.GET.{}", "DIRECT.GET.{}.>")
     return Permissions(
-        (
-            f"{_ROOT}.{space}.nav.>",
-            _FLOW,
-            *service,
-            *_api(read, buckets),
-            f"$O.{exports}.C.*",
-            f"$O.{exports}.M.*",
-        ),
+        (f"{_ROOT}.{space}.nav.>", _FLOW, *service),
         (own, subjects.hits_of(space), _PROJECTED),
         over=over,
     )
