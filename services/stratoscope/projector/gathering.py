@@ -5,7 +5,7 @@ database yet: the caches here (heads, and what the last batches took) stand in f
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import ChainMap, OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,8 +37,8 @@ from stratoscope.store.past import Ids, IntakeReader
 # A batch's probe may run while the batch before it is on its way to the database; one more is
 # kept for safety's sake.
 _IN_FLIGHT = 2
-# Heads kept in memory, about a kilobyte each.
-_MAX_HEADS = 100_000
+# Heads kept in memory, about a kilobyte each, and numbers of types: agents name their own.
+_MAX_HEADS, _MAX_TYPES = 100_000, 100_000
 # What a decoded value takes besides its text, and a numbered path.
 _VALUE_BYTES = 80
 _PATH_BYTES = 200
@@ -95,6 +95,8 @@ class Gathering:
         self._furthest = max(passed.values())
         self._types: dict[str, int] = {}
         self._type_names: dict[int, str] = {}
+        # Of types that were forgotten: a batch in flight may still have to be told.
+        self._older_names: dict[int, str] = {}
         self._heads: OrderedDict[Timeline, Head] = OrderedDict()
         self._sizes: dict[Timeline, int] = {}
         self._state_bytes = 0
@@ -110,10 +112,10 @@ class Gathering:
 
     @property
     def type_names(self) -> Mapping[int, str]:
-        """The event types met so far, by number."""
+        """The event types met lately, by number; those of a batch in flight are among them."""
         if len(self._type_names) != len(self._types):
             self._type_names = {number: name for name, number in self._types.items()}
-        return self._type_names
+        return ChainMap(self._type_names, self._older_names)
 
     async def gather(
         self, delivered: Sequence[Delivered], *, trusting: bool = False, whole: bool = False
@@ -237,6 +239,9 @@ class Gathering:
         if new:
             await self._reader.intern_agents(new)
             self._heads |= await self._reader.heads([(space, name) for _, space, name in new])
+        if len(self._types) > _MAX_TYPES:
+            self._older_names = {number: name for name, number in self._types.items()}
+            self._types, self._type_names = {}, {}
         types = {
             record.type
             for one in messages

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratoscope.broker.puller import Delivered
 from stratoscope.domain.records import Known, Rejection
+from stratoscope.projector import gathering as module
 from stratoscope.projector.gathering import Gathering
 from stratoscope.store.past import Ids
 from stratoscope_contracts.subjects import partition_of
@@ -201,3 +203,27 @@ async def test_what_is_in_no_partition_is_still_buried():
         [message(7, "99", "rec"), message(8)]
     )
     assert [found.stream_seq for found in gathered.messages] == [7]
+
+
+def test_event_types_without_end_are_forgotten_but_those_of_a_batch_in_flight(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Agents name their own: a few million would be all the memory that a projector may take."""
+    monkeypatch.setattr(module, "_MAX_TYPES", 10)
+    gatherer = gathering(Past(), cache_bytes=0)
+
+    async def run() -> None:
+        for seq in range(1, 100):
+            one = message(seq)
+            one.data = orjson.dumps({"type": f"t{seq}"})
+            batch = await gatherer.decide(await gatherer.gather([one]))
+            numbers = {row[6] for row in batch.events}
+            if seq > 1:
+                # The one before is told after this one was gathered.
+                assert gatherer.type_names[before[0]] == f"t{seq - 1}"
+            before[:] = numbers
+            assert [gatherer.type_names[number] for number in numbers] == [f"t{seq}"]
+            assert len(gatherer.type_names) <= 22
+
+    before: list[int] = []
+    asyncio.run(run())
