@@ -67,13 +67,15 @@ class RobustParser(Parser):
                 return
             line = bytes(self.buf[:end])
             del self.buf[: end + len(_CRLF)]
-            await self._line(line)
+            # Nearly every line: it is read without a further coroutine.
+            if line.startswith((b"MSG ", b"HMSG ")):
+                self._announced(line)
+            else:
+                await self._line(line)
 
     async def _line(self, line: bytes) -> None:
         operation, _, rest = line.partition(b" ")
-        if operation in (b"MSG", b"HMSG"):
-            self._announced(rest, has_headers=operation == b"HMSG")
-        elif operation == b"PING":
+        if operation == b"PING":
             await self.nc._process_ping()
         elif operation == b"PONG":
             await self.nc._process_pong()
@@ -81,6 +83,8 @@ class RobustParser(Parser):
             await self.nc._process_err(rest.decode(errors="replace").lower())
         elif operation == b"INFO":
             await self._information(rest)
+        elif operation in (b"MSG", b"HMSG"):
+            raise ProtocolError("nats: malformed MSG")
         elif operation != b"+OK":
             raise ProtocolError("nats: unknown protocol")
 
@@ -91,19 +95,20 @@ class RobustParser(Parser):
             raise ProtocolError("nats: malformed INFO") from error
         await self.nc._process_info(information)
 
-    def _announced(self, line: bytes, *, has_headers: bool) -> None:
+    def _announced(self, line: bytes) -> None:
         """A message's control line: subject, subscription, reply subject if any, sizes."""
         # A name may hold any byte but a space: only spaces part them.
         words = line.split(b" ")
-        sizes = 2 if has_headers else 1
         try:
-            # "$1 $2 3" or "$1 $2 $reply 3", with the size of the headers before the last.
-            subject, sid, *reply = words[: len(words) - sizes]
-            self.header_needed = int(words[-2]) if has_headers else 0
+            # "MSG $1 $2 3" or "MSG $1 $2 $reply 3"; of an HMSG the size of the headers before the
+            # last.
+            self.header_needed = int(words.pop(-2)) if words[0] == b"HMSG" else 0
             self.needed = int(words[-1])
-            self.msg_arg["subject"] = subject
-            self.msg_arg["sid"] = int(sid)
-            self.msg_arg["reply"] = reply[0] if reply else b""
+            if len(words) < 4:
+                raise ProtocolError("nats: malformed MSG")
+            self.msg_arg["subject"] = words[1]
+            self.msg_arg["sid"] = int(words[2])
+            self.msg_arg["reply"] = words[3] if len(words) > 4 else b""
         except (ValueError, IndexError) as error:
             raise ProtocolError("nats: malformed MSG") from error
         self.state = AWAITING_MSG_PAYLOAD
@@ -167,16 +172,17 @@ class RobustClient(Client):
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
     ) -> Msg:
         try:
-            built: Msg = super()._build_message(sid, subject, reply, data, headers)
+            texts = subject.decode(), reply.decode()
         except UnicodeDecodeError:
             texts = _readable(subject), _readable(reply)
-            built = super()._build_message(sid, *texts, data, headers)
-        return built
+        return Msg(
+            subject=texts[0], reply=texts[1], data=data, headers=headers, _client=self, _sid=sid
+        )
 
 
-def _readable(raw: bytes) -> bytes:
+def _readable(raw: bytes) -> str:
     """Each byte that is no UTF-8 replaced by itself, as the server does in what it says of it."""
-    return _ODD_BYTE.sub("\ufffd", raw.decode(errors="surrogateescape")).encode()
+    return _ODD_BYTE.sub("\ufffd", raw.decode(errors="surrogateescape"))
 
 
 def has_unread_headers(headers: Any) -> bool:
