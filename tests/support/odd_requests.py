@@ -233,6 +233,25 @@ def _graph(draw: Draw) -> Json:
     }
 
 
+def _object(draw: Draw) -> Json:
+    bucket = draw.one("strato-exports", "strato-exports", "strato-spill", "other", "\u202e")
+    space = draw.one("default", "default", "default", "other", "")
+    name = draw.one(*draw.taken.exports[-4:], "put", "none", "\u202e")
+    offset = {"offset": draw.one(0, 1, 2**31, 2**63 - 1)} if draw.likely() else {}
+    return {"bucket": f"{bucket}-{space}", "name": name, "limit": draw.one(1, 1024)} | offset
+
+
+def _upload(draw: Draw) -> Json:
+    digest = {"digest": f"SHA-256={'A' * 43}="} if draw.likely(0.2) else {}
+    return digest | {
+        "upload": draw.one("upload-1", "upload-2", "short"),
+        "name": draw.one("put", "\u202e"),
+        "offset": draw.one(0, 0, 3, 2**63 - 1),
+        "data": draw.one("", "e30=", "e", "\u202e", "A" * 65_536 * 4),
+        "last": draw.likely(),
+    }
+
+
 Request = Callable[[Draw], Json]
 
 REQUESTS: Final[Mapping[str, Request]] = MappingProxyType(
@@ -288,7 +307,11 @@ REQUESTS: Final[Mapping[str, Request]] = MappingProxyType(
         "session.unmark": lambda d: _session(d) | {"name": d.one("m", "none")},
         "session.position": _session,
         "session.export": lambda d: _session(d) | {"format": d.one("json", "binary", "archive")},
-        "session.import": lambda d: {"object": d.one(*d.taken.exports[-4:], "none", "\u202e")},
+        "session.import": lambda d: {
+            "object": d.one(*d.taken.exports[-4:], "put", "none", "\u202e")
+        },
+        "object.get": _object,
+        "object.put": _upload,
         "session.goto": lambda d: _session(d) | d.one({"at": d.at()}, {"mark": d.one("m", "none")}),
         "session.step": _step,
         "session.continue": _continue,
