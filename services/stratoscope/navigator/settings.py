@@ -101,13 +101,14 @@ class NavigatorSettings(Access, BaseSettings):
         description="The folder in which an import lies while it is read; by default that of"
         " temporary files. Two imports lie there at a time.",
     )
+    # nats-server reserves these for each bucket against its `max_file_store`.
     navigator_exports_bytes: int = Field(
-        16 << 30,
+        2 << 30,
         ge=1 << 20,
         description="Bytes that the exports of a space may take in the broker, uploads included.",
     )
     navigator_spill_bytes: int = Field(
-        1 << 30,
+        256 << 20,
         ge=1 << 20,
         description="Bytes that the replies of a space too large for a message may take there.",
     )

@@ -172,6 +172,6 @@ async def test_new_buckets_have_an_age_and_a_size(sharing: Any) -> None:
     session = await sharing.session_on("walker")
     await sharing.export(session)
     config = (await sharing.client.jetstream().stream_info(f"OBJ_{BUCKET}")).config
-    assert (config.max_age, config.max_bytes) == (7 * 24 * 3600, 16 << 30)
+    assert (config.max_age, config.max_bytes) == (7 * 24 * 3600, 2 << 30)
     with pytest.raises(NotFoundError):
         await sharing.client.jetstream().stream_info(f"OBJ_{spill_bucket('never')}")

@@ -29,10 +29,10 @@ def bucket_check(bucket: str, used: int, max_bytes: int | None, max_age: float |
     """Whether a bucket is bounded, and has room."""
     name = f"bucket {bucket}"
     if not max_bytes or max_bytes < 0 or not max_age:
-        age = "1h" if bucket.startswith(spill_bucket("")) else "168h"
+        age, size = ("1h", "256MB") if bucket.startswith(spill_bucket("")) else ("168h", "2GB")
         advice = (
             "it may fill the broker's disk:"
-            f" `nats stream edit {stream_of(bucket)} --max-age={age} --max-bytes=16GB`"
+            f" `nats stream edit {stream_of(bucket)} --max-age={age} --max-bytes={size}`"
         )
         return Check(name, "warn", "it has no age, or no size", advice)
     share = used / max_bytes
