@@ -46,10 +46,10 @@ _IDLE = 0.1
 # With so many messages there is a backlog, and throughput counts: a batch is gathered while the one
 # before is committed. Where exactly that begins to pay was not measured.
 _FEW = 32
-# What ends an attempt at a message without being its fault.
-_PASSING = (Doubt, FenceLost, Unstorable, NatsError, *DATABASE_ERRORS, asyncio.CancelledError)
 # What says nothing of the messages of a batch.
 _NO_FAULT = (Doubt, FenceLost, AlreadyTaken, DamagedChain)
+# What ends an attempt at a message without being its fault.
+_PASSING = (*_NO_FAULT, Unstorable, NatsError, *DATABASE_ERRORS, asyncio.CancelledError)
 
 
 class Source(Protocol):
