@@ -110,12 +110,17 @@ class Looking:
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            self._holds()
             try:
+                self._holds()
                 async with asyncio.timeout(_PATIENCE):
                     await self.look(datetime.now(UTC))
-            except _PASSING as error:
-                log.warning("can't see how far the projection is", error=str(error))
+            except Exception as error:
+                # Readiness and metrics would stay as they are for ever if this loop ended.
+                log.warning(
+                    "can't see how far the projection is",
+                    error=str(error) or type(error).__name__,
+                    exc_info=None if isinstance(error, _PASSING) else error,
+                )
             await asyncio.sleep(self._every)
 
     async def look(self, now: datetime) -> None:
