@@ -97,13 +97,18 @@ class Requests:
         except OverBudget as over:
             await self._refuse(raw, over)
             return
-        # A task has a copy of what is set here.
-        heard(raw.headers)
-        arrived(raw.headers)
-        set_space(space)
-        task = self._start(raw)
+        task = None
+        try:
+            # A task has a copy of what is set here.
+            heard(raw.headers)
+            arrived(raw.headers)
+            set_space(space)
+            task = self._start(raw)
+        finally:
+            # Without a task nothing else ends what was admitted.
+            if task is None:
+                end()
         if task is None:
-            end()
             return
         self._running.add(task)
         task.add_done_callback(self._running.discard)
