@@ -11,7 +11,8 @@ from typing import Final, Self
 
 from stratoscope.navigator.shares import Share
 
-_UNTOLD: Final = frozenset(("STRATO_NATS_URL", "STRATO_POSTGRES_DSN"))
+# Settings of the service and of libpq: addresses, passwords and the places of keys.
+_WITHHELD: Final = ("STRATO_", "PG")
 # Where processors are scarce, the process that answers every space goes first.
 _SHARED_NICENESS: Final = 10
 
@@ -60,8 +61,10 @@ class Worker:
         await process.wait()
 
     async def _start(self) -> Process:
-        # What it works on is a stranger's: it gets to know neither addresses nor passwords.
-        known = {name: value for name, value in os.environ.items() if name not in _UNTOLD}
+        # The worker evaluates input of clients.
+        known = {
+            name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)
+        }
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", *self._program),
             stdin=PIPE,

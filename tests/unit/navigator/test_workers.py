@@ -32,3 +32,18 @@ async def test_workers_that_requests_share_give_way_to_the_navigator(
     ):
         said = await anext(answers)
     assert said == str(min(os.nice(0) + more, 19)).encode()
+
+
+async def test_a_worker_gets_no_setting_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    withheld = ("STRATO_POSTGRES_DSN", "STRATO_SECRETS_DIR", "STRATO_NATS_CREDS", "PGPASSWORD")
+    for name in withheld:
+        monkeypatch.setenv(name, "secret")
+    program = PROGRAM.replace("str(os.nice(0))", "' '.join(os.environ)")
+    async with (
+        Workers(("-c", program), 1) as workers,
+        workers.one() as worker,
+        aclosing(worker.answers(b"?")) as answers,
+    ):
+        names = (await anext(answers)).decode().split()
+    assert "PATH" in names
+    assert not set(withheld) & set(names)
