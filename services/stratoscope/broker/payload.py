@@ -22,6 +22,7 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
+from stratoscope.broker.value_count import FEWEST_BYTES, has_too_many_values
 from stratoscope_contracts.words import (
     ENCODING_ZSTD,
     HEADER_ENCODING,
@@ -46,8 +47,6 @@ _ENCODING: Final = HEADER_ENCODING.lower()
 _READ_BYTES: Final = 1024 * 1024
 # Of frames written as a stream, which do not say their size.
 _GUESSED_RATIO: Final = 16
-# A value and what parts it from the next take two bytes.
-FEWEST_BYTES: Final = 2 * MAX_JSON_VALUES
 _Path = tuple[str | int, ...]
 _CANONICAL: Final = (
     orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
@@ -83,7 +82,8 @@ class PayloadRejected(ValueError):
 
 def decode_record_json(body: bytes) -> Any:
     """The document in `body`, or PayloadRejected; a key twice in one object: the last counts."""
-    check_value_count(body)
+    if len(body) > FEWEST_BYTES:
+        check_value_count(body)
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as refusal:
@@ -103,16 +103,8 @@ def check_value_count(body: bytes) -> None:
 
     Each value takes some fifty times its text in memory. Members' names are no values.
     """
-    if len(body) <= FEWEST_BYTES:
-        return
-    # At most what follows an opening bracket or a comma: counted at the speed of `memchr`.
-    if 1 + sum(map(body.count, (b"{", b"[", b","))) > MAX_JSON_VALUES:
-        count = _count_values(body)
-        if count > MAX_JSON_VALUES:
-            raise PayloadRejected(
-                Reason.TOO_MANY_VALUES,
-                f"more than {MAX_JSON_VALUES} JSON values",
-            )
+    if has_too_many_values(body):
+        raise PayloadRejected(Reason.TOO_MANY_VALUES, f"more than {MAX_JSON_VALUES} JSON values")
 
 
 def check_json(value: Any, *, at: str = "", max_depth: int | None = MAX_DEPTH) -> None:
@@ -222,31 +214,6 @@ def _levels(body: bytes) -> int:
         skeleton = skeleton.replace(b"{}", b"")
         levels += 1
     return levels
-
-
-def _count_values(body: bytes) -> int:
-    """How many values valid JSON text holds; of other text some number.
-
-    By pieces, so that no more than a few megabytes are taken for it.
-    """
-    count, is_in_text, last = 1, False, b""
-    start = 0
-    while start < len(body) and count <= MAX_JSON_VALUES + 1:
-        piece = body[start : start + _READ_BYTES]
-        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
-            # No escape is cut in two.
-            piece = body[start : start + _READ_BYTES + 1]
-        start += len(piece)
-        piece = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
-        parts = piece.translate(None, b" \t\r\n").split(b'"')
-        # A text counts as a digit: brackets around it are not empty.
-        outside = last + b"0".join(parts[is_in_text::2])
-        count += sum(map(outside.count, (b"{", b"[", b","))) - len(last)
-        count -= outside.count(b"{}") + outside.count(b"[]")
-        is_in_text ^= not len(parts) % 2
-        # Whether a bracket is closed at once, the next piece says.
-        last = outside[-1:] if outside.endswith((b"{", b"[")) and not is_in_text else b""
-    return count
 
 
 def _members(container: Any, path: _Path) -> Iterator[tuple[Any, _Path]]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
 
-from stratoscope.broker.payload import FEWEST_BYTES
+from stratoscope.broker.value_count import FEWEST_BYTES
 from stratoscope.recorder.gap import Gap, carry, gap_of, join, notice
 from stratoscope.recorder.preparing import Prepared
 

@@ -14,7 +14,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratoscope.broker import payload
+from stratoscope.broker import payload, value_count
 from stratoscope.broker.payload import (
     PayloadRejected,
     Reason,
@@ -285,9 +285,9 @@ def test_values_are_counted_from_the_text_as_by_a_walk(
     for _ in range(10):
         value = document(5)
         for spaces in None, 1:
-            assert payload._count_values(json.dumps(value, indent=spaces).encode()) == counted(
-                value
-            )
+            assert value_count.count_json_values(
+                json.dumps(value, indent=spaces).encode()
+            ) == counted(value)
 
 
 @pytest.mark.parametrize("value", [b"1", b'{"a":1}', b"[]", b'"[,{,"', b"{ }"])
