@@ -1,7 +1,7 @@
 """The verbs that move objects: exports and spilled replies down, imports up, chunk by chunk.
 
-They stand in for the object store's own protocol, so that a client needs no JetStream API: whoever
-may use that API can have the server publish anywhere, by the reply subject of a request.
+They stand in for the object store's own protocol, so that a client needs no JetStream API: a client
+with that API can have the server publish anywhere, by the reply subject of a request.
 
     object.get   any stretch of an object; several may be asked for at a time
     object.put   the chunks of an upload in their order, each after the reply to the one before

@@ -118,8 +118,8 @@ def definitions(settings: StreamSettings) -> tuple[StreamConfig, ...]:
             description="Records that could not be taken, as they came",
             subjects=[subjects.DEAD_LETTERS],
             max_age=DEAD_LETTERS_KEPT,
-            # The oldest go: the table has them. Without a bound, who sends rubbish fills the
-            # broker's disk, and then nobody records.
+            # The oldest go: the table has them. Without a bound, refused records fill the broker's
+            # disk, and no agent can record.
             max_bytes=DEAD_LETTERS_BYTES,
             discard=DiscardPolicy.OLD,
         ),

@@ -1,7 +1,7 @@
 """Fair shares of a scarce resource between spaces: the rules, without a clock and without waiting.
 
 A space may hold up to three times as much as it leaves free (the dynamic threshold of shared
-buffers): one space alone gets three quarters, and whoever comes next finds a free slot at once.
+buffers): one space alone gets three quarters, and the next one finds a free slot at once.
 While other spaces are active it holds at most `crowded` slots. Where a request has to wait, the
 space that holds the least is served first, and equal spaces take turns.
 """

@@ -140,7 +140,7 @@ class Requests:
             await asyncio.sleep(0)
 
     async def _send(self, raw: Msg, reply: Outgoing) -> None:
-        # Where the broker is gone there is nobody to tell anything.
+        # Without a broker no reply can be sent.
         with suppress(NatsError):
             await self._client.publish(raw.reply, reply.body, headers=_JSON | reply.headers)
 

@@ -38,7 +38,7 @@ _MARGIN = 256
 _OMITTED = "Strato-Body-Omitted"
 # A token as HTTP has it (RFC 9110), which is what the client sends as a header's name.
 _SENDABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-# Lines of the log in so many seconds; who sends rubbish by the thousand is not to fill the disk.
+# Lines of the log in so many seconds; thousands of refused messages must not fill the disk.
 _LINES = 10
 _LINES_SECONDS = 10.0
 # What publishing may meet that is none of a letter's fault.

@@ -63,7 +63,7 @@ class Source(Protocol):
 
 
 class Marking(Protocol):
-    """Who marks what may end the process: see `store.attempts.Attempts`."""
+    """Marks messages that may end the process: see `store.attempts.Attempts`."""
 
     async def begin(self, stream_seq: int) -> int:
         """Mark a message; how many attempts at it did not come to an end."""

@@ -46,7 +46,7 @@ async def grant_projection(session: asyncpg.Connection, schema: str) -> None:
 
 
 async def restrict_database(session: asyncpg.Connection) -> None:
-    """Let only the services' roles connect, and nobody make temporary tables or large objects.
+    """Let only the services' roles connect, and forbid temporary tables and large objects.
 
     The session is a superuser's. Its database serves nothing else.
     """

@@ -30,7 +30,7 @@ _JSON = "application/json"
 # A scrape takes less, however slow its network.
 _CONNECTION_SECONDS = 30.0
 _CONNECTIONS = 256
-# Spelling all metrics takes some 10 ms, and nobody looks more often.
+# Encoding all metrics takes some 10 ms, and no scraper needs them more often.
 _METRICS_SECONDS = 0.1
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ def service_app(ready: Readiness, registry: CollectorRegistry) -> AsgiApp:
         try:
             await _send(send, await _answer(scope, pages), scope["method"])
         except LocalProtocolError:
-            # The rest of the request was none: it is refused, and there is nobody to answer.
+            # The rest of the request was none: the server refuses it and sends no answer.
             return
         except Exception:
             log.exception("a page could not be told", path=scope["path"][:100])
@@ -105,7 +105,7 @@ class _Connection(H11Protocol):
         super().connection_made(transport)
         self._open[self] = self.loop.call_later(_CONNECTION_SECONDS, transport.abort)
         if len(self._open) > _CONNECTIONS:
-            # The oldest: whoever asks now is answered in milliseconds.
+            # The oldest: a new request is answered in milliseconds.
             next(iter(self._open)).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -135,7 +135,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 class _Pages:
-    """What takes work to tell, told to many who ask at once for the work of one."""
+    """Metrics and readiness; requests at the same time share one answer."""
 
     def __init__(self, ready: Readiness, registry: CollectorRegistry) -> None:
         self._ready = ready

@@ -130,8 +130,8 @@ where not coalesce(
 group by rolname, relation
 
 -- name: restriction
--- The statements that let only the services' roles connect, to this database only, and nobody but
--- its owner make temporary tables and large objects.
+-- The statements that let only the services' roles connect, to this database only, and leave
+-- temporary tables and large objects to its owner.
 select format('revoke all on database %I from public', current_database())
 union all
 select format(
