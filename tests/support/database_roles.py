@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from stratoscope.store.database import DatabaseUnreachable
 from stratoscope.store.migration import migrate
 from stratoscope.store.roles import NAVIGATOR, PROJECTOR
 
@@ -12,9 +13,15 @@ ROLES = {"projector": PROJECTOR, "navigator": NAVIGATOR}
 
 
 async def dsn_as(service: str, owner_dsn: str) -> str:
-    """The DSN of a service's login, on a database that its owner has migrated."""
+    """The DSN of a service's login, on a database that its owner has migrated.
+
+    The owner's DSN where the database is away: what the service says of that is being tested.
+    """
     login = f"test_{service}"
-    await migrate(owner_dsn)
+    try:
+        await migrate(owner_dsn)
+    except DatabaseUnreachable:
+        return owner_dsn
     session = await asyncpg.connect(owner_dsn)
     try:
         await session.execute(
