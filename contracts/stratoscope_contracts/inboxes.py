@@ -13,9 +13,10 @@ Role = Literal["agent", "operator", "console", "projector", "navigator", "admin"
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 # Roles that belong to one space. The others serve all spaces.
 SPACED_ROLES: Final[frozenset[Role]] = frozenset({"agent", "operator", "console"})
-# Roles that ask the navigator: those of a space, and those of all spaces.
+# Roles that ask the navigator: those of a space, and those of all spaces. No navigator is one:
+# whoever hears a hit also hears an inbox of the navigator that published it.
 SPACED_ASKERS: Final[tuple[Role, ...]] = ("operator", "console")
-COMMON_ASKERS: Final[tuple[Role, ...]] = ("navigator", "admin")
+COMMON_ASKERS: Final[tuple[Role, ...]] = ("admin",)
 # The server's own reply subjects of requests that come through an account's import. No client can
 # name one: the server refuses it.
 IMPORTED_REPLIES: Final = "_R_."

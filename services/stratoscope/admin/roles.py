@@ -180,7 +180,8 @@ def _navigator(own: str) -> Permissions:
     It creates a bucket for each space. Only wildcards for all streams can mean these names, so the
     three streams are denied.
     """
-    asking = (*SPACED_ASKERS, *COMMON_ASKERS)
+    # Navigators answer each other too.
+    asking: tuple[Role, ...] = (*SPACED_ASKERS, *COMMON_ASKERS, "navigator")
     return Permissions(
         (
             *(f"{role_inboxes(asker)}.>" for asker in asking),

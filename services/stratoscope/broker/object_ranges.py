@@ -10,7 +10,6 @@ programs wrote the places are found one after the other. Places once found are r
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ObjectInfo, RawStreamMsg
 from nats.js.errors import NotFoundError
 
+from stratoscope.broker.fair_cache import FairCache
 from stratoscope.broker.objects import (
     HEADER_OFFSET,
     ObjectDamaged,
@@ -81,7 +81,7 @@ class ObjectRanges:
 
     def __init__(self, jetstream: JetStreamContext) -> None:
         self._jetstream = jetstream
-        self._places: OrderedDict[tuple[str, str], _Places] = OrderedDict()
+        self._places: FairCache[_Places] = FairCache(_OBJECTS_KEPT)
 
     async def read(self, info: ObjectInfo, offset: int, limit: int) -> bytes:
         """The bytes from `offset` on, at most `limit` of them and none past the end.
@@ -96,7 +96,7 @@ class ObjectRanges:
             return await self._read(info, offset, end)
         except ObjectDamaged:
             # An upload that was swept and begun again has its chunks elsewhere.
-            if self._places.pop((info.bucket, info.nuid), None) is None:
+            if self._places.pop(info.bucket, info.nuid or "") is None:
                 raise
             return await self._read(info, offset, end)
 
@@ -159,11 +159,10 @@ class ObjectRanges:
         return chunk
 
     def _places_of(self, info: ObjectInfo) -> _Places:
-        key = (info.bucket, info.nuid)
-        places = self._places.setdefault(key, _Places())
-        self._places.move_to_end(key)
-        if len(self._places) > _OBJECTS_KEPT:
-            self._places.popitem(last=False)
+        nuid = info.nuid or ""
+        if (places := self._places.get(info.bucket, nuid)) is None:
+            places = _Places()
+            self._places.put(info.bucket, nuid, places)
         return places
 
 

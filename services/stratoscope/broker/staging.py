@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -23,6 +22,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ObjectInfo, ObjectMetaOptions
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from stratoscope.broker.fair_cache import FairCache
 from stratoscope.broker.object_ranges import ObjectRanges, offset_of
 from stratoscope.broker.objects import (
     HEADER_OFFSET,
@@ -112,7 +112,8 @@ class Staging:
         self._ranges = ranges
         self._limits = limits
         self._most_bytes = most_bytes
-        self._uploads: OrderedDict[tuple[str, str], _Upload] = OrderedDict()
+        # Of all spaces: an upload that is forgotten is hashed anew from its first byte.
+        self._uploads: FairCache[_Upload] = FairCache(_UPLOADS_KEPT)
 
     async def put(self, bucket: str, chunk: Chunk) -> Taken:
         """Take a chunk, and with the last one make the object.
@@ -143,7 +144,7 @@ class Staging:
             if nuid.startswith(_PREFIX) and await self._is_abandoned(bucket, nuid, now):
                 subject = chunk_subject(bucket, nuid)
                 await self._jetstream.purge_stream(stream_of(bucket), subject=subject)
-                self._uploads.pop((bucket, nuid), None)
+                self._uploads.pop(bucket, nuid)
                 swept += 1
         return swept
 
@@ -164,18 +165,11 @@ class Staging:
 
     def _upload_of(self, bucket: str, chunk: Chunk) -> _Upload:
         nuid = nuid_of(bucket, chunk.upload, chunk.name)
-        info = ObjectInfo(
-            name=chunk.name,
-            bucket=bucket,
-            nuid=nuid,
-            options=ObjectMetaOptions(max_chunk_size=MAX_CHUNK_BYTES),
-        )
-        upload = self._uploads.setdefault((bucket, nuid), _Upload(info))
-        self._uploads.move_to_end((bucket, nuid))
-        if len(self._uploads) > _UPLOADS_KEPT:
-            oldest = next(iter(self._uploads))
-            # One that is being worked on has a copy to work with.
-            del self._uploads[oldest]
+        if (upload := self._uploads.get(bucket, nuid)) is None:
+            options = ObjectMetaOptions(max_chunk_size=MAX_CHUNK_BYTES)
+            info = ObjectInfo(name=chunk.name, bucket=bucket, nuid=nuid, options=options)
+            upload = _Upload(info)
+            self._uploads.put(bucket, nuid, upload)
         return upload
 
     async def _completed(self, upload: _Upload) -> ObjectInfo | None:

@@ -77,18 +77,14 @@ class Answering:
             outgoing = await self._answered(named.space, named.verb, body)
         except Exception as unexpected:
             error, outgoing = as_told(verb, unexpected)
-        self._metrics.answered(
-            verb,
-            error.code.value if error else None,
-            error.message if error else "",
-            perf_counter_ns() - started,
-        )
+        code = error.code.value if error else None
+        self._metrics.answered(verb, code, perf_counter_ns() - started)
         return outgoing
 
     def refuse(self, subject: str, over: StratoError) -> Outgoing:
         """The reply to a request that is not admitted."""
         verb = verb_in(subject)
-        self._metrics.answered(verb, over.code.value, over.message, 0)
+        self._metrics.answered(verb, over.code.value, 0)
         return Outgoing(_body(over), over.to_headers())
 
     async def _answered(self, space: str, verb: str, body: bytes) -> Outgoing:

@@ -1,10 +1,10 @@
 """Which long requests their requesters have given up."""
 
-from collections import OrderedDict
 from typing import Final
 
 from nats.aio.msg import Msg
 
+from stratoscope.broker.fair_cache import FairCache
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope_contracts.subjects import Cancel, SubjectError, parse
 from stratoscope_contracts.words import HEADER_REQUEST
@@ -19,10 +19,10 @@ class Cancelled:
 
     def __init__(self, guard: ReplyGuard) -> None:
         self._guard = guard
-        self._keys: OrderedDict[Key, None] = OrderedDict()
+        self._keys: FairCache[bool] = FairCache(_REMEMBERED)
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._keys
+        return self._keys.get(*key) is not None
 
     def hear(self, message: Msg) -> Key | None:
         """What a message on a cancel subject gives up; None where it is none."""
@@ -35,9 +35,7 @@ class Cancelled:
         if not self._guard.accepts_cancel(message.subject, message.reply):
             return None
         key = (named.space, named.request)
-        self._keys[key] = None
-        if len(self._keys) > _REMEMBERED:
-            self._keys.popitem(last=False)
+        self._keys.put(*key, True)
         return key
 
 

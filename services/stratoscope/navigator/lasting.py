@@ -119,12 +119,8 @@ class LongRequests:
         # Where the broker is gone there is nobody to tell anything.
         with suppress(NatsError):
             await self._client.publish(run.asked.reply, outgoing.body, headers=outgoing.headers)
-        self._metrics.answered(
-            run.verb,
-            error.code.value if error else None,
-            error.message if error else "",
-            perf_counter_ns() - started,
-        )
+        code = error.code.value if error else None
+        self._metrics.answered(run.verb, code, perf_counter_ns() - started)
 
     async def _outcome(self, run: _Run) -> tuple[StratoError | None, Outgoing]:
         telling = asyncio.create_task(self._tell(run), name=f"progress of {run.verb}")

@@ -122,7 +122,7 @@ class Metrics:
             {"version": __version__}
         )
 
-    def answered(self, verb: str, code: str | None, message: str, nanoseconds: int) -> None:
+    def answered(self, verb: str, code: str | None, nanoseconds: int) -> None:
         """Count a reply; `code` is None where it is no error."""
         if self._traces is not None:
             tell_request(self._traces, verb, code, nanoseconds)
@@ -135,7 +135,8 @@ class Metrics:
         tally.nanoseconds += nanoseconds
         if code is not None:
             tally.errors += 1
-            tally.last_error = f"{code}: {message}"
+            # Without its message, which tells of a space: operators of all spaces read this.
+            tally.last_error = code
 
     def refused(self, asked: Asked) -> None:
         """Count a message that was refused for its reply subject."""

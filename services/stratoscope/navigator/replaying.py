@@ -121,12 +121,8 @@ class Replays:
             async with outlet(self._client, play.asked.reply, answering=answering) as out:
                 error, end = await self._outcome(play, out)
                 await out.end(end.body, end.headers)
-        self._metrics.answered(
-            REPLAY,
-            error.code.value if error else None,
-            error.message if error else "",
-            perf_counter_ns() - started,
-        )
+        code = error.code.value if error else None
+        self._metrics.answered(REPLAY, code, perf_counter_ns() - started)
 
     async def _outcome(self, play: _Play, out: Outlet) -> tuple[StratoError | None, Outgoing]:
         try:

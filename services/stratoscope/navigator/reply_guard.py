@@ -5,7 +5,7 @@ with its own rights, so an unchecked reply subject would let an operator of one 
 another. What is refused is neither answered nor acted upon; it is counted and logged at a limited
 rate.
 
-    requests    inboxes of operators and consoles of the subject's space, of navigators and admins
+    requests    inboxes of operators and consoles of the subject's space, and of admins
     discovery   inboxes of the same roles, of any space: the subject names none
     gates       the server's own replies of an account's import
     replicas    inboxes of navigators

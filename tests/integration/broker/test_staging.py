@@ -218,3 +218,19 @@ async def test_a_description_that_lies_reaches_nothing_else(connection: Connecti
     info.nuid = nuid_of(BUCKET, "never", "never")
     with pytest.raises(ObjectGone):
         await ObjectRanges(connection.jetstream).read(info, 0, 5)
+
+
+async def test_uploads_of_one_space_do_not_have_another_space_hash_anew(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is refused, and forgotten before the upload that is under way."""
+    monkeypatch.setattr("stratoscope.broker.staging._HASH_SECONDS", -1.0)
+    data, one = os.urandom(2 * MIN_CHUNK_BYTES), replica(connection)
+    first, last = chunks(data)
+    await one.put(BUCKET, first)
+    for number in range(300):
+        flood = Chunk(f"upload-{number}", "one", MIN_CHUNK_BYTES, b"x", True)
+        with pytest.raises(BadRequest):
+            await one.put("strato-exports-other", flood)
+    # What is not hashed yet is left to later requests here, and to none if it is forgotten again.
+    assert (await one.put(BUCKET, last)).digest == digest(data)

@@ -29,7 +29,6 @@ ANSWERED: Final = (
     "_INBOX_operator.other.",
     "_INBOX_console.other.",
     "_INBOX_admin.",
-    "_INBOX_navigator.",
 )
 ODD: Final = [
     ">", "*", "a.", ".a", "a..b", "_INBOX_operator.other", "_INBOX_operator.", "_INBOX_operator.>",
@@ -264,3 +263,45 @@ async def test_nobody_who_listens_ends_no_request_of_another(one: Attacked) -> N
         await operator.flush()
     assert (await one.ask("stats", {}))["total_agents"] >= 1
     assert await one.navigator.is_ready()
+
+
+async def test_a_navigators_inbox_that_a_hit_tells_is_no_reply_subject(one: Attacked) -> None:
+    """A hit is published with an inbox for its acknowledgement, which its subscribers see."""
+    condition = {"kind": "on_event_type", "type": "watched"}
+    body = {"agent": "explorer", "condition": condition, "action": "notify"}
+    assert "error" not in await one.ask("breakpoint.create", body, "other")
+    async with attacking(one, "operator", "ops") as operator:
+        operator.subscribe("strato.other.hit.>")
+        await operator.flush()
+
+        async def is_hit() -> bool:
+            await one.record("strato.other.rec.explorer.event", b'{"type":"watched"}')
+            await operator.flush()
+            return bool(operator.heard)
+
+        await eventually(is_hit, within=30)
+        inbox = operator.heard[0].reply
+        assert inbox.startswith("_INBOX_navigator.")
+        counted = await one.refused_replies()
+        await one.forget()
+        asked = ("strato.other.nav.stats", "strato.other.nav.replay", "$SRV.PING")
+        for subject_ in asked:
+            operator.publish(subject_, b"{}", inbox)
+        assert await operator.refused() == []
+        await until_refused(one, counted + len(asked))
+    assert answers(await one.heard("STRATO"), [inbox], asked) == []
+
+
+async def test_statistics_tell_no_space_of_the_errors_of_another(one: Attacked) -> None:
+    body = {"bucket": "strato-exports-default", "name": "secret.json", "offset": 0}
+    assert "secret.json" in json.dumps(await one.ask("object.get", body))
+    async with attacking(one, "operator", "ops") as operator:
+        operator.subscribe("_INBOX_operator.other.ops.>")
+        operator.publish("$SRV.STATS", b"", "_INBOX_operator.other.ops.1")
+        async with asyncio.timeout(20):
+            while not operator.heard:
+                await operator.flush()
+    found = json.loads(operator.heard[0].body)["endpoints"]
+    errors = {endpoint["name"]: endpoint["last_error"] for endpoint in found}
+    assert errors["object-get"] == "object_not_found"
+    assert not [text for text in errors.values() if " " in text]

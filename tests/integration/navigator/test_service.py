@@ -45,7 +45,8 @@ async def test_its_stats_count_what_was_asked(client, navigator):
     found = next(one for one in stats["endpoints"] if one["name"] == "state-at")
     assert (found["num_requests"], found["num_errors"]) == (4, 1)
     assert found["processing_time"] >= 4 * found["average_processing_time"] > 0
-    assert found["last_error"].startswith("bad_request: ")
+    # No message: operators of all spaces may ask.
+    assert found["last_error"] == "bad_request"
     assert stats["started"].endswith("Z")
 
 

@@ -86,7 +86,7 @@ def test_with_roles_no_other_subject_is_a_reply_subject(reply: str) -> None:
         ("_INBOX_operator.lab.ops.1", {"request", "discovery"}),
         ("_INBOX_console.lab.browser.1", {"request", "discovery"}),
         ("_INBOX_admin.main.1", {"request", "discovery"}),
-        ("_INBOX_navigator.main.1", {"request", "discovery", "replica"}),
+        ("_INBOX_navigator.main.1", {"replica"}),
         ("_R_.abc.1", {"gate"}),
     ],
 )
