@@ -21,9 +21,16 @@ _LONGEST: Final = 4096
 
 
 def registry() -> Path:
-    """The folder with a file for each broker: below `XDG_STATE_HOME`, else `~/.local/state`."""
+    """The folder with a file for each broker: below `XDG_STATE_HOME`, else `~/.local/state`.
+
+    Raises OSError for an account without a home folder, as in a container with any user id.
+    """
     state = os.environ.get(_STATE)
-    return (Path(state) if state else Path.home() / ".local" / "state") / "stratoscope" / "brokers"
+    try:
+        base = Path(state) if state else Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise OSError(f"this account has no home folder: set {_STATE}") from error
+    return base / "stratoscope" / "brokers"
 
 
 def register(url: str) -> None:
@@ -48,7 +55,10 @@ def with_password(url: str) -> str:
     parts = urlsplit(url if "//" in url else f"nats://{url}")
     if "@" in parts.netloc or parts.hostname not in _LOOPBACK:
         return url
-    found = _read(_file(url))
+    try:
+        found = _read(_file(url))
+    except OSError:
+        found = None
     if found is None:
         return url
     secret = urlsplit(found).netloc.rpartition("@")[0]
@@ -68,7 +78,7 @@ def _read(file: Path) -> str | None:
     """The URL in a file that belongs to this account alone; None for every other file."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
-    except (OSError, RuntimeError):
+    except OSError:
         return None
     with os.fdopen(descriptor, "r", encoding="utf-8", errors="replace") as opened:
         status = os.fstat(descriptor)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -119,15 +119,26 @@ class Stack:
         commands = {"projector": self._wanted.projector, "navigator": self._wanted.navigator}
         await self._start([self._service(name, command) for name, command in commands.items()])
         if self._wanted.nats_url is None:
-            local_brokers.register(self.nats_url)
+            self._register()
         self._describe()
 
     async def stop(self) -> None:
         """Navigator, projector, database, broker."""
         await self._supervisor.stop()
         if self._wanted.nats_url is None:
-            local_brokers.unregister(self.nats_url)
+            # A start that failed early has no password yet, and must say what it failed at.
+            with suppress(OSError):
+                local_brokers.unregister(self.nats_url)
         self.running_file.unlink(missing_ok=True)
+
+    def _register(self) -> None:
+        try:
+            local_brokers.register(self.nats_url)
+        except OSError as error:
+            raise EmbeddedError(
+                f"the broker's password can't be kept for this account's clients: {error};"
+                " set XDG_STATE_HOME to a folder that can be written to"
+            ) from error
 
     def _describe(self) -> None:
         write_private(self.running_file, json.dumps(self.description()))

@@ -75,3 +75,17 @@ def test_a_broker_that_stops_removes_its_own_entry_only() -> None:
     assert with_password("nats://127.0.0.1:4555") == other
     unregister(other)
     assert with_password("nats://127.0.0.1:4555") == "nats://127.0.0.1:4555"
+
+
+def test_an_account_without_a_home_folder_connects_without_a_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert with_password("nats://127.0.0.1:4555") == "nats://127.0.0.1:4555"
+    with pytest.raises(OSError, match="XDG_STATE_HOME"):
+        register(URL)
