@@ -56,6 +56,11 @@ class FairBytes:
         """How many bytes a space gets that is alone."""
         return self.capacity * _PER_FREE // (_PER_FREE + 1)
 
+    @property
+    def free(self) -> int:
+        """How many bytes are not taken."""
+        return self._free
+
     def held(self, space: str) -> int:
         """How many bytes a space holds."""
         return self._held.get(space, 0)

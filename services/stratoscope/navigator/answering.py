@@ -88,7 +88,7 @@ class Answering:
         return Outgoing(_body(over), over.to_headers())
 
     async def _answered(self, space: str, verb: str, body: bytes) -> Outgoing:
-        async with self._documents.request():
+        async with self._documents.request(space):
             reply = await self._dispatch(space, verb, body)
             if len(reply) > self._limit:
                 reply = await self._spills.keep(space, reply)

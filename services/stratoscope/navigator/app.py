@@ -54,6 +54,7 @@ from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.database import DATABASE_ERRORS, DatabaseUnreachable
 from stratoscope.store.migration import migrate
 from stratoscope.store.watermarks import Watermarks
+from stratoscope.telemetry.allocator import bound_the_allocator
 from stratoscope.telemetry.http import Readiness, serve, service_app
 from stratoscope.telemetry.logs import configure_logs
 from stratoscope.telemetry.settings import read_settings
@@ -298,6 +299,7 @@ def main() -> None:
     settings = read_settings(NavigatorSettings, "navigator")
     configure_logs("navigator", settings.log_level)
     calm_the_collector()
+    bound_the_allocator()
     try:
         code = uvloop.run(run(settings))
     except (BrokerError, DatabaseUnreachable, OSError) as error:

@@ -21,7 +21,7 @@ from stratoscope.navigator.reading import Reading, path_of
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
 from stratoscope.store.fields import Candidate, Fields, Sought
-from stratoscope.store.timelines import Timeline
+from stratoscope.store.timelines import PAGE_BYTES, Timeline
 from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.looking import (
     Direction,
@@ -35,7 +35,7 @@ _MOST_AT_ONCE = 128
 # Bytes of states that are looked at at once, those that are rebuilt on the way with them, and all
 # of one request: about a second's work.
 _BYTES_AT_ONCE = 32 << 20
-_MOST_BYTES_AT_ONCE = 4 * _BYTES_AT_ONCE
+_MOST_BYTES_AT_ONCE = 2 * _BYTES_AT_ONCE
 _BUDGET = 512 << 20
 
 
@@ -93,6 +93,8 @@ class _Search:
         look = await self._rebuildable(affordable)
         self._pass(look.candidates, ended=len(look.candidates) == len(candidates) < count)
         self.spent += look.work
+        # What lies between is rebuilt as well.
+        await claim(cost_of(look.work, is_parsed=True))
         changes = await work_on(look.work, look.changes, self.sought.field)
         by_version = {one.at.version: one for one in look.candidates}
         found = [_Found(change, by_version[change.version]) for change in changes]
@@ -148,11 +150,19 @@ async def state_history(reading: Reading, request: StateHistoryRequest) -> Json:
     after = start.version if key is None else min(max(start.version, key), end.version)
     search = _search(reading, timeline, field, "forward", (after, end.version))
     found: list[_Found] = []
-    while len(found) < request.limit and not search.exhausted and not search.over_budget:
-        found += await search.look(min(request.limit - len(found), _MOST_AT_ONCE))
+    size = 0
+    while (
+        len(found) < request.limit
+        and size <= PAGE_BYTES
+        and not search.exhausted
+        and not search.over_budget
+    ):
+        new = await search.look(min(request.limit - len(found), _MOST_AT_ONCE))
+        found += new
+        size += sum(len(one.change.old or b"") + len(one.change.new or b"") for one in new)
     return {
         "changes": [_spelled(timeline, one) for one in found],
-        # Out of budget a page may be short, even empty: the cursor says that there is more.
+        # Out of budget or full, a page may be short, even empty: the cursor tells of more.
         "cursor": None if search.exhausted else cursors.spell(request, search.after),
         "horizon": spelling.horizon(timeline),
     }

@@ -19,7 +19,7 @@ from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
 from stratoscope.store.fields import Fields, VersionRow
 from stratoscope.store.seeks import Seeks
-from stratoscope.store.timelines import EventRow, Timeline
+from stratoscope.store.timelines import EventRow, Timeline, documents_size
 from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.looking import Direction, EventsListRequest
 
@@ -105,7 +105,7 @@ class _Walk:
 
     async def step(self) -> None:
         """Judge the next batch."""
-        rows, more = await self.reading.timelines.page_between(
+        page = await self.reading.timelines.page_between(
             self.left.timeline,
             self.left.after,
             self.left.last,
@@ -113,6 +113,8 @@ class _Walk:
             self.request.direction,
             _BATCH_EVENTS,
         )
+        # Beside what is found already.
+        rows = await self.reading.events(page._replace(size=page.size + self.found_bytes))
         spelled = [spelling.event(row) for row in rows]
         states = await self._states(rows)
         documents = [Document(*pair) for pair in zip(spelled, states, strict=False)]
@@ -123,7 +125,7 @@ class _Walk:
             self._judged(row, event, verdict)
             if self.is_done:
                 return
-        if not more and len(verdicts) == len(rows):
+        if not page.has_more and len(verdicts) == len(rows):
             self.left = replace(self.left, after=self.left.last)
 
     def _judged(self, row: EventRow, event: Json, verdict: Verdict) -> None:
@@ -134,7 +136,7 @@ class _Walk:
         self.left = self.left.behind(row.event_index, self.request.direction)
         if verdict is Verdict.HOLDS:
             self.found.append(event)
-            self.found_bytes += len(row.data)
+            self.found_bytes += documents_size(row)
 
     async def _states(self, rows: Sequence[EventRow]) -> list[bytes | None]:
         """The state after each event and its patch; of fewer events where states are large."""

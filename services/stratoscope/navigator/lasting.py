@@ -57,6 +57,11 @@ class _Run:
         return self.asked.headers or {}
 
     @property
+    def space(self) -> str:
+        """Whose share it uses."""
+        return self.asked.subject.split(".", 2)[1]
+
+    @property
     def key(self) -> Key:
         """Whom a cancellation names."""
         return key_of(self.asked)
@@ -125,7 +130,7 @@ class LongRequests:
     async def _outcome(self, run: _Run) -> tuple[StratoError | None, Outgoing]:
         telling = asyncio.create_task(self._tell(run), name=f"progress of {run.verb}")
         try:
-            async with self._dispatch.shares.documents.request():
+            async with self._dispatch.shares.documents.request(run.space):
                 space, reply = await self._reply(run)
                 if len(reply) > self._limit:
                     reply = await self._spills.keep(space, reply)

@@ -12,7 +12,7 @@ async def events_list(reading: Reading, request: EventsListRequest) -> Json:
     stretch = await _stretch(reading, request)
     if request.where is not None:
         return await filtering.picked(reading, request, request.where, stretch)
-    page, more = await reading.timelines.page_between(
+    found = await reading.timelines.page_between(
         stretch.timeline,
         stretch.after,
         stretch.last,
@@ -20,9 +20,10 @@ async def events_list(reading: Reading, request: EventsListRequest) -> Json:
         request.direction,
         request.limit,
     )
+    page = await reading.events(found)
     return {
         "events": [spelling.listed_event(row) for row in page],
-        "cursor": cursors.spell(request, page[-1].event_index) if more else None,
+        "cursor": cursors.spell(request, page[-1].event_index) if found.has_more else None,
         "horizon": spelling.horizon(stretch.timeline),
     }
 

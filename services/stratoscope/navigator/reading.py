@@ -24,7 +24,7 @@ from stratoscope.domain.seek import (
     plan,
 )
 from stratoscope.navigator.comparing.comparisons import Comparisons
-from stratoscope.navigator.document_budget import claim, cost_of
+from stratoscope.navigator.document_budget import claim, cost_of, cost_of_events
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.threads import work_on
@@ -32,7 +32,7 @@ from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.breakpoints import Breakpoints
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.states import Standing, States
-from stratoscope.store.timelines import Timeline, Timelines
+from stratoscope.store.timelines import EventPage, EventRow, Timeline, Timelines
 from stratoscope_contracts.errors import (
     AgentNotFound,
     BadRequest,
@@ -169,6 +169,11 @@ class Reading:
         chain = await self.states.chain(agent_id, standing.version, standing.slot)
         self.rebuilt(len(chain.blobs))
         return await work_on(chain.work, chain.unfold)
+
+    async def events(self, page: EventPage) -> list[EventRow]:
+        """The events of a page, once there is memory for them."""
+        await claim(cost_of_events(page.size))
+        return await self.timelines.events(page.places)
 
     async def _seek(self, timeline: Timeline, up_to: UpTo) -> Stand:
         event_index, version = await self.timelines.seek(timeline, up_to)

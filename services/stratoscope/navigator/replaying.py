@@ -37,6 +37,8 @@ from stratoscope_contracts.words import (
 )
 
 _PAGE: Final = 256
+# A replay holds its page for as long as its reader takes, and there are many of them.
+_PAGE_BYTES: Final = 1 << 20
 # Behind by less than this, a replay catches up; behind by more, it goes on from where it is.
 _CATCH_UP_SECONDS: Final = 1.0
 _FINISH_SECONDS: Final = 3.0
@@ -167,9 +169,11 @@ class Replays:
             async with self._dispatch.reading(space) as reading:
                 # Looked up each time: in a projection that was swapped in it has another number.
                 timeline = await reading.timeline(request.agent)
-                rows, _ = await reading.timelines.page_between(
-                    timeline, stretch.after, stretch.last, None, "forward", _PAGE
+                bounds = (stretch.after, stretch.last)
+                page = await reading.timelines.page_between(
+                    timeline, *bounds, None, "forward", _PAGE, _PAGE_BYTES
                 )
+                rows = await reading.timelines.events(page.places)
             for row in rows:
                 yield row
             if not rows:

@@ -85,7 +85,7 @@ def listed_event(row: EventRow | TracedRow) -> Json:
         "id": str(row.id),
         "type": row.type,
         "occurred_at": _left_to_orjson(occurred_at or clock),
-        "data": orjson.Fragment(row.data),
+        "data": stored(row.data),
         "metadata": {} if row.metadata is None else orjson.Fragment(row.metadata),
         "causes": [str(cause) for cause in row.causes] if row.causes else (),
         "patch": () if row.patch is None else orjson.Fragment(row.patch),

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import signal
 import sys
@@ -23,6 +22,7 @@ from stratoscope.projector.term import Wiring
 from stratoscope.store.database import OPERATIONS, DatabaseUnreachable, pool
 from stratoscope.store.intake import Checkpoints
 from stratoscope.store.migration import migrate
+from stratoscope.telemetry.allocator import bound_the_allocator
 from stratoscope.telemetry.http import serve, service_app
 from stratoscope.telemetry.logs import configure_logs
 from stratoscope.telemetry.settings import read_settings
@@ -38,8 +38,6 @@ _NO_LEASES = (
     "holds no partition: other projectors hold them all, or the database is out of reach, of which"
     " the log tells"
 )
-# M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_ARENA_MAX of malloc.h.
-_ALLOCATOR = (-3, 1 << 20), (-1, 1 << 20), (-8, 2)
 
 
 async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -> int:
@@ -119,16 +117,6 @@ def calm_the_collector() -> None:
     # again costs an eighth of the throughput and frees nothing.
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
-
-
-def bound_the_allocator() -> None:
-    """Have large blocks of memory given back as soon as they are free, where the C library can."""
-    # glibc raises the size from which blocks are given back to that of the largest one it saw, and
-    # keeps a heap a thread: a document of 32 MiB would leave several times its size behind.
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for parameter, value in _ALLOCATOR:
-            mallopt(parameter, value)
 
 
 def main(reached: Checkpoints | None = None) -> None:

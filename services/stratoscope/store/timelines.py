@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +14,7 @@ from stratoscope_contracts.looking import Direction
 
 _SQL = queries("looking")
 # A page ends early rather than be larger than a message by far; one event it always has.
-_PAGE_BYTES = 6 << 20
+PAGE_BYTES: Final = 6 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,12 @@ class EventRow(NamedTuple):
     gap: str | None = None
 
 
-def documents_size(event: EventRow) -> int:
-    """About how many bytes an event's documents have."""
-    return len(event.data) + len(event.metadata or "") + len(event.patch or "")
+class EventPage(NamedTuple):
+    """Where the events of a page stand, and how many bytes their documents have."""
+
+    places: list[tuple[int, int]]
+    size: int
+    has_more: bool
 
 
 def without_documents(event: EventRow) -> EventRow:
@@ -89,7 +92,10 @@ def without_documents(event: EventRow) -> EventRow:
 
 
 class TracedRow(NamedTuple):
-    """An event as a walk along causes reads it whole: with its agent's number."""
+    """An event as a walk along causes reads it whole: with its agent's number.
+
+    Of a large one without its documents: `data` is None.
+    """
 
     agent_id: int
     event_index: int
@@ -102,11 +108,16 @@ class TracedRow(NamedTuple):
     type: str
     agent: str
     depth: int | None
-    data: str
+    data: str | None
     metadata: str | None
     causes: Sequence[UUID] | None
     patch: str | None
     gap: str | None = None
+
+
+def documents_size(event: EventRow | TracedRow) -> int:
+    """About how many bytes an event's documents have."""
+    return len(event.data or "") + len(event.metadata or "") + len(event.patch or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +204,21 @@ class Timelines:
         types: Sequence[str] | None,
         direction: Direction,
         limit: int,
-    ) -> tuple[list[EventRow], bool]:
-        """At most `limit` events after one index, up to and with another; and if there are more."""
+        page_bytes: int = PAGE_BYTES,
+    ) -> EventPage:
+        """Find at most `limit` events after one index, up to and with another.
+
+        Fewer where their documents have more than `page_bytes`, but one at least. None is read.
+        """
         scope = (timeline.agent_id, after, last, limit + 1)
         if types is None:
             rows = await self._session.fetch(_SQL[f"events_{direction}"], *scope)
         else:
             rows = await self._session.fetch(_SQL[f"events_of_types_{direction}"], *scope, types)
-        count = _fitting([row["size"] for row in rows[:limit]])
+        sizes = [row["size"] for row in rows[:limit]]
+        count = _fitting(sizes, page_bytes)
         places = [(timeline.agent_id, row["event_index"]) for row in rows[:count]]
-        return await self.events(places), len(rows) > count
+        return EventPage(places, sum(sizes[:count]), len(rows) > count)
 
     async def first_open_depth(self, space: str, agent: str | None, upto: int) -> int | None:
         """The first message up to one whose events wait for their depth; of an agent, or of any."""
@@ -219,10 +235,10 @@ class Timelines:
         return count
 
 
-def _fitting(sizes: Sequence[int]) -> int:
+def _fitting(sizes: Sequence[int], most: int) -> int:
     total = 0
     for count, size in enumerate(sizes):
         total += size
-        if total > _PAGE_BYTES and count:
+        if total > most and count:
             return count
     return len(sizes)

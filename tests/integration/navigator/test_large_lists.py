@@ -86,3 +86,41 @@ async def test_events_over_the_bound_of_a_whole_reply_are_refused_before_they_ar
     condition = {"kind": "on_event_type", "type": "action_execution"}
     with pytest.raises(OverBudget, match="ask for fewer hits"):
         await ask("breakpoint.create", agent="a", condition=condition, past=10)
+
+
+async def test_pages_of_events_end_by_their_patches_too(ask: Any) -> None:
+    await ask.recorded.add("a", event(), snapshot({"text": ""}))
+    for letter in "abcdef":
+        value = letter * (PAGE_BYTES // 4)
+        patch = [{"op": "replace", "path": "/text", "value": value}]
+        await ask.recorded.add("a", event(patch=patch))
+    found = await pages(ask, "events.list", agent="a")
+    assert [len(page) for page in found] == [4, 3]
+
+
+async def test_pages_of_a_history_end_by_their_values(ask: Any) -> None:
+    await ask.recorded.add("a", event(), snapshot({"text": ""}))
+    for letter in "abcdef":
+        patch = [{"op": "replace", "path": "/text", "value": letter * (6 << 20)}]
+        await ask.recorded.add("a", event(patch=patch))
+    page: dict[str, Any] = {"cursor": None}
+    texts: list[str] = []
+    sizes = []
+    while not sizes or page["cursor"] is not None:
+        page = await ask("state.history", agent="a", path="text", limit=1000, cursor=page["cursor"])
+        texts += [one["change"]["new"][:1] for one in page["changes"]]
+        sizes.append(len(page["changes"]))
+    assert texts == ["", *"abcdef"]
+    assert len(sizes) > 1
+
+
+async def test_a_chain_tells_large_events_whole_between_small_ones(ask: Any) -> None:
+    before: list[str] = []
+    for text in "small", "large" * 2000, "small", "larger" * 2000:
+        one = event(data={"text": text}, metadata={"size": len(text)}, causes=before)
+        before = [one["id"]]
+        await ask.recorded.add("a", one)
+    reply = await ask("causality.chain", event_id=before[0])
+    listed = await ask("events.list", agent="a")
+    assert reply["events"] == listed["events"]
+    assert [len(one["data"]["text"]) for one in reply["events"]] == [5, 10000, 5, 12000]

@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "looking.standings": ("{{{agent},{agent}}}", "{{500,700}}", "{{100,-1}}", "{{9,null}}"),
     "looking.chain": ("{agent}", "{{0,64,96}}"),
     "looking.events": ("{{{agent},{agent}}}", "{{5,900}}"),
+    "looking.events_size": ("{{{agent},{agent}}}", "{{5,900}}"),
     "looking.events_forward": ("{agent}", "100", "900", "101"),
     "looking.events_backward": ("{agent}", "100", "900", "101"),
     "looking.events_of_types_forward": ("{agent}", "100", "900", "101", "{{memory_update}}"),

@@ -12,6 +12,7 @@ from stratoscope.domain.timeline import Place
 from stratoscope.navigator import spelling
 from stratoscope.navigator.breakpoints.telling import spelled_breakpoint
 from stratoscope.navigator.conditions import stored_watch
+from stratoscope.navigator.document_budget import claim, cost_of
 from stratoscope.navigator.expressions.evaluating import Document, Verdict
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
@@ -69,6 +70,8 @@ class _Position:
 
 
 async def _at(reading: Reading, timeline: Timeline, standing: Standing) -> _Position:
+    # The state before may be as large.
+    await claim(2 * cost_of(standing.size, is_parsed=True))
     state = await reading.state(timeline.agent_id, standing)
     document = await work_on(len(state), decoded, state)
     last, event = standing.last, None

@@ -17,7 +17,7 @@ from stratoscope.domain.timeline import Place
 from stratoscope.domain.watching.armed import hit_id
 from stratoscope.domain.watching.templates import Template, read, rendered
 from stratoscope.navigator import spelling
-from stratoscope.navigator.document_budget import claim, cost_of
+from stratoscope.navigator.document_budget import claim, cost_of_events
 from stratoscope.navigator.live.hitting import spelled_hit
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.running.groups import Found, Sought
@@ -158,7 +158,7 @@ async def _told(
         event = spelling.event(events[hit.mark.event_index]) if hit.mark.is_event else None
         message = None
         if template is not None:
-            state = await reading.state(timeline.agent_id, standing)
+            state = await reading.state(timeline.agent_id, standing, is_parsed=True)
             message = _message(template, event, state)
         body = spelled_hit(
             row,
@@ -186,7 +186,7 @@ async def _stands(
             " fewer hits",
             {"hits": len(marks), "size": size},
         )
-    await claim(cost_of(size))
+    await claim(cost_of_events(size))
     rows = await reading.timelines.events(asked)
     places = [Place(one.stream_seq, one.ordinal) for one in rows]
     versions = await Seeks(reading.session).versions_at(timeline, places)

@@ -8,12 +8,13 @@ from stratoscope.domain.causality.chains import longest_chain
 from stratoscope.domain.causality.graphs import closing_edges
 from stratoscope.navigator import spelling
 from stratoscope.navigator.causality import walking
+from stratoscope.navigator.document_budget import claim, cost_of_events
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.threads import work_on
 from stratoscope.store.causes import Causes
 from stratoscope.store.graphs import Graphs
-from stratoscope.store.timelines import TracedRow
+from stratoscope.store.timelines import TracedRow, documents_size
 from stratoscope_contracts.causes import CausalityChainRequest
 
 
@@ -31,6 +32,11 @@ async def _by_depths(reading: Reading, event_id: UUID) -> Json | None:
     told = _Told()
     if not await Causes(reading.session).descend(reading.space, event_id, told.tell):
         return None
+    await claim(cost_of_events(told.size))
+    large = list(told.large)
+    events = await walking.events(reading, [told.large[number] for number in large])
+    for number, event in zip(large, events, strict=True):
+        told.events[number] = event
     return {
         "events": told.events[::-1],
         "cycles": [],
@@ -43,13 +49,20 @@ class _Told:
     """A chain as it is replied, from its end on."""
 
     events: list[Json] = field(default_factory=list)
+    # Where those stand that were too large to be read by the block, by their number in `events`.
+    large: dict[int, tuple[int, int]] = field(default_factory=dict)
     first_causes: Sequence[UUID] = ()
     size: int = 0
 
     def tell(self, rows: Sequence[TracedRow]) -> None:
         """Spell a part of it."""
-        self.events += [spelling.listed_event(row) for row in rows]
-        self.size += sum(len(row.data) for row in rows)
+        for row in rows:
+            if row.data is None:
+                self.large[len(self.events)] = (row.agent_id, row.event_index)
+                self.events.append({})
+            else:
+                self.events.append(spelling.listed_event(row))
+                self.size += documents_size(row)
         walking.check_size(self.size, len(self.events))
         if rows:
             self.first_causes = rows[-1].causes or ()

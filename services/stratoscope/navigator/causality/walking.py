@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from stratoscope.navigator import spelling
-from stratoscope.navigator.document_budget import claim, cost_of
+from stratoscope.navigator.document_budget import claim, cost_of_events
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.causes import Neighbourhood
@@ -73,7 +73,7 @@ async def rows_at(reading: Reading, places: Sequence[tuple[int, int]]) -> list[E
     """Events by agent and index, so long as they fit into memory: a walk has no pages."""
     size = await reading.timelines.size_of(places)
     check_size(size, len(places))
-    await claim(cost_of(size))
+    await claim(cost_of_events(size))
     found: list[EventRow] = []
     for start in range(0, len(places), _PAGE):
         found += await reading.timelines.events(places[start : start + _PAGE])

@@ -28,10 +28,11 @@ cross join lateral (
 where event.id = any($4::uuid[]) or not exists (select from twin where twin.id = event.id)
 
 -- name: whole_blocks
--- The same with all that an event says.
+-- The same with all that an event says; of a large one without it, and `data` is null then. Of
+-- large texts the length is known without reading them.
 select event.agent_id, event.event_index, event.stream_seq, event.ordinal, event.clock,
        event.recorded_at, event.occurred_at, event.id, event_type.name as type,
-       agent.name as agent, event.depth, event.data, event.metadata, event.causes, event.patch,
+       agent.name as agent, event.depth, small.data, small.metadata, event.causes, small.patch,
        (
            select taint.gap from taint
            where taint.agent_id = event.agent_id and taint.stream_seq = event.stream_seq
@@ -47,4 +48,9 @@ cross join lateral (
     offset 0
 ) as event
 join event_type using (type_id)
+left join lateral (
+    select event.data, event.metadata, event.patch
+    where octet_length(event.data::text) + coalesce(octet_length(event.metadata::text), 0)
+        + coalesce(octet_length(event.patch::text), 0) <= 4096
+) as small on true
 where event.id = any($4::uuid[]) or not exists (select from twin where twin.id = event.id)

@@ -162,13 +162,15 @@ join event using (agent_id, event_index)
 -- name: events_forward
 -- With their sizes, so that a page may be cut before it is fetched. Indexes have no gaps, so the
 -- limit is a bound.
-select event_index, octet_length(data::text) as size
+select event_index, octet_length(data::text) + coalesce(octet_length(metadata::text), 0)
+        + coalesce(octet_length(patch::text), 0) as size
 from event
 where agent_id = $1 and event_index > $2 and event_index <= least($3, $2 + $4::bigint)
 order by event_index
 
 -- name: events_backward
-select event_index, octet_length(data::text) as size
+select event_index, octet_length(data::text) + coalesce(octet_length(metadata::text), 0)
+        + coalesce(octet_length(patch::text), 0) as size
 from event
 where agent_id = $1 and event_index > greatest($2, $3::bigint - $4::bigint) and event_index <= $3
 order by event_index desc
@@ -178,7 +180,8 @@ order by event_index desc
 select found.event_index, found.size
 from event_type
 cross join lateral (
-    select event_index, octet_length(data::text) as size
+    select event_index, octet_length(data::text) + coalesce(octet_length(metadata::text), 0)
+        + coalesce(octet_length(patch::text), 0) as size
     from event
     where event.agent_id = $1 and event.type_id = event_type.type_id
       and event_index > $2 and event_index <= $3
@@ -193,7 +196,8 @@ limit $4
 select found.event_index, found.size
 from event_type
 cross join lateral (
-    select event_index, octet_length(data::text) as size
+    select event_index, octet_length(data::text) + coalesce(octet_length(metadata::text), 0)
+        + coalesce(octet_length(patch::text), 0) as size
     from event
     where event.agent_id = $1 and event.type_id = event_type.type_id
       and event_index > $2 and event_index <= $3
