@@ -29,7 +29,7 @@ def bucket_check(bucket: str, used: int, max_bytes: int | None, max_age: float |
     """Whether a bucket is bounded, and has room."""
     name = f"bucket {bucket}"
     if not max_bytes or max_bytes < 0 or not max_age:
-        age, size = ("1h", "1GiB") if bucket.startswith(spill_bucket("")) else ("168h", "16GiB")
+        age, size = ("1h", "256MB") if bucket.startswith(spill_bucket("")) else ("168h", "2GB")
         advice = (
             "it may fill the broker's disk:"
             f" `nats stream edit {stream_of(bucket)} --max-age={age} --max-bytes={size}`"
