@@ -73,6 +73,17 @@ async def test_a_chain_of_thousands_is_whole(ask, recorded):
     assert await chain(ask, records[-1]) == [record["id"] for record in records]
 
 
+async def test_open_causes_of_another_space_refuse_no_chain(ask, recorded, monkeypatch):
+    """A space without late causes is read by depths, however many another space has."""
+    roots = [event() for _ in range(20)]
+    effect = event(causes=[root["id"] for root in roots])
+    await recorded.add("a", *roots, effect)
+    monkeypatch.setattr(walking, "MAX_NODES", 10)
+    monkeypatch.setattr(graphs, "_OPEN_CAUSES", 2)
+    await recorded.add("a", *(event(causes=[an_id()]) for _ in range(3)), space="other")
+    assert len(await chain(ask, effect)) == 2
+
+
 async def test_more_causes_than_are_followed_is_over_budget(ask, recorded, monkeypatch):
     *roots, late = (event() for _ in range(20))
     effect = event(causes=[root["id"] for root in (*roots, late)])

@@ -64,16 +64,20 @@ limit 1
 
 -- name: oldest_led_back
 -- The first place in the log behind which a cause may stand that leads back to it. Only causes that
--- were open when their effect came are looked at, the first ones; whatever stands behind the last
--- of those may be one.
+-- were open when their effect came are looked at, the first ones of the space; whatever stands
+-- behind the last of those may be one.
 with open as materialized (
-    select * from open_cause order by stream_seq, ordinal limit $2
+    select open_cause.*
+    from open_cause
+    join agent using (agent_id)
+    where agent.space = $1
+    order by open_cause.stream_seq, open_cause.ordinal
+    limit $2
 ), led_back as (
     select open.stream_seq, open.ordinal
     from open
-    join agent using (agent_id)
     join event using (agent_id, event_index)
-    where agent.space = $1 and exists (
+    where exists (
         select
         from unnest(event.causes) as named(id)
         join event as cause on cause.id = named.id
