@@ -57,11 +57,7 @@ def decode(message: Delivered) -> Message | Rejection:
         return Rejection(message.stream_seq, None, BAD_SUBJECT, str(error))
     document: Any = _UNREAD
     try:
-        body = message.data
-        if message.headers:
-            if has_unread_headers(message.headers):
-                raise PayloadRejected(Reason.BAD_HEADERS, "its header block can't be read")
-            body = unpack(body, message.headers)
+        body = _unpacked(message) if message.headers else message.data
         document = decode_record_json(body)
         records = plain_records(subject.kind, document)
         if records is None:
@@ -89,6 +85,13 @@ def decode(message: Delivered) -> Message | Rejection:
         records,
         _traceparent(message.headers) if message.headers else None,
     )
+
+
+def _unpacked(message: Delivered) -> bytes:
+    """The body of a message with headers. Raises PayloadRejected."""
+    if has_unread_headers(message.headers):
+        raise PayloadRejected(Reason.BAD_HEADERS, "its header block can't be read")
+    return unpack(message.data, message.headers or {})
 
 
 def refuse(message: Delivered, rejection: Rejection) -> Message | Rejection:
