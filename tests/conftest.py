@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from stratoscope.store.migration import migrate
 from support import stack
@@ -18,6 +19,10 @@ from support.leaks import end_leaked, mark_run
 # Brokers that tests start register their passwords in a folder of this run, not in the user's own.
 _STATE = tempfile.TemporaryDirectory(prefix="stratoscope-state-")
 os.environ["XDG_STATE_HOME"] = _STATE.name
+
+# How long an example takes says how busy the machine is, and nothing about the program.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # A run in the background, or under nohup, ignores these, and so would every process that a test
 # starts and signals: an ignored signal is inherited, a handled one is not.

@@ -469,7 +469,7 @@ def pointers_of(value: Json, at: str = "") -> Json:
 def spelled(value: Json) -> str:
     """A text that is the same for values that are equal: 1 as 1.0, true as itself."""
     if isinstance(value, dict):
-        return repr(sorted((key, spelled(child)) for key, child in value.items()))
+        return "{" + repr(sorted((key, spelled(child)) for key, child in value.items())) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(spelled, value)) + "]"
     return repr(value) if isinstance(value, bool | str) or value is None else repr(float(value))
