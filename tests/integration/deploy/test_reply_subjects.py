@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -305,3 +306,37 @@ async def test_statistics_tell_no_space_of_the_errors_of_another(one: Attacked) 
     errors = {endpoint["name"]: endpoint["last_error"] for endpoint in found}
     assert errors["object-get"] == "object_not_found"
     assert not [text for text in errors.values() if " " in text]
+
+
+async def test_ids_of_another_space_are_not_found_by_any_verb(one: Attacked) -> None:
+    event, snapshot = str(uuid4()), str(uuid4())
+    records = (
+        ("event", {"type": "x", "id": event}),
+        ("snapshot", {"state": {"b": 1}, "id": snapshot}),
+    )
+    for kind, record in records:
+        body = json.dumps(record).encode()
+        last = await one.record(f"strato.default.rec.explorer.{kind}", body)
+    await one.is_projected(last, "explorer")
+    session = (await one.ask("session.create", {"agent": "explorer"}))["session"]["id"]
+    mine = {"id": session}
+    asked: dict[str, dict[str, Any]] = {
+        "events.get": {"id": event},
+        "snapshots.get": {"id": snapshot},
+        "state.at": {"agent": "explorer", "at": {"event_id": event}},
+        "causality.chain": {"event_id": event},
+        "causality.effects": {"event_id": event},
+        "causality.relation": {"a": event, "b": event},
+        "agent.pause": {"agent": "explorer", "session": session},
+        "session.export": {**mine, "format": "json"},
+        "session.step": {**mine, "direction": "forward"},
+        **{f"session.{verb}": mine for verb in ("get", "start", "complete", "remove", "history")},
+    }
+    before = await untouched(one)
+    for verb, body_ in asked.items():
+        told = await one.ask(verb, body_, "other")
+        assert str(told.get("code")).endswith("_not_found"), (verb, told)
+    assert await untouched(one) == before
+    # The same verbs find them in their own space.
+    for verb in ("events.get", "snapshots.get", "causality.chain", "session.get"):
+        assert "code" not in await one.ask(verb, asked[verb]), verb
