@@ -177,7 +177,9 @@ async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
     comparisons = await parts.stack.enter_async_context(
         Comparisons(count, workers("comparisons", count))
     )
-    objects = Objects(parts.connection, _exports(settings), settings.navigator_import_bytes)
+    # An upload that the bucket can't hold is refused at its first chunk beyond it.
+    most = min(settings.navigator_import_bytes, settings.navigator_exports_bytes)
+    objects = Objects(parts.connection, _exports(settings), most)
     await parts.stack.enter_async_context(sweeping_uploads(objects))
     return Dispatch(
         parts.sessions,

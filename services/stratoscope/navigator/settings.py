@@ -113,5 +113,5 @@ class NavigatorSettings(Access, BaseSettings):
         description="Bytes that the replies of a space too large for a message may take there.",
     )
     navigator_import_bytes: int = Field(
-        16 << 30, ge=1, description="An import may have so many bytes at most, unpacked."
+        1 << 30, ge=1, description="An import may have so many bytes at most, unpacked."
     )

@@ -24,7 +24,7 @@ class Bounds:
 
     # As large as a message may be, with room for where it stood.
     entry_bytes: int = MAX_UNPACKED_BYTES + MIB
-    all_bytes: int = 16 << 30
+    all_bytes: int = 1 << 30
 
 
 class Writer(Protocol):
