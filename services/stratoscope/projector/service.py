@@ -62,8 +62,7 @@ class Projector:
         try:
             await self._terms()
         finally:
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
+            await end_tasks([publishing])
 
     async def _terms(self) -> None:
         backoff = _BACKOFF

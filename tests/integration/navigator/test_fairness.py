@@ -101,7 +101,9 @@ async def assert_is_fair(
         print(f"{verb}: {shown(before)} usually, {shown(meanwhile)} meanwhile")
     for before, meanwhile in zip(usual, now, strict=True):
         assert median(meanwhile) <= 2 * median(before) + grace
-        assert quantiles(meanwhile, n=10)[8] <= 2 * quantiles(before, n=10)[8] + 2 * grace
+        # Of a few samples the ninth decile is the largest one, which the machine decides.
+        if samples >= 20:
+            assert quantiles(meanwhile, n=10)[8] <= 2 * quantiles(before, n=10)[8] + 2 * grace
 
 
 def shown(times: list[float]) -> str:
