@@ -14,7 +14,7 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 # Roles that belong to one space. The others serve all spaces.
 SPACED_ROLES: Final[frozenset[Role]] = frozenset({"agent", "operator", "console"})
 # Roles that ask the navigator: those of a space, and those of all spaces. No navigator is one:
-# whoever hears a hit also hears an inbox of the navigator that published it.
+# every subscriber of hits sees an inbox of the navigator that published them.
 SPACED_ASKERS: Final[tuple[Role, ...]] = ("operator", "console")
 COMMON_ASKERS: Final[tuple[Role, ...]] = ("admin",)
 # The server's own reply subjects of requests that come through an account's import. No client can
