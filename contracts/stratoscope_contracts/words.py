@@ -119,6 +119,8 @@ MAX_CLOCK_AHEAD_SECONDS: Final = 24 * 60 * 60
 MAX_MESSAGE_BYTES: Final = 8 * MIB
 # A value of 1 MiB, each letter of it escaped, and what is around it.
 MAX_REQUEST_BYTES: Final = 4 * MIB
+# Decoding more of them in one call would hold the process for longer than 50 ms.
+MAX_REQUEST_VALUES: Final = 100_000
 SERVER_MAX_PAYLOAD: Final = 9 * MIB
 
 # The smallest window that nats-server takes. Nothing in STRATO_RECORD relies on it: a message id is

@@ -21,7 +21,7 @@ from stratoscope.navigator.objects import VERBS as OBJECT_VERBS
 from stratoscope.navigator.objects import Objects
 from stratoscope.navigator.progress import LASTING
 from stratoscope.navigator.reading import Known, Reading, Rebuilt, count_nothing, known_at_once
-from stratoscope.navigator.request_limits import check_body
+from stratoscope.navigator.request_limits import check_body, decoding_size
 from stratoscope.navigator.shares import Shares
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.stats import LogEnd, stats
@@ -89,7 +89,7 @@ class Dispatch:
     async def ready(self, space: str, verb: str, body: bytes) -> Request:
         """What is asked for, once what it waits for is projected."""
         await check_body(body)
-        request = await work_on(len(body), request_of, verb, body)
+        request = await work_on(decoding_size(body), request_of, verb, body)
         if request.wait_for is not None:
             partitions = await self._partitions(space, request)
             await self.waiting.until(partitions, request.wait_for, request.wait_ms / 1000)

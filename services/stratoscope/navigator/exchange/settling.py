@@ -1,5 +1,7 @@
 """What becomes of an imported session once its records are projected: it is kept, all at once."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
@@ -24,7 +26,7 @@ from stratoscope.store.keepsakes import Keepsakes, MarkRow
 from stratoscope.store.sessions import SessionPlace, SessionRow
 from stratoscope_contracts.breakpoints import Breakpoint, BreakpointCreateRequest, HitRule
 from stratoscope_contracts.errors import BadRequest, StratoError
-from stratoscope_contracts.exchange import ExportPlace
+from stratoscope_contracts.exchange import ExportPlace, ExportValue
 from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT, MAX_TAGS
 
 _HIT: Final = TypeAdapter[HitRule](HitRule)
@@ -40,9 +42,7 @@ async def check_kept(reading: Reading, survey: Survey) -> None:
     ):
         if len(found) > limit:
             raise Damaged(f"more than {limit} of them", what)
-    for number, value in enumerate(survey.data):
-        if len(canonical(value.value)) > MAX_VALUE_BYTES:
-            raise Damaged(f"more than {MAX_VALUE_BYTES} bytes", f"data[{number}]")
+    await asyncio.to_thread(_check_values, survey.data)
     for number, one in enumerate(survey.breakpoints):
         try:
             check_texts(_as_asked(one))
@@ -52,6 +52,12 @@ async def check_kept(reading: Reading, survey: Survey) -> None:
         except ValidationError as error:
             reason = BadRequest.from_validation(error).message
             raise Damaged(reason, f"breakpoints[{number}]") from error
+
+
+def _check_values(values: Sequence[ExportValue]) -> None:
+    for number, value in enumerate(values):
+        if len(canonical(value.value)) > MAX_VALUE_BYTES:
+            raise Damaged(f"more than {MAX_VALUE_BYTES} bytes", f"data[{number}]")
 
 
 def _as_asked(one: Breakpoint) -> BreakpointCreateRequest:

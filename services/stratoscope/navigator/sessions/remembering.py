@@ -1,6 +1,5 @@
 """What a session remembers: its navigation history, its figures, values kept with it."""
 
-import json
 from typing import Final
 
 import orjson
@@ -93,8 +92,7 @@ def _value(request: SessionDataSetRequest) -> str:
     if "\0" in request.key:
         raise BadRequest.of_fields(("key", "a NUL can't be kept"))
     try:
-        # What is spelled below would have a null where a number is not finite.
-        json.dumps(request.value, allow_nan=False)
+        # All its numbers are finite: a request with another one is refused where it is decoded.
         spelled = canonical(request.value)
     except (TypeError, ValueError) as error:
         raise BadRequest.of_fields(("value", "it can't be kept as JSON")) from error
