@@ -192,6 +192,7 @@ async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
         tell=parts.tell,
         known=seeing.known,
         breakpoint_quota=settings.quota.breakpoints,
+        breakpoint_bytes=settings.quota.breakpoint_bytes,
         rebuilt=parts.metrics.rebuilt,
         objects=objects,
     )

@@ -69,6 +69,7 @@ class Dispatch:
     tell: Tell = tell_nobody
     known: Known = known_at_once
     breakpoint_quota: int | None = None
+    breakpoint_bytes: int | None = None
     rebuilt: Rebuilt = count_nothing
     objects: Objects | None = None
 
@@ -119,6 +120,7 @@ class Dispatch:
                 comparisons=self.comparisons,
                 known=self.known,
                 breakpoint_quota=self.breakpoint_quota,
+                breakpoint_bytes=self.breakpoint_bytes,
                 waiting=self.waiting,
                 rebuilt=self.rebuilt,
             )

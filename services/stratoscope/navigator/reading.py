@@ -77,6 +77,7 @@ class Reading:
     comparisons: Comparisons = field(default_factory=Comparisons)
     known: Known = known_at_once
     breakpoint_quota: int | None = None
+    breakpoint_bytes: int | None = None
     waiting: Waiting | None = None
     rebuilt: Rebuilt = count_nothing
 

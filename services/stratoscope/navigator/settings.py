@@ -21,6 +21,12 @@ class BreakpointQuota(BaseModel):
     """How many breakpoints each space may have."""
 
     breakpoints: int | None = Field(None, ge=0, description="Breakpoints of a space.")
+    # In memory they take some twenty times as much, in every navigator.
+    breakpoint_bytes: int = Field(
+        8 << 20,
+        ge=0,
+        description="Bytes of the texts of a space's breakpoints, and 256 for each of them.",
+    )
 
 
 class HitRetention(BaseModel):

@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from stratoscope.store.pages import Page, fetch_page
-from stratoscope.store.quotas import breakpoints_in
+from stratoscope.store.quotas import breakpoint_bytes_in, breakpoints_in, bytes_of_breakpoint
 from stratoscope.store.sql import queries
 from stratoscope_contracts.breakpoints import Action, Trigger
 from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT
@@ -61,7 +61,7 @@ class BreakpointRow:
 
 
 class TooManyBreakpoints(Exception):
-    """An agent has as many as it may; the message says how many."""
+    """An agent or a space has as many as it may; the message says how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,23 @@ class Breakpoints:
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
-    async def create(self, rows: Sequence[BreakpointRow], quota: int | None = None) -> int:
+    async def create(
+        self,
+        rows: Sequence[BreakpointRow],
+        quota: int | None = None,
+        most_bytes: int | None = None,
+    ) -> int:
         """Keep new breakpoints, all or none; the revision at which those who watch know them.
 
-        A space has at most `quota`. Raises TooManyBreakpoints.
+        A space has at most `quota`, with at most `most_bytes`. Raises TooManyBreakpoints.
         """
         if not rows:
             return await self.revision()
+        # Before others have to wait for this change: what is created at once may go over.
+        for space in {row.space for row in rows}:
+            new = [row for row in rows if row.space == space]
+            sizes = [bytes_of_breakpoint(one.condition, one.metadata, one.message) for one in new]
+            await self.check_bytes(space, sum(sizes), rows[0].created_at, most_bytes)
         async with self.changing() as revision:
             await self._check_room(rows)
             await self._check_quota(rows, quota)
@@ -171,6 +181,16 @@ class Breakpoints:
         async with self._session.transaction():
             row = await self._session.fetchrow(_SQL["change"])
             yield row["revision"]
+
+    async def check_bytes(self, space: str, more: int, now: datetime, most: int | None) -> None:
+        """Raise TooManyBreakpoints where so many bytes more are over what a space may have.
+
+        Every navigator holds all breakpoints of all spaces in memory.
+        """
+        if most is not None and await breakpoint_bytes_in(self._session, space, now) + more > most:
+            raise TooManyBreakpoints(
+                f"the breakpoints of a space have at most {most} bytes: remove some of them"
+            )
 
     async def _check_room(self, rows: Sequence[BreakpointRow]) -> None:
         wanted = Counter((row.space, row.agent) for row in rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 import asyncpg
 
@@ -9,6 +10,8 @@ from stratoscope.domain.records import Timeline
 from stratoscope.store.sql import queries
 
 _SQL = queries("quotas")
+# A navigator holds each breakpoint in memory, however short its texts are.
+_BYTES_EACH: Final = 256
 
 
 class SpaceCounts:
@@ -32,6 +35,17 @@ class SpaceCounts:
         """Spaces whose states take so many bytes, or more."""
         rows = await self._pool.fetch(_SQL["full"], most_bytes)
         return frozenset(row["space"] for row in rows)
+
+
+def bytes_of_breakpoint(condition: str, metadata: str, message: str | None) -> int:
+    """How much a breakpoint adds to the bytes of its space's breakpoints."""
+    return _BYTES_EACH + sum(len(text.encode()) for text in (condition, metadata, message or ""))
+
+
+async def breakpoint_bytes_in(session: asyncpg.Connection, space: str, now: datetime) -> int:
+    """How many bytes a space's breakpoints have, without those of sessions that have ended."""
+    found: int = await session.fetchval(_SQL["breakpoint_bytes"], space, now, _BYTES_EACH)
+    return found
 
 
 async def breakpoints_in(session: asyncpg.Connection, space: str, now: datetime) -> int:

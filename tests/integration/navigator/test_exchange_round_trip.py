@@ -3,13 +3,16 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 
+from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.mapping import imported_id
+from stratoscope.navigator.exchange.settling import check_kept
 from stratoscope.navigator.reading import Reading
 from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.exchange import ORIGIN_KEY
@@ -217,3 +220,15 @@ async def test_times_stay_late_or_early(ask, recorded, reading):
         found = (await ask("events.list", agent=agent))["events"]
         assert [one["late"] for one in found] == [False, True, False]
         assert found[2]["clamped"]
+
+
+async def test_breakpoints_of_an_import_fit_what_its_space_may_have(ask, recorded, reading):
+    await recorded.add("walker", event())
+    session = (await ask("session.create", agent="walker"))["session"]["id"]
+    condition = {"kind": "on_event_type", "type": "my.own"}
+    await ask("breakpoint.create", agent="walker", condition=condition)
+    survey = looked_through(await exported(reading, session))
+    await check_kept(replace(reading, breakpoint_bytes=700), survey)
+    with pytest.raises(Damaged, match="500 bytes") as refused:
+        await check_kept(replace(reading, breakpoint_bytes=500), survey)
+    assert refused.value.where == "breakpoints"

@@ -180,3 +180,21 @@ async def test_limits_hold_where_many_create_at_once(
     assert sum(taken) == 15
     kept = "select agent, count(*) from strato.breakpoint group by agent"
     assert max(row["count"] for row in await ask.recorded.pool.fetch(kept)) <= 10
+
+
+async def test_a_space_has_so_many_bytes_of_breakpoints_however_they_are_made(ask: Any) -> None:
+    """Every navigator holds them in memory: one operator could have ended all navigators."""
+    ask.dispatch = replace(ask.dispatch, breakpoint_bytes=4_000)
+    ended = await outlived(ask, 60)
+    large = {"metadata": {"a": "x" * 3_300}}
+    with pytest.raises(BadRequest, match="agent"):
+        await ask("breakpoint.create", agent="*", condition=ERRORS, **large)
+    await ask("session.complete", id=ended)
+    await ask("breakpoint.create", agent="*", condition=ERRORS, **large)
+    await ask("breakpoint.create", agent="walker", condition=ERRORS)
+    with pytest.raises(BadRequest, match="agent"):
+        await ask("breakpoint.create", agent="walker", condition=ERRORS, message="x" * 1_000)
+    with pytest.raises(BadRequest, match="auto_breakpoints"):
+        await outlived(ask)
+    assert await armed(ask) == 2
+    await ask("breakpoint.create", "another", agent="*", condition=ERRORS, **large)

@@ -1,9 +1,9 @@
 """The breakpoints of one agent, or of all agents of a space, by what could hit them."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 from stratoscope.domain.conditions.parts import (
@@ -19,6 +19,11 @@ from stratoscope.domain.watching.armed import Armed, Record
 
 _Bucket = dict[UUID, Armed]
 _Texts = tuple[str, ...]
+# A bucket by its key, in one of an index's dictionaries.
+_Home = tuple[dict[Any, _Bucket], Any]
+# Longer paths stand where their first segments do: each level of a path has a bucket, and sixteen
+# kilobytes of paths with 64 levels took megabytes.
+_MOST_LEVELS: Final = 8
 
 
 class Index:
@@ -37,6 +42,7 @@ class Index:
         self._firsts: _Bucket = {}
         self._events: _Bucket = {}
         self._records: _Bucket = {}
+        self._plain = {"first": self._firsts, "event": self._events, "record": self._records}
         # How many look at an event's depth.
         self._deep = 0
 
@@ -54,8 +60,10 @@ class Index:
             self.remove(armed.id)
         self.members[armed.id] = armed
         self._deep += armed.asks_depth
-        for bucket in self._buckets(armed):
-            bucket[armed.id] = armed
+        for home, key in self._homes(armed):
+            if home is self._times and key not in home:
+                insort(self._sorted_times, key)
+            home.setdefault(key, {})[armed.id] = armed
 
     def remove(self, breakpoint_id: UUID) -> None:
         """Watch for one less."""
@@ -63,8 +71,15 @@ class Index:
         if armed is None:
             return
         self._deep -= armed.asks_depth
-        for bucket in self._buckets(armed):
+        for home, key in self._homes(armed):
+            bucket = home.get(key, {})
             bucket.pop(breakpoint_id, None)
+            if not bucket and home is not self._plain:
+                self._drop(home, key)
+
+    def _drop(self, home: dict[Any, _Bucket], key: Any) -> None:
+        if home.pop(key, None) is not None and home is self._times:
+            del self._sorted_times[bisect_left(self._sorted_times, key)]
 
     def candidates(self, record: Record) -> Iterable[Armed]:
         """Those that a record could hit, in no order; each once."""
@@ -106,40 +121,41 @@ class Index:
                 yield self._at.get(texts[:length])
             yield self._below.get(texts)
 
-    def _buckets(self, armed: Armed) -> Iterator[_Bucket]:
+    def _homes(self, armed: Armed) -> Iterator[_Home]:
         """Where a breakpoint has its place."""
         watch = armed.watch
         if watch.judged == "state" and armed.trigger == "edge":
-            yield self._firsts
+            yield self._plain, "first"
         found = anchors(armed)
         if found is None:
-            yield self._events if watch.judged == "event" else self._records
+            yield self._plain, "event" if watch.judged == "event" else "record"
             return
         for anchor in found:
             yield from self._of_anchor(anchor)
 
-    def _of_anchor(self, anchor: Anchor) -> Iterator[_Bucket]:
+    def _of_anchor(self, anchor: Anchor) -> Iterator[_Home]:
         match anchor:
             case OfType(type):
-                yield self._types.setdefault(type, {})
+                yield self._types, type
             case AtIndex(index):
-                yield self._places.setdefault(index, {})
+                yield self._places, index
             case AtDepth(depth):
-                yield self._depths.setdefault(depth, {})
+                yield self._depths, depth
             case TimeReached(time):
-                if time not in self._times:
-                    insort(self._sorted_times, time)
-                yield self._times.setdefault(time, {})
+                yield self._times, time
             case Changed(path):
                 texts = _texts(path)
-                yield self._at.setdefault(texts, {})
+                yield self._at, texts
                 # The root has nothing above it, and is where all that is below anything meets.
                 for length in range(max(len(texts), 1)):
-                    yield self._below.setdefault(texts[:length], {})
+                    yield self._below, texts[:length]
             case _:
                 assert_never(anchor)
 
 
 def _texts(path: Segments) -> _Texts:
-    """A path for comparing: a pointer does not tell an index from a key."""
-    return tuple(map(str, path))
+    """A path for comparing: a pointer does not tell an index from a key.
+
+    Two paths of which one begins with the other do so as well where both are cut.
+    """
+    return tuple(map(str, path[:_MOST_LEVELS]))

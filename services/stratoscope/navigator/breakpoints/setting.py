@@ -49,7 +49,9 @@ async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
 
 async def _kept(reading: Reading, row: BreakpointRow) -> int:
     try:
-        return await reading.breakpoints.create([row], reading.breakpoint_quota)
+        return await reading.breakpoints.create(
+            [row], reading.breakpoint_quota, reading.breakpoint_bytes
+        )
     except TooManyBreakpoints as error:
         raise BadRequest.of_fields(("agent", str(error))) from error
 

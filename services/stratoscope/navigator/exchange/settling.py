@@ -21,8 +21,9 @@ from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.living import new_session_id
 from stratoscope.navigator.sessions.marking import MAX_MARKS
 from stratoscope.navigator.sessions.remembering import MAX_VALUE_BYTES, MAX_VALUES
-from stratoscope.store.breakpoints import BreakpointRow
+from stratoscope.store.breakpoints import BreakpointRow, TooManyBreakpoints
 from stratoscope.store.keepsakes import Keepsakes, MarkRow
+from stratoscope.store.quotas import bytes_of_breakpoint
 from stratoscope.store.sessions import SessionPlace, SessionRow
 from stratoscope_contracts.breakpoints import Breakpoint, BreakpointCreateRequest, HitRule
 from stratoscope_contracts.errors import BadRequest, StratoError
@@ -52,12 +53,32 @@ async def check_kept(reading: Reading, survey: Survey) -> None:
         except ValidationError as error:
             reason = BadRequest.from_validation(error).message
             raise Damaged(reason, f"breakpoints[{number}]") from error
+    await _check_breakpoint_bytes(reading, survey)
 
 
 def _check_values(values: Sequence[ExportValue]) -> None:
     for number, value in enumerate(values):
         if len(canonical(value.value)) > MAX_VALUE_BYTES:
             raise Damaged(f"more than {MAX_VALUE_BYTES} bytes", f"data[{number}]")
+
+
+async def _check_breakpoint_bytes(reading: Reading, survey: Survey) -> None:
+    size = await asyncio.to_thread(_bytes_of_breakpoints, survey.breakpoints)
+    try:
+        await reading.breakpoints.check_bytes(
+            reading.space, size, reading.now, reading.breakpoint_bytes
+        )
+    except TooManyBreakpoints as error:
+        raise Damaged(str(error), "breakpoints") from error
+
+
+def _bytes_of_breakpoints(found: Sequence[Breakpoint]) -> int:
+    return sum(
+        bytes_of_breakpoint(
+            condition_text(one.condition), orjson.dumps(one.metadata).decode(), one.message
+        )
+        for one in found
+    )
 
 
 def _as_asked(one: Breakpoint) -> BreakpointCreateRequest:

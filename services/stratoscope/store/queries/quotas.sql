@@ -17,6 +17,21 @@ where space <> ''
 group by space
 having sum(stored_bytes - dropped_stored_bytes) >= $1::bigint
 
+-- name: breakpoint_bytes
+-- What their texts take, and $3 for each; without those of sessions that have ended.
+select coalesce(
+           sum($3 + octet_length(condition::text) + octet_length(metadata::text)
+               + coalesce(octet_length(message), 0)),
+           0
+       )::bigint
+from breakpoint
+where space = $1 and removed_at is null
+  and (session_id is null or exists (
+      select from session
+      where id = breakpoint.session_id and state in ('created', 'active', 'paused')
+        and ends_at > $2
+  ))
+
 -- name: breakpoints
 -- Without those of sessions that have ended.
 select count(*) from breakpoint

@@ -1,5 +1,7 @@
 """The index passes over no breakpoint that a record hits, and over nearly all that it does not."""
 
+import tracemalloc
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -257,3 +259,66 @@ def test_a_hit_is_named_by_its_breakpoint_and_place():
     one, other = uuid4(), uuid4()
     assert hit_id(one, Place(1, 2)) == hit_id(one, Place(1, 2))
     assert len({hit_id(a, p) for a in (one, other) for p in (Place(1, 2), Place(12, 0))}) == 4
+
+
+def deep_paths(number: int) -> Armed:
+    paths = [".".join([f"p{number}x{one}", *"a" * 62]) for one in range(100)]
+    changes = [{"kind": "on_change", "path": path} for path in paths]
+    return armed({"kind": "any_of", "conditions": changes})
+
+
+def allocated(work: Callable[[], object]) -> int:
+    """Bytes that are left allocated by some work."""
+    tracemalloc.start()
+    try:
+        kept = work()
+        found = tracemalloc.get_traced_memory()[0]
+        del kept
+        return found
+    finally:
+        tracemalloc.stop()
+
+
+def test_paths_of_many_levels_take_little_room():
+    """16 KB of a request: buckets for each of 63 levels took 3.5 MB."""
+    every = [deep_paths(number) for number in range(5)]
+    assert allocated(lambda: index_of(*every)) < 5 * 500_000
+
+
+def any_of(kind: str, name: str, values: Iterable[object]) -> Armed:
+    return armed({"kind": "any_of", "conditions": [{"kind": kind, name: one} for one in values]})
+
+
+def test_what_is_removed_leaves_nothing_behind():
+    """Empty buckets of what came and went grew by megabytes."""
+    index = index_of(armed({"kind": "on_event_type", "type": "stays"}))
+    every = [
+        one
+        for turn in range(5)
+        for one in (
+            deep_paths(turn),
+            any_of("on_event_type", "type", [f"t{turn}_{one}" for one in range(99)]),
+            any_of("at_event_index", "index", range(turn * 99 + 10, turn * 99 + 109)),
+            any_of("on_causality_depth", "depth", range(turn * 99 + 10, turn * 99 + 109)),
+            armed({"kind": "at_time", "time": turn}),
+        )
+    ]
+
+    def come_and_go() -> None:
+        for one in every:
+            index.add(one)
+            index.remove(one.id)
+
+    # What a condition finds out about itself it keeps.
+    come_and_go()
+    assert allocated(come_and_go) < 400_000
+    assert {one.id for one in found(index, record(type="stays"))} == set(index.members)
+    assert not found(index, record(clock=START + timedelta(days=9), version=4, changed=None))
+
+
+@pytest.mark.parametrize("watched", [7, 8, 9, 20])
+@pytest.mark.parametrize("changed", [1, 7, 8, 9, 20, 30])
+def test_a_change_above_or_below_a_long_path_is_found(watched: int, changed: int):
+    one = armed({"kind": "on_change", "path": ".".join("abcdefghijklmnopqrstuvwxyz"[:watched])})
+    path = tuple("abcdefghijklmnopqrstuvwxyzABCDEF"[:changed])
+    assert found(index_of(one), record(version=4, changed=(path,))) == {one}
