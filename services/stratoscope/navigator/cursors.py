@@ -7,7 +7,7 @@ particular, so that is refused.
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 import orjson
@@ -16,6 +16,8 @@ from stratoscope_contracts.envelopes import ListRequest
 from stratoscope_contracts.errors import BadRequest
 from stratoscope_contracts.words import AGENT_PATTERN
 
+_MOST_BIGINT: Final = 2**63 - 1
+_MOST_INT: Final = 2**31 - 1
 _NOT_THE_QUESTION = {"cursor", "limit", "wait_for", "wait_ms"}
 
 
@@ -27,7 +29,7 @@ def spell(request: ListRequest, key: int | str | list[int]) -> str:
 def number_in(request: ListRequest) -> int | None:
     """The number in a request's cursor, None at the start. Raises BadRequest."""
     key = _key_in(request)
-    if key is not None and type(key) is not int:
+    if key is not None and not _is_number(key, _MOST_BIGINT):
         raise _refused()
     return key
 
@@ -54,8 +56,8 @@ def place_in(request: ListRequest) -> tuple[int, int] | None:
     match _key_in(request):
         case None:
             return None
-        case [int(stream_seq), int(ordinal)]:
-            return stream_seq, ordinal
+        case [seq, ordinal] if _is_number(seq, _MOST_BIGINT) and _is_number(ordinal, _MOST_INT):
+            return seq, ordinal
         case _:
             raise _refused()
 
@@ -71,6 +73,11 @@ def _key_in(request: ListRequest) -> Any:
     if fingerprint != _fingerprint(request):
         raise _refused()
     return key
+
+
+def _is_number(key: Any, most: int) -> TypeGuard[int]:
+    """Whether a column of the database holds it: who carries a cursor can write one as well."""
+    return type(key) is int and -most - 1 <= key <= most
 
 
 def _fingerprint(request: ListRequest) -> str:

@@ -7,8 +7,10 @@ from asyncio import TimerHandle, Transport
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from time import monotonic
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -158,6 +160,8 @@ class _Pages:
 
 
 async def _answer(scope: Message, pages: _Pages) -> _Answer:
+    if _is_misdirected(scope):
+        return _Answer(421, _JSON, b'{"error":"on this machine the name is localhost"}')
     if scope["method"] not in ("GET", "HEAD"):
         return _Answer(405, _JSON, b'{"error":"GET only"}')
     match scope["path"]:
@@ -169,6 +173,32 @@ async def _answer(scope: Message, pages: _Pages) -> _Answer:
             return pages.metrics()
         case _:
             return _Answer(404, _JSON, b'{"error":"there are /healthz, /readyz and /metrics"}')
+
+
+def _is_misdirected(scope: Message) -> bool:
+    """Whether a request to the loopback interface names another host.
+
+    A web page that has its own name resolve to 127.0.0.1 would read what it is answered.
+    """
+    if not scope.get("server") or not _is_loopback(scope["server"][0]):
+        return False
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    return not all(_is_loopback(_host_in(value)) for value in hosts)
+
+
+def _host_in(header: bytes) -> str:
+    try:
+        return urlsplit(f"//{header.decode()}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        # A listener for both families sees addresses of the old one as ::ffff:127.0.0.1.
+        return host == "localhost" or ip_address(host.removeprefix("::ffff:")).is_loopback
+    except ValueError:
+        return False
 
 
 async def _readiness(ready: Readiness) -> _Answer:

@@ -30,13 +30,15 @@ class Service:
             raise RuntimeError("password=secret")
         return self.checks
 
-    async def get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
-        return await asyncio.to_thread(self._get, path, method)
+    async def get(
+        self, path: str, method: str = "GET", host: str | None = None
+    ) -> tuple[int, bytes]:
+        return await asyncio.to_thread(self._get, path, method, host)
 
-    def _get(self, path: str, method: str) -> tuple[int, bytes]:
+    def _get(self, path: str, method: str, host: str | None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request(method, path)
+            connection.request(method, path, headers={} if host is None else {"Host": host})
             response = connection.getresponse()
             return response.status, response.read()
         finally:
@@ -53,6 +55,19 @@ async def service() -> AsyncIterator[Service]:
 
 async def test_a_service_that_runs_is_alive(service: Service) -> None:
     assert await service.get("/healthz") == (200, b'{"alive":true}')
+
+
+@pytest.mark.parametrize("listens", ["127.0.0.1", "0.0.0.0"])
+async def test_a_page_whose_name_means_this_machine_reads_nothing(
+    service: Service, listens: str
+) -> None:
+    async with serve(service_app(service.ready, service.registry), listens) as port:
+        service.port = port
+        for host in ("evil.example", "127.0.0.1.evil.example:80", "localhost.", "[x", ""):
+            for path in ("/healthz", "/readyz", "/metrics"):
+                assert (await service.get(path, host=host))[0] == 421
+        for own in (None, f"127.0.0.1:{port}", f"LOCALHOST:{port}", "[::1]", "127.9.9.9"):
+            assert (await service.get("/healthz", host=own))[0] == 200
 
 
 async def test_ready_says_what_was_checked(service: Service) -> None:
@@ -133,16 +148,16 @@ async def test_signals_stay_with_the_caller() -> None:
 
 RUBBISH = {
     "no HTTP": b"\x00\x01\r\n\r\n",
-    "a long line": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a long line": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a broken chunk": (
-        b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
     ),
     "a WebSocket": (
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     ),
     "another protocol": (
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
     ),
 }
 

@@ -31,6 +31,17 @@ def test_a_cursor_of_another_request_is_refused():
         cursors.name_in(AgentsListRequest(cursor=cursor))
 
 
+@pytest.mark.parametrize("key", [2**63, 2**64 - 1])
+def test_a_number_that_no_column_holds_is_refused(key: int):
+    """Whoever carries a cursor can write one: the database's driver raised for it."""
+    assert cursors.number_in(asked(cursor=cursors.spell(asked(), 2**63 - 1))) == 2**63 - 1
+    with pytest.raises(BadRequest):
+        cursors.number_in(asked(cursor=cursors.spell(asked(), key)))
+    for place in ([key, 0], [0, 2**31], [True, 0], [0]):
+        with pytest.raises(BadRequest):
+            cursors.place_in(asked(cursor=cursors.spell(asked(), place)))
+
+
 @pytest.mark.parametrize("key", ["41", True, 1.5, None, [1]])
 def test_a_key_of_another_kind_is_refused(key):
     cursor = cursors.spell(asked(), key)
