@@ -242,7 +242,7 @@ _CONTROL: Final = (
         "agent.pause",
         control.AgentPauseRequest,
         control.AgentReply,
-        (Code.SESSION_NOT_FOUND, Code.CONCURRENT_ACCESS),
+        (Code.SESSION_NOT_FOUND, Code.CONCURRENT_ACCESS, Code.OVER_BUDGET),
         "Holds a live agent",
     ),
     verb("agent.resume", control.AgentRequest, control.AgentReply, (), "Lets it go on"),

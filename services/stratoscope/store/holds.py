@@ -69,6 +69,11 @@ class Holds:
         """
         await self._session.execute(_SQL["place"], space, agent, held_by, operator_session, at)
 
+    async def has_room(self, space: str, most: int) -> bool:
+        """Whether a space has fewer than `most` holds."""
+        found: bool = await self._session.fetchval(_SQL["has_room"], space, most)
+        return found
+
     async def told(self, hold: Untold) -> None:
         """Say that the agent was sent its pause."""
         await self._session.execute(

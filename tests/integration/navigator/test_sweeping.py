@@ -9,11 +9,12 @@ from uuid import uuid4
 import pytest
 from prometheus_client import CollectorRegistry
 
+from stratoscope.navigator.holding import commanding
 from stratoscope.navigator.sweeper import Sweeper, SweepMetrics, sweeping
 from stratoscope.store import breakpoints
 from stratoscope.store.audit import Audit, Filter
 from stratoscope.store.sql import queries
-from stratoscope_contracts.errors import BadRequest, SessionNotFound
+from stratoscope_contracts.errors import BadRequest, OverBudget, SessionNotFound
 from support.eventually import eventually
 
 ERRORS = {"kind": "on_event_type", "type": "error_occurred"}
@@ -198,3 +199,14 @@ async def test_a_space_has_so_many_bytes_of_breakpoints_however_they_are_made(as
         await outlived(ask)
     assert await armed(ask) == 2
     await ask("breakpoint.create", "another", agent="*", condition=ERRORS, **large)
+
+
+async def test_a_space_holds_so_many_agents(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commanding, "MAX_HOLDS_A_SPACE", 2)
+    for agent in ("one", "two"):
+        await ask("agent.pause", agent=agent)
+    with pytest.raises(OverBudget, match="2 holds"):
+        await ask("agent.pause", agent="three")
+    await ask("agent.pause", "another", agent="three")
+    await ask("agent.resume", agent="one")
+    await ask("agent.pause", agent="three")

@@ -16,14 +16,21 @@ from stratoscope_contracts.control import (
     AgentRequest,
     AgentStepRequest,
 )
-from stratoscope_contracts.errors import ConcurrentAccess, SessionNotFound
+from stratoscope_contracts.errors import ConcurrentAccess, OverBudget, SessionNotFound
+from stratoscope_contracts.words import MAX_HOLDS_A_SPACE
 
 
 async def pause(reading: Reading, request: AgentPauseRequest) -> Json:
-    """Holds an agent, be it there or not; with a session, until that ends at the latest."""
+    """Holds an agent, be it there or not; with a session, until that ends at the latest.
+
+    Raises OverBudget where the space has too many holds: each navigator counts those of all spaces
+    twice a second.
+    """
     if request.session is not None:
         await _check_session(reading, request.session)
     holds = Holds(reading.session)
+    if not await holds.has_room(reading.space, MAX_HOLDS_A_SPACE):
+        raise OverBudget(f"a space has at most {MAX_HOLDS_A_SPACE} holds: resume other agents")
     placed = Untold(reading.space, request.agent, BY_HAND, request.session, reading.now)
     await holds.place(placed.space, placed.agent, placed.held_by, placed.session_id, placed.held_at)
     await _keep(reading, "pause", request.agent)

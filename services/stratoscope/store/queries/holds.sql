@@ -7,6 +7,10 @@ values ($1, $2, $3, $4, $5)
 on conflict (space, agent, held_by, session_id) do update
 set held_at = excluded.held_at, step_until = null, told = false
 
+-- name: has_room
+-- Whether a space has fewer holds than $2.
+select count(*) < $2::bigint from (select from hold where space = $1 limit $2) as kept
+
 -- name: release
 delete from hold where space = $1 and agent = $2
 
@@ -82,8 +86,8 @@ where space = $1 and agent = $2 and held_by = $3 and session_id is not distinct 
   and held_at = $5
 
 -- name: count
-select count(distinct (hold.space, hold.agent)) as held,
-       count(distinct (gate.space, gate.agent)) filter (where gate.agent is not null) as waiting
-from hold
-left join gate on gate.space = hold.space and gate.agent = hold.agent
+-- Every replica asks twice a second: a distinct count of rows would sort them.
+select count(*) as held, count(gate.agent) as waiting
+from (select distinct space, agent from hold) as held
+left join gate on gate.space = held.space and gate.agent = held.agent
               and gate.waiting_since is not null and gate.asked_at >= $1
