@@ -198,7 +198,8 @@ async def test_holds_of_a_space_are_counted_without_sorting_all(
     """100,000 holds of one space took each navigator a second of each two to count."""
     add = (
         "insert into strato.hold (space, agent, held_by, held_at)"
-        " select 'default', 'a' || number, 'operator', $2 from generate_series(1, $1::int) as number"
+        " select 'default', 'a' || number, 'operator', $2"
+        " from generate_series(1, $1::int) as number"
     )
     await session.execute(add, 2 * MANY, NOW)
     await session.execute("analyze strato.hold")
