@@ -84,6 +84,11 @@ class Projecting:
             rows = await (await self._look()).fetch(statement, *values)
         return rows
 
+    def look_at(self, dsn: str) -> None:
+        """See the projection on another server from here on."""
+        self.dsn = dsn
+        self._forget()
+
     async def close(self) -> None:
         """Kill what still runs."""
         for running in self._started:

@@ -57,13 +57,15 @@ class WheelNats:
 class WheelPostgres:
     """A Postgres on its own folder, without fsync: a killed server loses nothing."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._database = self._place(free_port())
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        self._database = self._place(port or free_port())
         self._process: Process | None = None
         try:
             self.start()
         except EmbeddedError:
+            if port is not None:
+                raise
             # Somebody took the port between our look and the server's: once is bad luck.
             self._database = self._place(free_port())
             self.start()
@@ -85,6 +87,7 @@ class WheelPostgres:
             return
         # Its backends notice by themselves, but a moment too late for a new server on the folder.
         backends = psutil.Process(self._process.pid).children(recursive=True)
+        self.resume()
         self._process.kill()
         for backend in backends:
             if backend.is_running():
@@ -92,9 +95,25 @@ class WheelPostgres:
         psutil.wait_procs(backends, timeout=5)
         self._process = None
 
+    def hang(self) -> None:
+        """Suspend all its processes: the kernel goes on acknowledging, and nothing answers."""
+        for process in self._processes():
+            process.suspend()
+
+    def resume(self) -> None:
+        """Let all its processes go on."""
+        for process in reversed(self._processes()):
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        if self._process is None:
+            return []
+        server = psutil.Process(self._process.pid)
+        return [server, *server.children(recursive=True)]
+
     def close(self) -> None:
         self.stop()
 
     def _place(self, port: int) -> EmbeddedDatabase:
-        log = self._folder / "postgres.log"
-        return EmbeddedDatabase(folder=self._folder, log=log, port=port, durable=False)
+        log = self.folder / "postgres.log"
+        return EmbeddedDatabase(folder=self.folder, log=log, port=port, durable=False)

@@ -26,7 +26,7 @@ from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.term import Wiring, process_name
 from stratoscope.store.audit import Audit, Entry
-from stratoscope.store.database import OPERATIONS, connection, pool
+from stratoscope.store.database import OPERATIONS, connection, log_lost_sessions, pool
 from stratoscope.store.digests import Comparison, compare
 from stratoscope.store.erasing import is_any_erased
 from stratoscope.store.migration import migrate
@@ -81,6 +81,7 @@ async def rebuild(
     settings: ProjectorSettings, broker: Connection, wanted: Wanted, teller: Teller
 ) -> Rebuilt:
     """Rebuild, and say what became of it. Raises RebuildRefused, and whatever ends a service."""
+    log_lost_sessions()
     await migrate(settings.postgres_dsn)
     async with connection(settings.postgres_dsn, OPERATIONS, APPLICATION) as session:
         projections = await locked(session)

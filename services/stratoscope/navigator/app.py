@@ -51,7 +51,7 @@ from stratoscope.navigator.standing import looking
 from stratoscope.navigator.stats import LogEnd
 from stratoscope.navigator.sweeper import Sweeper, sweeping
 from stratoscope.navigator.waiting import Waiting
-from stratoscope.store.database import DATABASE_ERRORS, DatabaseUnreachable
+from stratoscope.store.database import DATABASE_ERRORS, DatabaseUnreachable, log_lost_sessions
 from stratoscope.store.migration import migrate
 from stratoscope.store.watermarks import Watermarks
 from stratoscope.telemetry.allocator import bound_the_allocator
@@ -86,6 +86,7 @@ async def run(settings: NavigatorSettings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
+    log_lost_sessions()
     migrated = await migrate(settings.postgres_dsn)
     for step in migrated.applied:
         log.info("migrated", step=step)
@@ -119,7 +120,11 @@ async def _parts(
     )
     stack.push_async_callback(connection.close)
     sessions = await stack.enter_async_context(
-        serving(settings.postgres_dsn, schema, size=settings.navigator_pool)
+        serving(
+            *(settings.postgres_dsn, schema),
+            size=settings.navigator_pool,
+            deadline=settings.postgres_deadline_seconds,
+        )
     )
     waiting = Waiting(Watermarks(sessions).read)
     await stack.enter_async_context(following(sessions, waiting))
@@ -159,7 +164,10 @@ async def _watch(parts: Parts) -> Seeing:
         parts.sessions, metrics.live, age=kept.max_hit_age, every=kept.cleanup_interval
     )
     watched = await parts.stack.enter_async_context(
-        watching(parts.settings.postgres_dsn, wiring, pruning)
+        watching(
+            *(parts.settings.postgres_dsn, wiring, pruning),
+            deadline=parts.settings.postgres_deadline_seconds,
+        )
     )
     seeing = Seeing(client, parts.sessions, parts.waiting, watched)
     await parts.stack.enter_async_context(answering_replicas(seeing, parts.guard))

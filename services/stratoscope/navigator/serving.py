@@ -6,7 +6,7 @@ the switch gets one of the new projection. The old sessions are closed once nobo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,9 +57,10 @@ class Uptime:
 class Serving:
     """Stands where a pool would, and follows the projection that serves."""
 
-    def __init__(self, dsn: str, size: int, first: _Sessions, uptime: Uptime) -> None:
-        self._dsn = dsn
-        self._size = size
+    def __init__(
+        self, open_sessions: Callable[[str], Awaitable[_Sessions]], first: _Sessions, uptime: Uptime
+    ) -> None:
+        self._open = open_sessions
         self._current = first
         self.uptime = uptime
         self._old: dict[asyncio.Task[None], _Sessions] = {}
@@ -122,7 +123,7 @@ class Serving:
         schema = await serving_schema(self)
         if schema == self.schema:
             return
-        opened = await _opened(self._dsn, schema, self._size, self.uptime)
+        opened = await self._open(schema)
         old, self._current = self._current, opened
         # What was known of the old one's checkpoints says nothing about this one's.
         waiting.forget()
@@ -133,10 +134,29 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(dsn: str, schema: str, *, size: int) -> AsyncIterator[Serving]:
-    """Up to `size` sessions, at first of the projection named. Raises DatabaseUnreachable."""
+async def serving(
+    dsn: str, schema: str, *, size: int, deadline: float | None = None
+) -> AsyncIterator[Serving]:
+    """Up to `size` sessions, at first of the projection named, with `deadline` s for a statement.
+
+    Raises DatabaseUnreachable.
+    """
     uptime = Uptime()
-    found = Serving(dsn, size, await _opened(dsn, schema, size, uptime), uptime)
+
+    async def opened(schema: str) -> _Sessions:
+        stack = AsyncExitStack()
+        sessions = await stack.enter_async_context(
+            pool(
+                *(dsn, schema, _APPLICATION),
+                size=size,
+                looking=True,
+                on_connect=uptime.look,
+                deadline=deadline,
+            )
+        )
+        return _Sessions(schema, sessions, stack)
+
+    found = Serving(opened, await opened(schema), uptime)
     try:
         yield found
     finally:
@@ -153,14 +173,6 @@ async def following(sessions: Serving, waiting: Waiting) -> AsyncIterator[None]:
         yield
     finally:
         await end_tasks([task])
-
-
-async def _opened(dsn: str, schema: str, size: int, uptime: Uptime) -> _Sessions:
-    stack = AsyncExitStack()
-    sessions = await stack.enter_async_context(
-        pool(dsn, schema, _APPLICATION, size=size, looking=True, on_connect=uptime.look)
-    )
-    return _Sessions(schema, sessions, stack)
 
 
 async def _close_unused(sessions: _Sessions) -> None:

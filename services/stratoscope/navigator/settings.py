@@ -67,6 +67,11 @@ class NavigatorSettings(Access, BaseSettings):
     postgres_dsn: str = Field(
         "postgresql://postgres@127.0.0.1:5432/postgres", description="The database."
     )
+    postgres_deadline_seconds: float = Field(
+        15.0,
+        ge=0.5,
+        description="After so long without an answer to a statement, its session is closed.",
+    )
     http_host: str = Field("127.0.0.1", description="Where health and metrics are served.")
     http_port: int = Field(0, ge=0, le=65535, description="Their port; 0 takes a free one.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")

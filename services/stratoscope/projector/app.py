@@ -19,7 +19,12 @@ from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.standing import LOOK_SECONDS, Looking, looking
 from stratoscope.projector.term import Wiring
-from stratoscope.store.database import OPERATIONS, DatabaseUnreachable, pool
+from stratoscope.store.database import (
+    OPERATIONS,
+    DatabaseUnreachable,
+    log_lost_sessions,
+    pool,
+)
 from stratoscope.store.intake import Checkpoints
 from stratoscope.store.migration import migrate
 from stratoscope.telemetry.allocator import bound_the_allocator
@@ -46,6 +51,7 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
+    log_lost_sessions()
     migrated = await migrate(settings.postgres_dsn)
     for step in migrated.applied:
         log.info("migrated", step=step)
@@ -61,7 +67,11 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         stack.push_async_callback(broker.close)
         await _prepare_streams(broker, settings)
         sessions = await stack.enter_async_context(
-            pool(settings.postgres_dsn, OPERATIONS, "stratoscope projector", size=_POOL)
+            pool(
+                *(settings.postgres_dsn, OPERATIONS, "stratoscope projector"),
+                size=_POOL,
+                deadline=settings.postgres_deadline_seconds,
+            )
         )
         metrics = Metrics()
         wiring = Wiring(

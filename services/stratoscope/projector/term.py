@@ -34,7 +34,7 @@ from stratoscope.projector.retention import Cleaner, upkeep
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.tracing import Batches
 from stratoscope.store.attempts import Attempts
-from stratoscope.store.database import connection, pool
+from stratoscope.store.database import DatabaseUnreachable, connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeWriter, Progress
 from stratoscope.store.leases import Held, Leases
 from stratoscope.store.past import IntakeReader
@@ -51,6 +51,8 @@ _LOOK_EVERY = 0.2
 # know; the resolver does that too.
 _POOL = 6
 _LOOKING_UP = 2
+# What upkeep asks may take longer than what a batch waits for. The leases have the deadline itself.
+_UPKEEP_DEADLINES = 20
 _APPLICATION = "stratoscope projector"
 
 
@@ -81,6 +83,7 @@ class Term:
         self._schema = schema
         self._dead_letters = dead_letters
         self._lasting = timedelta(seconds=wiring.settings.lease_seconds)
+        self._deadline = wiring.settings.postgres_deadline_seconds
         self._announcing = Announcing(wiring.broker.client, schema)
         self._turn = asyncio.Event()
         self._ending = asyncio.Event()
@@ -98,14 +101,15 @@ class Term:
 
         Raises whatever else ends the term.
         """
-        dsn, schema = self._wiring.settings.postgres_dsn, self._schema
+        where = (self._wiring.settings.postgres_dsn, self._schema, _APPLICATION)
+        deadline = self._deadline
         async with (
-            pool(dsn, schema, _APPLICATION, size=_POOL) as sessions,
-            pool(dsn, schema, _APPLICATION, size=_LOOKING_UP, by_key=True) as following,
+            pool(*where, size=_POOL, deadline=_UPKEEP_DEADLINES * deadline) as sessions,
+            pool(*where, size=_LOOKING_UP, by_key=True, deadline=deadline) as following,
             # The log is on the disk: what a crash of the server takes from the projection,
             # checkpoint and all, is projected again. What others write for good waits for the disk,
             # and for all that was written before it: hits, sessions, the swap of a rebuild.
-            connection(dsn, schema, _APPLICATION, by_key=True, waits_for_disk=False) as session,
+            connection(*where, by_key=True, waits_for_disk=False, deadline=deadline) as session,
         ):
             leases = Leases(
                 session,
@@ -233,11 +237,20 @@ class Term:
         """Renew the leases, and ask for a new turn where partitions are to be had or given."""
         while True:
             await asyncio.sleep(self._lasting.total_seconds() / 4)
-            if not await leases.renew():
-                raise FenceLost("a lease was taken over by another projector")
-            wanted = await leases.share() - len(leases.held)
-            if wanted < 0 or (wanted > 0 and await leases.free()):
-                self._turn.set()
+            try:
+                async with asyncio.timeout(self._deadline):
+                    await self._renew(leases)
+            except TimeoutError as error:
+                raise DatabaseUnreachable(
+                    f"Postgres did not renew the leases within {self._deadline:g} s"
+                ) from error
+
+    async def _renew(self, leases: Leases) -> None:
+        if not await leases.renew():
+            raise FenceLost("a lease was taken over by another projector")
+        wanted = await leases.share() - len(leases.held)
+        if wanted < 0 or (wanted > 0 and await leases.free()):
+            self._turn.set()
 
     async def _look(self, leases: Leases) -> None:
         """Whoever holds nothing takes over at once what a rebuild, or one that stops, gives up."""

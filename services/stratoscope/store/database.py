@@ -1,5 +1,6 @@
 """Connections: each sees one projection and the operations schema by its search path."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,7 +8,15 @@ from typing import Any, Final
 
 import asyncpg
 
+from stratoscope.store.connector import (
+    CONNECT_SECONDS,
+    BoundedConnection,
+    connect,
+    timeout_settings,
+)
+
 OPERATIONS = "strato"
+log = logging.getLogger(__name__)
 _PLAN_SECONDS = 1
 
 
@@ -23,6 +32,11 @@ DATABASE_ERRORS: Final = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     OSError,
+)
+# What opening a session may end in.
+_UNOPENED: Final = (
+    *(OSError, ValueError, TimeoutError),
+    *(asyncpg.PostgresError, asyncpg.TargetServerAttributeNotMatched),
 )
 
 
@@ -40,10 +54,6 @@ def settings(schema: str, application: str) -> dict[str, str]:
         # Before a table's first analysis a page of a list would be sorted out of a bitmap of the
         # whole timeline, although the index has it in order.
         "enable_bitmapscan": "off",
-        # A peer that vanished without a word is noticed within seconds, not hours.
-        "tcp_keepalives_idle": "5",
-        "tcp_keepalives_interval": "2",
-        "tcp_keepalives_count": "3",
     }
 
 
@@ -54,18 +64,27 @@ _BY_KEY = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 @asynccontextmanager
 async def connection(
-    dsn: str, schema: str, application: str, *, by_key: bool = False, waits_for_disk: bool = True
+    dsn: str,
+    schema: str,
+    application: str,
+    *,
+    by_key: bool = False,
+    waits_for_disk: bool = True,
+    deadline: float | None = None,
 ) -> AsyncIterator[asyncpg.Connection]:
     """One session of its own, `by_key` for who only follows keys. Raises DatabaseUnreachable.
 
     One that does not wait for the disk may lose its last transactions when the server crashes.
+    A statement ends in TimeoutError after `deadline` seconds, and the session with it where the
+    server is silent.
     """
     wanted = settings(schema, application) | (_BY_KEY if by_key else {})
+    wanted |= timeout_settings(deadline, by_key=by_key)
     if not waits_for_disk:
         wanted["synchronous_commit"] = "off"
     try:
-        session = await asyncpg.connect(dsn, server_settings=wanted)
-    except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
+        session = await connect(dsn, server_settings=wanted, command_timeout=deadline)
+    except _UNOPENED as error:
         raise unreachable(error) from error
     try:
         yield session
@@ -91,30 +110,75 @@ async def pool(
     looking: bool = False,
     by_key: bool = False,
     on_connect: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
+    deadline: float | None = None,
 ) -> AsyncIterator[asyncpg.Pool]:
     """Up to `size` sessions; `looking` for who does little else, `by_key` for who follows keys.
 
-    `on_connect` is done to each new session before anybody has it. Raises DatabaseUnreachable.
+    `on_connect` is done to each new session before anybody has it. A statement ends in TimeoutError
+    after `deadline` seconds. Where the server was silent, all sessions are renewed before they are
+    used again. Raises DatabaseUnreachable.
     """
     # It fills itself up again once a second, with a stack trace each time that it can't; those who
     # ask it for a session say in a line what has happened.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     kind = _looking if looking else _following if by_key else _changing
     options = kind(schema, application)
+    options["server_settings"] |= timeout_settings(deadline, by_key=by_key)
+    expiry = _Expiry()
+
+    async def begin(session: BoundedConnection) -> None:
+        session.on_silence = expiry.expire
+        if on_connect is not None:
+            await on_connect(session)
+
     try:
-        sessions = await asyncpg.create_pool(
+        sessions = expiry.sessions = await asyncpg.create_pool(
             dsn,
             min_size=min(2, size),
             max_size=size,
-            init=on_connect,
+            init=begin,
+            connect=connect,
+            connection_class=BoundedConnection,
+            timeout=CONNECT_SECONDS,
+            command_timeout=deadline,
             **options,
         )
-    except (OSError, ValueError, asyncpg.PostgresError, TimeoutError) as error:
+    except _UNOPENED as error:
         raise unreachable(error) from error
     try:
         yield sessions
     finally:
         sessions.terminate()
+
+
+def log_lost_sessions() -> None:
+    """Have the running loop log a session that is lost while a pool takes it back as one line.
+
+    The task that waits for the pool may be cancelled by then, so that no task reads the error.
+    """
+    loop = asyncio.get_running_loop()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, DATABASE_ERRORS):
+            log.warning("lost a database session: %s: %s", type(error).__name__, error)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)
+
+
+class _Expiry:
+    """Renews a pool's sessions: one that was silent says that the others are."""
+
+    def __init__(self) -> None:
+        self.sessions: asyncpg.Pool | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def expire(self) -> None:
+        """Have every session closed before it is used again."""
+        if self.sessions is not None and not self.sessions.is_closing():
+            self._task = asyncio.create_task(self.sessions.expire_connections(), name="expiry")
 
 
 def _changing(schema: str, application: str) -> dict[str, Any]:

@@ -29,8 +29,9 @@ log = structlog.get_logger(__name__)
 class Watching:
     """One replica's share of watching."""
 
-    def __init__(self, dsn: str, wiring: Wiring) -> None:
+    def __init__(self, dsn: str, wiring: Wiring, deadline: float | None = None) -> None:
         self._dsn = dsn
+        self._deadline = deadline
         self._wiring = wiring
         self._term: Term | None = None
 
@@ -67,7 +68,8 @@ class Watching:
     async def _serve(self) -> None:
         wiring = self._wiring
         schema = wiring.pool.schema
-        async with connection(self._dsn, schema, _APPLICATION, by_key=True) as session:
+        where = (self._dsn, schema, _APPLICATION)
+        async with connection(*where, by_key=True, deadline=self._deadline) as session:
             owner = f"{socket.gethostname()}/{os.getpid()}/{session.get_server_pid()}"
             inbox = Inbox()
             subscription = await wiring.client.subscribe(feed.COMMITTED, cb=inbox.hear)
@@ -92,9 +94,11 @@ async def _leave(term: Term) -> None:
 
 
 @asynccontextmanager
-async def watching(dsn: str, wiring: Wiring, pruning: Pruning) -> AsyncIterator[Watching]:
-    """Watch, and drop old hits, as long as the block lasts."""
-    found = Watching(dsn, wiring)
+async def watching(
+    dsn: str, wiring: Wiring, pruning: Pruning, *, deadline: float | None = None
+) -> AsyncIterator[Watching]:
+    """Watch, and drop old hits, as long as the block lasts; `deadline` seconds for a statement."""
+    found = Watching(dsn, wiring, deadline)
     tasks = [
         asyncio.create_task(found.run(), name="breakpoints"),
         asyncio.create_task(wiring.outbox.run(), name="outbox"),
