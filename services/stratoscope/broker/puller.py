@@ -2,8 +2,13 @@
 
 A consumer without acknowledgements (the reader keeps its own checkpoint) is read by bounded
 pulls, renewed as messages are taken over, so that neither side buffers without limit. The
-consumer numbers what it delivers: after a gap, a lost heartbeat, a reconnect or a consumer that
+consumer numbers what it delivers: after a gap, lost heartbeats, a reconnect or a consumer that
 is gone nothing is guessed, `Doubt` is raised, and the reader opens a new puller at its checkpoint.
+
+How far the stream was read is known from the consumer alone. Its heartbeats say up to which message
+it has searched the stream, and how many messages it had delivered by then; they arrive behind those
+messages. In a cluster every other answer comes from another server: the stream's leader may know
+messages that the consumer's server does not have yet.
 """
 
 import asyncio
@@ -20,13 +25,20 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import NotFoundError
 
 from stratoscope.broker.payload import unpacked_size
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HEARTBEAT = 5.0
+# A heartbeat tells the consumer's position at the one before: a message that is not for this reader
+# is known to be passed after at most twice this time. One of two pulls beats so often.
+_HEARTBEAT = 0.05
+# A reader of all subjects passes no message that it is not sent, unless it was deleted.
+_SLOW_HEARTBEAT = 0.5
+# The consumer, its server or the way to it is gone.
+_SILENCE = 5.0
 _EXPIRES = 30.0
+# Deleting the consumer is a courtesy: the server forgets it anyway.
+_DELETED_WITHIN = 1.0
 # After this long without a pull the server forgets the consumer of a reader that died.
 _INACTIVE = 60.0
 
@@ -49,21 +61,28 @@ class Delivered:
 
 
 class Puller:
-    """One consumer of a stream, from `start_seq` on, for some of its subjects (none: all)."""
+    """One consumer of a stream from `start_seq` or a time on, for some of its subjects (none: all).
+
+    With `headers_only` messages come without their bodies.
+    """
 
     def __init__(
         self,
         client: Client,
         stream: str,
         *,
-        start_seq: int,
+        start_seq: int = 1,
+        since: datetime | None = None,
         subjects: Sequence[str] = (),
+        headers_only: bool = False,
         batch: int = 4000,
         max_bytes: int = 32 << 20,
     ) -> None:
         self._client = client
         self._stream = stream
         self._start_seq = start_seq
+        self._since = since
+        self._headers_only = headers_only
         self._subjects = subjects
         self._batch = batch
         self._max_bytes = max_bytes
@@ -73,6 +92,8 @@ class Puller:
         self._doubt: str | None = None
         self._asked = 0
         self._taken = 0
+        # What the last heartbeat said: deliveries so far, and the message searched up to.
+        self._searched = (0, 0)
         self._pulls = 0
         self._reconnects = 0
         self._now = time.monotonic
@@ -98,19 +119,26 @@ class Puller:
 
     async def __aexit__(self, *_: object) -> None:
         if self._subscription is not None and not self._client.is_closed:
+            jetstream = self._client.jetstream(timeout=_DELETED_WITHIN)
             try:
                 await self._subscription.unsubscribe()
-                await self._client.jetstream().delete_consumer(self._stream, self._consumer)
+                await jetstream.delete_consumer(self._stream, self._consumer)
             except (NatsError, TimeoutError):
                 # The server drops an idle consumer by itself.
                 return
 
     def _configuration(self) -> ConsumerConfig:
         subjects = list(self._subjects)
+        if self._since is None:
+            policy, start_seq = DeliverPolicy.BY_START_SEQUENCE, self._start_seq
+        else:
+            policy, start_seq = DeliverPolicy.BY_START_TIME, None
         return ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=self._start_seq,
+            deliver_policy=policy,
+            opt_start_seq=start_seq,
+            opt_start_time=self._since,
             ack_policy=AckPolicy.NONE,
+            headers_only=self._headers_only or None,
             filter_subjects=subjects or None,
             inactive_threshold=_INACTIVE,
             num_replicas=1,
@@ -138,15 +166,14 @@ class Puller:
         await self._renew()
         return taken
 
-    async def drained(self) -> bool:
-        """Whether the consumer has nothing that was not taken yet."""
-        try:
-            info = await self._client.jetstream().consumer_info(self._stream, self._consumer)
-        except NotFoundError:
-            self._doubt = "the consumer is gone"
-            return False
-        delivered = info.delivered.consumer_seq if info.delivered else 0
-        return info.num_pending == 0 and delivered == self._taken
+    @property
+    def passed(self) -> int:
+        """The message up to which all messages were delivered and taken; 0 where that is unknown.
+
+        It may lie behind what was taken since the last heartbeat.
+        """
+        delivered, stream_seq = self._searched
+        return stream_seq if delivered == self._taken else 0
 
     async def _await_one(self, wait: float) -> None:
         self._arrived.clear()
@@ -164,7 +191,7 @@ class Puller:
         if self._client.stats["reconnects"] != self._reconnects:
             raise Doubt("the connection was lost and made again")
         silence = self._now() - self._heard
-        if not self._buffer and silence > 2.5 * _HEARTBEAT:
+        if not self._buffer and silence > _SILENCE:
             raise Doubt(f"no heartbeat for {silence:.0f} s")
         if self._doubt:
             raise Doubt(self._doubt)
@@ -191,23 +218,37 @@ class Puller:
             self._asked -= 1
             self._buffer.append(msg)
             self._buffered_bytes += len(msg.data)
-        else:
-            self._status(msg.headers or {})
-        self._arrived.set()
+            self._arrived.set()
+        elif self._status(msg.headers or {}):
+            self._arrived.set()
 
-    def _status(self, headers: dict[str, str]) -> None:
+    def _status(self, headers: dict[str, str]) -> bool:
+        """Take over what the server says of a pull; whether the reader has to know at once."""
         status, description = headers.get("Status", ""), headers.get("Description", "")
         if status == "100":
-            return
+            return self._beat(headers)
         ended = status in ("404", "408") or description in (
             "Batch Completed",
             "Message Size Exceeds MaxBytes",
         )
         if not ended:
             self._doubt = f"the server ended the pull: {status} {description}"
-            return
+            return True
         # A pull that ends early says how much of it was not delivered.
         self._asked -= int(headers.get("Nats-Pending-Messages", 0))
+        return True
+
+    def _beat(self, headers: dict[str, str]) -> bool:
+        """Take over the consumer's position; whether it is new."""
+        delivered = int(headers.get("Nats-Last-Consumer", 0))
+        received = self._taken + len(self._buffer)
+        if delivered > received:
+            # They were sent before the heartbeat, on the same way.
+            self._doubt = f"{delivered - received} deliveries were lost on the way"
+            return True
+        before = self._searched
+        self._searched = (delivered, int(headers.get("Nats-Last-Stream", 0)))
+        return self._searched != before
 
     async def _renew(self) -> None:
         """Keep up to two batches on their way or waiting here, and no more while it is heavy.
@@ -221,6 +262,7 @@ class Puller:
         ):
             self._asked += self._batch
             self._pulls += 1
+            is_slow = not self._subjects or self._pulls % 2 == 0
             await self._client.publish(
                 f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
                 json.dumps(
@@ -228,7 +270,7 @@ class Puller:
                         "batch": self._batch,
                         "max_bytes": self._max_bytes,
                         "expires": int(_EXPIRES * 1e9),
-                        "idle_heartbeat": int(_HEARTBEAT * 1e9),
+                        "idle_heartbeat": int((_SLOW_HEARTBEAT if is_slow else _HEARTBEAT) * 1e9),
                     }
                 ).encode(),
                 reply=f"{self._inbox}.{self._pulls}",

@@ -5,8 +5,11 @@ other messages under the same numbers. Projecting on would mix two histories, so
 before the first message is taken, and the projector halts.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from time import monotonic
+from typing import Final
 
 import asyncpg
 from nats.aio.client import Client
@@ -18,6 +21,10 @@ from stratoscope.store.leases import Held
 from stratoscope.store.sql import queries
 
 _SQL = queries("intake")
+# In a cluster a deposed leader answers until it misses its followers, for some ten seconds, and
+# what it says is old. An end that is believed has been the end for longer.
+_DEPOSED_SECONDS: Final = 15.0
+_ASK_EVERY: Final = 0.5
 _REMEDY = (
     "restore the stream that this database was made from, or point the projector at an empty"
     " database to project this one"
@@ -30,7 +37,7 @@ class LogReplaced(Exception):
 
 async def check_log(client: Client, pool: asyncpg.Pool, stream: str, held: Sequence[Held]) -> None:
     """Compare the stream with what the checkpoints remember of it. Raises LogReplaced."""
-    info = await client.jetstream().stream_info(stream)
+    info = await _describe(client, stream, max(one.stream_seq for one in held))
     await _check_identity(pool, stream, info)
     last = info.state.last_seq
     for checkpoint in {one.stream_seq for one in held}:
@@ -42,6 +49,17 @@ async def check_log(client: Client, pool: asyncpg.Pool, stream: str, held: Seque
     for seq, digest in {(one.probe_seq, one.probe_digest) for one in held}:
         if digest is not None and seq >= info.state.first_seq:
             await check_message(client, stream, seq, digest)
+
+
+async def _describe(client: Client, stream: str, reached: int) -> StreamInfo:
+    """The stream as its leader describes it, which in a cluster may have to catch up first."""
+    until = monotonic() + _DEPOSED_SECONDS
+    while True:
+        info = await client.jetstream().stream_info(stream)
+        is_copied = info.cluster is not None and bool(info.cluster.replicas)
+        if info.state.last_seq >= reached or not is_copied or monotonic() >= until:
+            return info
+        await asyncio.sleep(_ASK_EVERY)
 
 
 async def _check_identity(pool: asyncpg.Pool, stream: str, info: StreamInfo) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from time import monotonic
 from typing import Protocol
 
 from nats.errors import Error as NatsError
@@ -42,7 +43,9 @@ from stratoscope.store.leases import Held, Leases
 BATCH = 4000
 # Bytes of a batch: decoding and compressing more at once would hold up everything else.
 BATCH_BYTES = 4 << 20
-_IDLE = 0.1
+_IDLE = 0.05
+# While other partitions' messages come, the watermark is moved past them this often.
+_MOVE_EVERY = 0.05
 # With so many messages there is a backlog, and throughput counts: a batch is gathered while the one
 # before is committed. Where exactly that begins to pay was not measured.
 _FEW = 32
@@ -58,8 +61,9 @@ class Source(Protocol):
     async def take(self, limit: int, wait: float, max_bytes: int) -> list[Delivered]:
         """The next messages."""
 
-    async def drained(self) -> bool:
-        """Whether all that was delivered was taken."""
+    @property
+    def passed(self) -> int:
+        """The message up to which all messages were taken; 0 where that is unknown."""
 
 
 class Marking(Protocol):
@@ -111,7 +115,6 @@ class Pipeline:
         writer: IntakeWriter,
         leases: Leases,
         *,
-        last_seq: Callable[[], Awaitable[int]],
         told: Told,
         metrics: Metrics,
         quarantine: Quarantine | None = None,
@@ -123,7 +126,6 @@ class Pipeline:
         self._gathering = gathering
         self._writer = writer
         self._leases = leases
-        self._last_seq = last_seq
         self._told = told
         self._metrics = metrics
         self._quarantine = quarantine or Quarantine()
@@ -132,6 +134,7 @@ class Pipeline:
         self._attempts = attempts
         self._left: list[Delivered] = []
         self._taken = min(held.stream_seq for held in leases.held)
+        self._moves_at = 0.0
         self._commit: asyncio.Task[None] | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -276,21 +279,22 @@ class Pipeline:
             return dead
 
     async def _move_idle(self) -> None:
-        """Move the watermark past messages of other partitions, so that nobody waits for ever."""
-        # The order matters: what is stored between the two questions is then still pending.
-        last = await self._last_seq()
-        if any(held.stream_seq > last for held in self._leases.held):
-            # Cut off or made anew under us; what a new term finds out before it takes a message.
-            raise Doubt(f"the stream ends at {last}, before what was projected")
-        behind = any(held.stream_seq < last for held in self._leases.held)
-        if behind and await self._source.drained():
-            progress = Progress(last)
-            before = self._leases.held
-            await self._writer.commit(Batch(), (), before, progress)
-            self._moved(progress)
-            if self._feed is not None:
-                await self._feed.committed((), Batch(), {}, before, last)
-            await self._told(None, progress, before, False)
+        """Move the watermark past messages of other partitions, so that no reader waits for ever.
+
+        How far is known from the source alone. No other answer will do: in a cluster the stream's
+        leader may know messages that the consumer's server does not have yet.
+        """
+        through, now = self._source.passed, monotonic()
+        before = self._leases.held
+        if now < self._moves_at or all(held.stream_seq >= through for held in before):
+            return
+        self._moves_at = now + _MOVE_EVERY
+        progress = Progress(through)
+        await self._writer.commit(Batch(), (), before, progress)
+        self._moved(progress)
+        if self._feed is not None:
+            await self._feed.committed((), Batch(), {}, before, through)
+        await self._told(None, progress, before, False)
 
     def _moved(self, progress: Progress) -> None:
         self._leases.moved(progress.stream_seq, progress.probe_seq, progress.probe_digest)

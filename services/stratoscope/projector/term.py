@@ -180,7 +180,6 @@ class Term:
                 gathering,
                 writer,
                 leases,
-                last_seq=self._last_seq,
                 told=self._told,
                 metrics=wiring.metrics,
                 quarantine=wiring.quarantine,
@@ -281,10 +280,6 @@ class Term:
             while await resolve_page(sessions, reader):
                 pass
             await asyncio.sleep(_RESOLVE_EVERY)
-
-    async def _last_seq(self) -> int:
-        info = await self._wiring.broker.jetstream.stream_info(STREAM_RECORD)
-        return info.state.last_seq
 
     async def _told(
         self, batch: Batch | None, progress: Progress, held: Sequence[Held], fed: bool
