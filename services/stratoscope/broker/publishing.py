@@ -111,7 +111,7 @@ class Publisher:
         self._on_retry = on_retry
 
     async def begin(self, message: Outgoing) -> asyncio.Future[PubAck] | None:
-        """Put a message on its way; what to give to `publish`, which sees that it arrives.
+        """Put a message on its way; what to give to `acknowledged`.
 
         It goes out with all that is begun before the caller waits for anything. None where that
         can't be now.
@@ -127,9 +127,18 @@ class Publisher:
         except (NatsError, OSError):
             return None
 
-    async def publish(
-        self, message: Outgoing, begun: asyncio.Future[PubAck] | None = None
-    ) -> PubAck:
+    async def acknowledged(
+        self, begun: Collection[asyncio.Future[PubAck]]
+    ) -> set[asyncio.Future[PubAck] | None]:
+        """Those of these messages that the stream has; the others may be sent again."""
+        if not begun:
+            return set()
+        done, late = await asyncio.wait(begun, timeout=self._ack_timeout)
+        for one in late:
+            one.cancel()
+        return {one for one in done if not one.cancelled() and one.exception() is None}
+
+    async def publish(self, message: Outgoing) -> PubAck:
         """Send until the stream acknowledges; limit it with `asyncio.timeout` where that is due.
 
         Raises MessageTooLarge and PublishRefused, which no repetition would heal, and
@@ -138,15 +147,11 @@ class Publisher:
         headers = message.all_headers()
         pause = FIRST_PAUSE
         while True:
-            if begun is not None:
-                first, begun = begun, None
-                trouble = await self._acknowledged(asyncio.wait_for(first, self._ack_timeout))
-            else:
-                await self._connection.wait_usable()
-                # Each time anew: the server that it reconnected to may take less.
-                check_size(message.body, headers, self._connection.message_limit)
-                async with self._slots:
-                    trouble = await self._acknowledged(self._sent(message, headers))
+            await self._connection.wait_usable()
+            # Each time anew: the server that it reconnected to may take less.
+            check_size(message.body, headers, self._connection.message_limit)
+            async with self._slots:
+                trouble = await self._acknowledged(self._sent(message, headers))
             if isinstance(trouble, PubAck):
                 return trouble
             _stop_if_cancelled()

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 from nats.errors import Error as NatsError
+from nats.js.api import PubAck
 
 from stratoscope.broker.connection import BrokerUnreachable, Connection
 from stratoscope.broker.publishing import (
@@ -44,16 +45,20 @@ async def test_a_message_stands_once_however_often_it_is_sent(connection: Connec
     assert (first.seq, again.seq, again.duplicate) == (1, 1, True)
 
 
-async def test_a_message_that_was_put_on_its_way_is_seen_to_its_end(connection: Connection) -> None:
+async def test_messages_that_were_put_on_their_way_are_told_from_those_that_are_lost(
+    connection: Connection,
+) -> None:
     await ensure_streams(connection.jetstream, StreamSettings())
-    publisher = Publisher(connection, ack_timeout=0.1)
-    begun = await publisher.begin(outgoing(1))
-    assert begun is not None
-    assert (await publisher.publish(outgoing(1), begun)).seq == 1
+    publisher = Publisher(connection, ack_timeout=0.5)
+    begun = [await publisher.begin(outgoing(number)) for number in (1, 2)]
+    sent = [one for one in begun if one is not None]
+    never: asyncio.Future[PubAck] = asyncio.get_running_loop().create_future()
+    assert await publisher.acknowledged([*sent, never]) == set(sent)
+    assert [one.result().seq for one in sent] == [1, 2]
     # One whose acknowledgement is lost is sent again, and stands once.
-    await publisher.begin(outgoing(2))
-    never = asyncio.get_running_loop().create_future()
-    assert (await publisher.publish(outgoing(2), never)).seq == 2
+    assert never.cancelled()
+    assert (await publisher.publish(outgoing(2))).seq == 2
+    assert await publisher.acknowledged([]) == set()
     large = outgoing(3, b"x" * (connection.message_limit + 1))
     assert await publisher.begin(large) is None
     with pytest.raises(MessageTooLarge):

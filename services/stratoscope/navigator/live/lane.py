@@ -312,7 +312,6 @@ class Lane:
 
     async def _keep(self, found: Found, reached: Sequence[Reached]) -> None:
         parts = self._parts
-        await parts.outbox.room()
         now = datetime.now(UTC)
         new = await self._commit(found, reached, now)
         self._remember(reached)

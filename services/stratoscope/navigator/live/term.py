@@ -200,10 +200,10 @@ class Term:
             # Who watched before knew more. Taken over first, that has seen what they saw; taken
             # over later, it would be new, and all of that found and counted again.
             await self._rearm()
+        # Before anything is found there: what was left goes out first.
+        self.wiring.outbox.page([watch.partition for watch in taken])
         for watch in taken:
             await self.lane.hold(watch)
-        if taken:
-            self.wiring.outbox.inherit([watch.partition for watch in taken])
         if taken or surplus:
             log.info("watching partitions", partitions=sorted(self.lane.held))
             await self._tell()
