@@ -40,7 +40,8 @@ from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.holding.telling import tell_nobody
 from stratoscope.navigator.live.arming import arming_of
 from stratoscope.navigator.live.judging import Judge
-from stratoscope.navigator.live.lane import Lane, Parts
+from stratoscope.navigator.live.keeper import Parts
+from stratoscope.navigator.live.lane import Lane
 from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.states import States
 from stratoscope.navigator.metrics import Metrics

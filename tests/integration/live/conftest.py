@@ -5,11 +5,20 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from support import stack
 from support.held import OFTEN, Stand
+from support.lane import Watching, watching_over
 from support.watched import Hits, hits_of
+
+
+@pytest.fixture
+async def watching(projection_dsn: str, nats_server: stack.NatsServer) -> AsyncIterator[Watching]:
+    """A lane over a projection of its own."""
+    async with watching_over(projection_dsn, nats_server.url) as found:
+        yield found
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,108 +1,18 @@
 """One lane over a projection, told by hand what a projector would tell it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import pytest
 
-from stratoscope.broker.connection import connect
-from stratoscope.broker.feed import Committed
-from stratoscope.broker.publishing import Publisher
-from stratoscope.navigator.expressions.evaluating import Expressions
-from stratoscope.navigator.holding.telling import tell_nobody
 from stratoscope.navigator.live import judging
-from stratoscope.navigator.live.arming import arming_of
 from stratoscope.navigator.live.filling import filled
-from stratoscope.navigator.live.judging import Judge
-from stratoscope.navigator.live.lane import Lane, Parts
-from stratoscope.navigator.live.outbox import Outbox
-from stratoscope.navigator.live.states import States
-from stratoscope.navigator.metrics import Metrics
-from stratoscope.navigator.serving import serving
-from stratoscope.store.breakpoints import BreakpointRow, Breakpoints
-from stratoscope.store.database import connection
+from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.hits import Hits
-from stratoscope.store.watches import Watch, Watches
-from stratoscope_contracts.subjects import partition_of
-from stratoscope_contracts.words import PARTITIONS
-from support.recorded import START, Recorded, event, recorded_in
-from support.stack import NatsServer
-
-OWNER = "a lane"
-MINE = partition_of("default", "walker")
-
-
-class Watching:
-    """A projection, a lane that watches all of it, and what came of that."""
-
-    def __init__(self, recorded: Recorded, parts: Parts) -> None:
-        self.recorded = recorded
-        self.parts = parts
-        self.lane: Lane
-
-    async def arm(self, *rows: BreakpointRow) -> None:
-        """Watch for these, from where they are armed."""
-        async with self.recorded.pool.acquire() as session:
-            revision = await Breakpoints(session).create(rows)
-        armed = [replace(row, revision=revision) for row in rows]
-        self.lane = Lane(self.parts, revision, await arming_of(armed))
-        for watch in await self.parts.watches.claim(PARTITIONS):
-            await self.lane.hold(watch)
-
-    def told(self, after: int, **fields: Any) -> Committed:
-        """That nothing of interest was recorded behind a message."""
-        return Committed(self.recorded.schema, self.recorded.last_seq, {MINE: after}, **fields)
-
-    async def hits(self) -> list[int]:
-        """The indexes of the events that were hit."""
-        rows = await self.recorded.pool.fetch("select event_index from hit order by event_index")
-        return [row[0] for row in rows]
-
-    async def watch(self, partition: int) -> Watch:
-        """How a partition's watch stands."""
-        row = await self.recorded.pool.fetchrow(
-            "select partition, epoch, stream_seq, revision from watch where partition = $1",
-            partition,
-        )
-        return Watch(*row)
-
-
-@pytest.fixture
-async def watching(projection_dsn: str, nats_server: NatsServer) -> AsyncIterator[Watching]:
-    async with AsyncExitStack() as stack:
-        recorded = await stack.enter_async_context(recorded_in(projection_dsn))
-        schema = recorded.schema
-        broker = await connect(nats_server.url, name="test")
-        stack.push_async_callback(broker.close)
-        pool = await stack.enter_async_context(serving(projection_dsn, schema, size=2))
-        session = await stack.enter_async_context(
-            connection(projection_dsn, schema, "test", by_key=True)
-        )
-        expressions = await stack.enter_async_context(Expressions(1))
-        watches = Watches(
-            session, pool, owner=OWNER, lasting=timedelta(hours=1), partitions=PARTITIONS
-        )
-        states = States(session)
-        outbox = Outbox(Publisher(broker), broker.jetstream, pool, tell_nobody)
-        stack.push_async_callback(outbox.close)
-        judge = Judge(session, states, expressions)
-        yield Watching(
-            recorded, Parts(schema, session, watches, judge, states, outbox, Metrics(()).live)
-        )
-
-
-def breakpoint(condition: dict[str, Any], **fields: Any) -> BreakpointRow:
-    text = orjson.dumps(condition).decode()
-    return BreakpointRow(uuid4(), "default", "walker", text, START, **({"armed_seq": 0} | fields))
-
-
-ERRORS = {"kind": "on_event_type", "type": "error_occurred"}
+from support.lane import ERRORS, MINE, OWNER, Watching, breakpoint
+from support.recorded import event
 
 
 async def test_who_told_a_batch_may_not_have_known_what_is_wanted(watching: Watching):
@@ -218,9 +128,10 @@ async def test_the_hits_of_a_batch_are_kept_in_parts(watching: Watching, kept: l
         [("walker", [event("error_occurred") for _ in range(2)]) for _ in range(30)]
     )
     await watching.lane.look(at_once=True)
+    await watching.finish()
     found = await watching.hits()
     assert sorted(found) == sorted([*range(60)] * 5 + [*range(6, 60, 7)])
-    assert max(kept) <= 40
+    assert max(kept) <= 26
     assert watching.lane.seen[MINE] == 30
 
 
@@ -237,6 +148,7 @@ async def test_breakpoints_that_one_message_meets_without_end_are_disabled(
         ]
     )
     await watching.lane.look(at_once=True)
+    await watching.finish()
     rows = await watching.recorded.pool.fetch(
         "select agent, is_enabled, disabled_reason from breakpoint"
     )
@@ -247,4 +159,4 @@ async def test_breakpoints_that_one_message_meets_without_end_are_disabled(
     agents = [row[0] for row in await watching.recorded.pool.fetch("select agent from hit")]
     assert agents.count("runner") == 1
     assert 50 <= agents.count("walker") <= 70
-    assert max(kept) <= 70
+    assert max(kept) <= 25

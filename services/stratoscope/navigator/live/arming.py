@@ -69,6 +69,11 @@ class Arming:
         elif not index:
             del self._agents[row.space, row.agent]
 
+    def has(self, armed: Armed) -> bool:
+        """Whether a breakpoint is watched for as it was read."""
+        read = self.read.get(armed.id)
+        return read is not None and read.armed is armed
+
     def watches(self, partition: int) -> bool:
         """Whether anything is watched for in a partition."""
         return bool(self._spaces) or self._partitions[partition] > 0
@@ -111,6 +116,18 @@ async def arming_of(rows: Sequence[BreakpointRow]) -> Arming:
     found = Arming()
     for number, one in enumerate(await read_all(rows), 1):
         found.add(one)
+        if not number % _AT_A_STRETCH:
+            await asyncio.sleep(0)
+    return found
+
+
+async def arming_behind(arming: Arming, rows: Sequence[BreakpointRow], stream_seq: int) -> Arming:
+    """What some of the breakpoints arm behind a message, of those that are still watched for."""
+    found = Arming()
+    for number, row in enumerate(rows, 1):
+        read = arming.read.get(row.id)
+        if read is not None and row.armed_seq < stream_seq:
+            found.add(read)
         if not number % _AT_A_STRETCH:
             await asyncio.sleep(0)
     return found

@@ -43,12 +43,24 @@ class Found:
     stopped: list[Stopped] = field(default_factory=list)
     # The breakpoints that one message met too often.
     flooded: set[UUID] = field(default_factory=set)
+    # Whether there is more to come before the counts can be kept, and the message that is so.
+    is_part: bool = False
+    inside: int = 0
+    # Whether to go no further than the end of a message.
+    ends_soon: bool = False
 
     def clear(self) -> None:
-        """All of it is kept."""
+        """All of it is kept, but for counts where there is more to come."""
         self.hits, self.lines, self.stopped = [], [], []
-        self.counts, self.passed = {}, {}
-        self.met, self.flooded = set(), set()
+        self.flooded = set()
+        if not self.is_part:
+            self.counts, self.passed, self.met = {}, {}, set()
+
+    def forget(self, breakpoint_id: UUID) -> None:
+        """A breakpoint was changed: its hits stand, and it counts from the start."""
+        for key, tally in self.counts.items():
+            if key[0] == breakpoint_id:
+                self.counts[key] = Tally(0, tally.hits)
 
 
 class Counting:
@@ -93,6 +105,17 @@ def _key(match: Match) -> Counted:
     return match.armed.id, match.line.told.agent
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the hits of one record tell of it: spelled once, however many they are."""
+
+    line: Line
+    position: Json | orjson.Fragment
+    event: Json | None
+    event_told: Json | orjson.Fragment | None
+    is_cut: bool
+
+
 async def hits_of(
     arming: Arming, matches: Sequence[Match], standings: Sequence[Standing]
 ) -> list[HitRow]:
@@ -102,33 +125,46 @@ async def hits_of(
     """
     times = Counter(id(match.line) for match in matches)
     found: list[HitRow] = []
+    told: _Told | None = None
     for match, standing in zip(matches, standings, strict=True):
-        found.append(_hit(arming, match, standing, times[id(match.line)]))
+        if told is None or match.line is not told.line:
+            told = _told(match.line, standing, times[id(match.line)])
+        found.append(_hit(arming, match, told))
         if not len(found) % _AT_A_STRETCH:
             await asyncio.sleep(0)
     return found
 
 
-def _hit(arming: Arming, match: Match, standing: Standing, times: int) -> HitRow:
-    told, record = match.line.told, match.line.record
-    row = arming.rows[match.armed.id]
-    identity = hit_id(row.id, record.place)
-    position = spelling.position(told.agent, standing)
-    event, is_cut = match.line.event_row(), False
+def _told(line: Line, standing: Standing, times: int) -> _Told:
+    event, is_cut = line.event_row(), False
     if event is not None and documents_size(event) * times > _TOLD_BYTES:
         event, is_cut = without_documents(event), True
-    spelled = None if event is None else spelling.event(event)
+    spelled = None if event is None else spelling.listed_event(event)
+    position = spelling.position(line.told.agent, standing)
+    if times == 1:
+        return _Told(line, position, spelled, spelled, is_cut)
+    once = None if spelled is None else orjson.Fragment(spelling.spelled(spelled))
+    return _Told(line, orjson.Fragment(spelling.spelled(position)), spelled, once, is_cut)
+
+
+def _hit(arming: Arming, match: Match, told: _Told) -> HitRow:
+    line, record = match.line.told, match.line.record
+    row = arming.rows[match.armed.id]
+    identity = hit_id(row.id, record.place)
     message = match.message
     if message is None and (template := arming.messages.get(row.id)):
-        message = message_of(template, spelled, None)
-    body = spelled_hit(row, identity, told.agent, position, spelled, match.reason, message, is_cut)
+        message = message_of(template, told.event, None)
+    body = spelled_hit(
+        *(row, identity, line.agent, told.position, told.event_told),
+        *(match.reason, message, told.is_cut),
+    )
     return HitRow(
         hit_id=identity,
         breakpoint_id=row.id,
         session_id=row.session_id,
-        partition=partition_of(told.space, told.agent),
-        space=told.space,
-        agent=told.agent,
+        partition=partition_of(line.space, line.agent),
+        space=line.space,
+        agent=line.agent,
         place=record.place,
         event_index=record.event_index,
         action=row.action,
@@ -140,8 +176,8 @@ def spelled_hit(
     row: BreakpointRow,
     identity: UUID,
     agent: str,
-    position: Json,
-    event: Json | None,
+    position: Json | orjson.Fragment,
+    event: Json | orjson.Fragment | None,
     reason: str,
     message: str | None,
     is_cut: bool = False,
@@ -158,4 +194,4 @@ def spelled_hit(
         "action": row.action,
         "message": message,
     }
-    return orjson.dumps(told | {"event_cut": True} if is_cut else told)
+    return spelling.spelled(told | {"event_cut": True} if is_cut else told)

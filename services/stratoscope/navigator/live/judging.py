@@ -1,8 +1,17 @@
 """Which breakpoints the records of a batch meet: the index narrows, the one evaluator decides."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,14 +34,16 @@ from stratoscope.store.filling import Filling, Version
 from stratoscope_contracts.subjects import partition_of
 
 _LOOK_AGAIN_SECONDS: Final = 0.02
+# So long a batch waits for depths before others have turns.
+_DEPTHS_SECONDS: Final = 0.1
 _STATES: Final = frozenset({"state", "changes"})
 # What is judged together: so many records, and so many bytes of states that they have set.
 _RECORDS: Final = 500
 _STATE_BYTES: Final = 8 << 20
 # So many pairs of a record and a breakpoint at a time.
-_PAIRS: Final = 50_000
-# So many matches, and what was judged is kept before more of a batch is; of one message at most.
-_MATCHES: Final = 10_000
+_PAIRS: Final = 20_000
+# So many matches are kept before more is judged; a record's stay together. Of one message at most.
+_MATCHES: Final = 1_000
 _MOST_MATCHES: Final = 50_000
 # Going through so many of either takes some milliseconds; between them others have a turn.
 _AT_A_STRETCH: Final = 500
@@ -50,29 +61,76 @@ class Stopped:
 class Judged:
     """What was found in a batch up to and with a message.
 
-    `flooded` are the breakpoints that one message met too often to be judged to its end.
+    A part has some of what the message behind it meets, of which more is to come. `flooded` are the
+    breakpoints that one message met too often to be judged to its end.
     """
 
     through: int
     matches: list[Match] = field(default_factory=list)
     stopped: dict[UUID, Stopped] = field(default_factory=dict)
     flooded: set[UUID] = field(default_factory=set)
+    is_part: bool = False
 
 
-class Outcome(Judged):
-    """The same on the way; `sources` are the expressions that had to be stopped."""
+class Outcome:
+    """What was found and not taken yet; `sources` are the expressions that had to be stopped."""
 
-    __slots__ = ("sources",)
-
-    def __init__(self, through: int) -> None:
-        super().__init__(through)
+    def __init__(self) -> None:
+        self.matches: list[Match] = []
+        self.stopped: dict[UUID, Stopped] = {}
         self.sources: set[str] = set()
+        self.flooded: set[UUID] = set()
+        # How often the message met breakpoints of which a part was taken last, and which.
+        self._parted = 0
+        self._times = 0
+        self._met: set[UUID] = set()
 
-    def taken(self, through: int) -> Judged:
-        """What was found since the last time, which was up to a message."""
-        found = Judged(through, self.matches, self.stopped, self.flooded)
-        self.matches, self.stopped, self.flooded = [], {}, set()
-        return found
+    def parts(self) -> Iterator[Judged]:
+        """Take as much as can be kept now, in parts; what is left is less than one."""
+        while len(self.matches) >= _MATCHES:
+            seq = self.matches[0].line.record.place.stream_seq
+            ends = (at for at in range(_MATCHES, 0, -1) if self._begins_message(at))
+            end = next(ends, None)
+            if end is not None:
+                yield self._taken(end, self.matches[end].line.record.place.stream_seq - 1)
+                continue
+            end = _MATCHES
+            while end < len(self.matches) and not self._begins_record(end):
+                end += 1
+            judged = self._taken(end, seq - 1)
+            judged.is_part = True
+            judged.flooded = self._flooding(seq, judged.matches)
+            yield judged
+
+    def rest(self, through: int) -> Judged:
+        """Take all that is left."""
+        return self._taken(len(self.matches), through)
+
+    def _taken(self, end: int, through: int) -> Judged:
+        judged = Judged(through, self.matches[:end], self.stopped)
+        self.matches, self.stopped = self.matches[end:], {}
+        return judged
+
+    def _flooding(self, seq: int, matches: Sequence[Match]) -> set[UUID]:
+        """The breakpoints that a message meets, where that is too often by now."""
+        if seq != self._parted:
+            self._parted, self._times, self._met = seq, 0, set()
+        self._times += len(matches)
+        self._met.update(one.armed.id for one in matches)
+        if self._times < _MOST_MATCHES:
+            return set()
+        self.flooded |= self._met
+        return self._met
+
+    def _begins_message(self, at: int) -> bool:
+        """Whether a match is the first one of its message; unknown of one that is not there yet."""
+        if at >= len(self.matches):
+            return False
+        seqs = (self.matches[one].line.record.place.stream_seq for one in (at - 1, at))
+        return next(seqs) != next(seqs)
+
+    def _begins_record(self, at: int) -> bool:
+        return self.matches[at].line is not self.matches[at - 1].line
 
 
 class Judge:
@@ -88,27 +146,29 @@ class Judge:
 
     async def matches(
         self, arming: Arming, committed: Committed, passed: Mapping[int, int]
-    ) -> AsyncIterator[Judged]:
+    ) -> AsyncGenerator[Judged, None]:
         """What is met behind the message passed in each partition, in the order of the log.
 
         What many are met by comes in parts, so that it can be kept before more is found.
         """
-        outcome = Outcome(committed.through)
-        found = await self._lines(arming, committed, passed)
-        # Of several agents, as they stand in the log: a part ends with a message.
+        outcome = Outcome()
+        found, unresolved = await self._lines(arming, committed, passed)
+        async for _ in self._resolve(unresolved):
+            yield Judged(min(passed.values()), is_part=True)
+        # Of several agents, as they stand in the log: a part ends with a record.
         found.sort(key=lambda line: line.record.place)
         for number, lines in enumerate(_stretches(found)):
             if number:
                 self._states.shrink()
                 await asyncio.sleep(0)
-            async for through in self._meet(arming, lines, outcome):
-                yield outcome.taken(through)
-        yield outcome.taken(committed.through)
+            async for judged in self._meet(arming, lines, outcome):
+                yield judged
+        yield outcome.rest(committed.through)
 
     async def _meet(
         self, arming: Arming, lines: Sequence[Line], outcome: Outcome
-    ) -> AsyncIterator[int]:
-        """Judge some records by all that they could hit; up to which messages much was found."""
+    ) -> AsyncIterator[Judged]:
+        """Judge some records by all that they could hit; what can be kept before more is found."""
         pairs: list[Pair] = []
         turn = 0
         for number, line in enumerate(lines):
@@ -116,15 +176,15 @@ class Judge:
             if len(pairs) >= _PAIRS:
                 await self._judge(arming, pairs, outcome)
                 pairs, turn = [], 0
-                if len(outcome.matches) >= _MATCHES and _ends_message(lines, number):
-                    yield line.record.place.stream_seq
-                elif len(outcome.matches) >= _MOST_MATCHES:
-                    outcome.flooded |= _flooded(outcome.matches, line.record.place.stream_seq)
+                for judged in outcome.parts():
+                    yield judged
             elif len(pairs) - turn >= _AT_A_STRETCH:
                 turn = len(pairs)
                 await asyncio.sleep(0)
         if pairs:
             await self._judge(arming, pairs, outcome)
+            for judged in outcome.parts():
+                yield judged
 
     async def _judge(self, arming: Arming, pairs: list[Pair], outcome: Outcome) -> None:
         pairs, read_bytes = await self._with_states(arming, pairs)
@@ -143,7 +203,8 @@ class Judge:
 
     async def _lines(
         self, arming: Arming, committed: Committed, passed: Mapping[int, int]
-    ) -> list[Line]:
+    ) -> tuple[list[Line], list[Line]]:
+        """The records to judge, and those of them of which a depth is asked and not known yet."""
         imported = frozenset(committed.imported)
         found: list[Line] = []
         unresolved: list[Line] = []
@@ -161,11 +222,14 @@ class Judge:
                 found.append(line)
                 if asks_depth and record.is_event and record.depth is None:
                     unresolved.append(line)
-        await self._resolve(unresolved)
-        return found
+        return found, unresolved
 
-    async def _resolve(self, lines: Sequence[Line]) -> None:
-        """Wait until it is known how deep events stand whose causes other partitions have."""
+    async def _resolve(self, lines: Sequence[Line]) -> AsyncIterator[None]:
+        """Return once it is known how deep events stand whose causes other partitions have.
+
+        Where that takes longer than a moment others have turns: a projector may lag.
+        """
+        patience = monotonic() + _DEPTHS_SECONDS
         waiting = {(line.told.agent_id, line.record.event_index): line for line in lines}
         while waiting:
             depths = await self._filling.depths(waiting.keys())
@@ -176,6 +240,8 @@ class Judge:
                     waiting.pop(event).record.depth = depth
             if waiting:
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                if monotonic() > patience:
+                    yield
 
     def _pairs(
         self, arming: Arming, number: int, line: Line, flooded: Collection[UUID]
@@ -248,20 +314,6 @@ class Judge:
         state = self._states.raw(version) if "state" in expression.variables else None
         question = question_of(pair, expression, version)
         questions.ask(expression, question, Document(event, state))
-
-
-def _ends_message(lines: Sequence[Line], number: int) -> bool:
-    """Whether a line is surely the last one of its message."""
-    if number + 1 == len(lines):
-        return False
-    seqs = (lines[at].record.place.stream_seq for at in (number, number + 1))
-    return next(seqs) != next(seqs)
-
-
-def _flooded(matches: Sequence[Match], stream_seq: int) -> set[UUID]:
-    """The breakpoints that a message meets, where that is too often."""
-    met = [one.armed.id for one in matches if one.line.record.place.stream_seq == stream_seq]
-    return set(met) if len(met) >= _MOST_MATCHES else set()
 
 
 def _stretches(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:

@@ -1,68 +1,45 @@
 """One stream of work: batches in, hits and progress out.
 
-All of it goes one after the other, so that a partition's records are judged in their order and what
-is kept is always a whole prefix of the log. `seen` has the partitions in which something is armed,
-and how far each was watched; the others have no progress to make.
+All of it goes one after the other, so that a partition's records are judged in their order. `seen`
+has the partitions in which something is armed, and how far each was watched; the others have no
+progress to make.
+
+What is kept is a whole prefix of the log, with one exception: of a message that met much the hits
+are kept in parts, its counts and the progress past it with the last part. After a crash in between
+the message is judged again from its beginning, to hits of the same ids. Work that takes longer than
+a moment goes on in turns of its partition (`turns`): meanwhile what is told of that partition is
+left to be read from the database, and other partitions are judged as ever.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
-from uuid import UUID
-
-import asyncpg
-import structlog
 
 from stratoscope.broker.feed import Committed, Watched
-from stratoscope.navigator.live.arming import Arming, is_in
-from stratoscope.navigator.live.deciding import Match
+from stratoscope.navigator.live.arming import Arming, arming_behind, is_in
 from stratoscope.navigator.live.filling import filled
-from stratoscope.navigator.live.hitting import Counting, Found, hits_of
-from stratoscope.navigator.live.judging import Judge, Stopped
-from stratoscope.navigator.live.metrics import LiveMetrics
-from stratoscope.navigator.live.outbox import Outbox
-from stratoscope.navigator.live.positions import Positions
+from stratoscope.navigator.live.hitting import Found
+from stratoscope.navigator.live.judging import Judged
+from stratoscope.navigator.live.keeper import HitKeeper, Parts
+from stratoscope.navigator.live.outcomes import disable, strike_out
 from stratoscope.navigator.live.reading import read_all
-from stratoscope.navigator.live.states import States
-from stratoscope.navigator.tracing import tell_hits
-from stratoscope.store.breakpoints import BreakpointRow, Breakpoints
+from stratoscope.navigator.live.turns import Turns
+from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.filling import Filling
-from stratoscope.store.hits import HitRow, Hits, Reached
-from stratoscope.store.holds import Holds
-from stratoscope.store.watches import Changed, Watch, Watches, strike
-from stratoscope.telemetry.traces import Traces
+from stratoscope.store.hits import Hits, Reached
+from stratoscope.store.watches import Changed, Watch
 from stratoscope_contracts.subjects import partition_of
 
 # Taking so many changes over takes some milliseconds; between them others have a turn.
 _AT_A_STRETCH: Final = 200
-_TOO_LONG: Final = "it takes too long, or a macro runs over more than 1,000 elements"
-_TOO_OFTEN: Final = (
-    "breakpoints were hit more than 50,000 times by one message, this one among them"
-)
-log = structlog.get_logger(__name__)
+# Longer work on a partition goes on in turns.
+_AT_ONCE_SECONDS: Final = 0.1
 
 
 class NotWatchedHere(Exception):
     """Another replica watches this partition, or nobody does yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a lane works with; the session carries the leases, and is used by the lane alone.
-
-    It sees the projection `schema`.
-    """
-
-    schema: str
-    session: asyncpg.Connection
-    watches: Watches
-    judge: Judge
-    states: States
-    outbox: Outbox
-    metrics: LiveMetrics
-    traces: Traces | None = None
 
 
 class Lane:
@@ -77,11 +54,18 @@ class Lane:
         # By partition: all breakpoints up to this revision have watched it as far as it was seen.
         self._complete: dict[int, int] = {}
         self._kept: dict[int, tuple[int, int]] = {}
-        self._counting = Counting()
-        self._positions = Positions()
+        self._keeper = HitKeeper(parts)
         self._projected: dict[int, int] = {}
         self._waiters: dict[asyncio.Future[None], int] = {}
         self._wanted = Watched(parts.watches.owner)
+        self._turns = Turns()
+        # Of each partition that has turns what is being judged, if anything is.
+        self._open: dict[int, Found] = {}
+
+    @property
+    def busy(self) -> int:
+        """How many partitions have work that waits for its turn."""
+        return len(self._turns)
 
     async def hold(self, watch: Watch) -> None:
         """Take a partition over from where it was watched last."""
@@ -90,19 +74,21 @@ class Lane:
         self._complete[number] = watch.revision
         self._kept[number] = (watch.stream_seq, watch.revision)
         # Somebody else may have counted and gone on in between.
-        self._counting, self._positions = Counting(), Positions()
+        self._keeper = HitKeeper(self._parts)
         rows = [row for row in self.arming.rows.values() if is_in(row, number)]
         new = [row for row in rows if row.revision > watch.revision]
         if rows and len(new) < len(rows):
             self.seen[number] = watch.stream_seq
         elif rows:
             self.seen[number] = max(watch.stream_seq, min(row.armed_seq for row in rows))
-        await self._catch_up(number, new)
+        await self._catch_up(number, new, self.revision)
 
     def release(self, partition: int) -> None:
         """Watch a partition no more."""
         self.held.discard(partition)
         self.seen.pop(partition, None)
+        self._turns.drop(partition)
+        self._open.pop(partition, None)
         self._wake(partition)
 
     async def rearm(self, revision: int, changes: Sequence[Changed]) -> None:
@@ -112,7 +98,9 @@ class Lane:
         armed: list[BreakpointRow] = []
         for number, change in enumerate(changes, 1):
             row = change.row
-            self._counting.forget(row.id)
+            self._keeper.counting.forget(row.id)
+            for found in self._open.values():
+                found.forget(row.id)
             self.arming.remove(row.id)
             if row.id in read:
                 self.arming.add(read[row.id])
@@ -127,8 +115,7 @@ class Lane:
                 self.seen.pop(number, None)
             elif number not in self.seen and new:
                 self.seen[number] = min(row.armed_seq for row in new)
-            await self._catch_up(number, new)
-            self._wake(number)
+            await self._catch_up(number, new, revision)
 
     async def take(self, told: Sequence[Committed]) -> None:
         """Judge batches that were told, and before each what was not.
@@ -142,19 +129,24 @@ class Lane:
             is_whole = committed.whole and self._is_heard(committed)
             for number, after in committed.after.items():
                 upto = after if is_whole else committed.through
+                if number in self._turns:
+                    continue
                 if found.passed.get(number, self.seen.get(number, upto)) < upto:
                     await self._settle(found)
-                    await self._fill(number, upto)
+                    await self._begin(number, self._filled(number, upto))
                     found = Found()
             passed = {
                 number: found.passed.get(number, self.seen[number])
                 for number in committed.after
-                if number in self.seen
+                if number in self.seen and number not in self._turns
             }
             passed = {one: at for one, at in passed.items() if at < committed.through}
             if passed:
                 self._parts.states.told(committed)
-                await self._judge(found, committed, passed)
+                if not await self._judge(found, committed, passed):
+                    await self._settle(found)
+                    await self._part(committed, passed)
+                    found = Found()
             if found.stopped or found.flooded:
                 # Whoever is to be disabled for it is so before he is asked again.
                 await self._settle(found)
@@ -181,8 +173,17 @@ class Lane:
         reached = await Filling(self._parts.session).checkpoints(self.seen.keys())
         due, self._projected = reached if at_once else self._projected, reached
         for number, stream_seq in due.items():
-            if self.seen.get(number, stream_seq) < stream_seq:
-                await self._fill(number, stream_seq)
+            if self.seen.get(number, stream_seq) < stream_seq and number not in self._turns:
+                await self._begin(number, self._filled(number, stream_seq))
+
+    async def take_turn(self) -> None:
+        """Do some of the work of the partition that is next, if any has work left."""
+        done = await self._turns.take()
+        if done in self.seen:
+            # What it was told meanwhile.
+            reached = await Filling(self._parts.session).checkpoints([done])
+            if self.seen[done] < reached.get(done, 0):
+                await self._begin(done, self._filled(done, reached[done]))
 
     async def keep_progress(self) -> None:
         """Remember how far partitions were watched, where that is not known yet."""
@@ -227,139 +228,152 @@ class Lane:
         finally:
             self._waiters.pop(waiting, None)
 
-    async def _fill(self, partition: int, through: int) -> None:
-        """Judge what the database has of a partition up to a message."""
+    async def _begin(self, partition: int, steps: AsyncIterator[None]) -> None:
+        await self._turns.begin(partition, steps, _AT_ONCE_SECONDS)
+
+    async def _catch_up(self, partition: int, new: Sequence[BreakpointRow], revision: int) -> None:
+        """See that all breakpoints up to a revision have watched a partition as far as it is."""
+        self._make_way(partition, new)
+        seen = self.seen.get(partition)
+        is_behind = seen is not None and any(row.armed_seq < seen for row in new)
+        if is_behind or partition in self._turns:
+            await self._begin(partition, self._caught_up(partition, new, revision))
+        else:
+            self._complete[partition] = revision
+            self._wake(partition)
+
+    def _make_way(self, partition: int, new: Sequence[BreakpointRow]) -> None:
+        """End the work of a partition in time for breakpoints that it does not know."""
+        found = self._open.get(partition)
+        if found is None or not new:
+            return
+        if min(row.armed_seq for row in new) < found.inside:
+            # They have to see what was judged of a message: that begins anew.
+            self._turns.skip(partition)
+            del self._open[partition]
+        else:
+            found.ends_soon = True
+
+    async def _filled(self, partition: int, through: int) -> AsyncIterator[None]:
+        """Judge what the database has of a partition up to a message, step by step."""
         after, wanted = self.seen[partition], self.arming.wanted(partition)
         parts = self._parts
         told = filled(parts.session, parts.schema, partition, wanted, after, through)
         async for committed in told:
             if committed.agents:
-                self._parts.metrics.gap()
-            found = Found()
-            await self._judge(found, committed, {partition: self.seen[partition]})
-            await self._settle(found)
+                parts.metrics.gap()
+            found = self._open[partition] = Found()
+            async for _ in self._judged(found, committed, partition):
+                yield
+            if found.ends_soon:
+                break
+            yield
+        self._open.pop(partition, None)
 
-    async def _judge(self, found: Found, committed: Committed, passed: Mapping[int, int]) -> None:
-        """Judge a batch behind what was passed in each partition; `found` grows by the outcome."""
-        async for judged in self._parts.judge.matches(self.arming, committed, passed):
-            if judged.matches:
-                await self._count(self.arming, judged.matches, found)
-            found.passed.update(dict.fromkeys(passed, judged.through))
-            found.stopped += judged.stopped.values()
-            found.flooded |= judged.flooded
+    async def _part(self, committed: Committed, partitions: Collection[int]) -> None:
+        """Judge a batch that has too much for one step, each partition for itself."""
+        for number in partitions:
+            agents = [
+                one for one in committed.agents if partition_of(one.space, one.agent) == number
+            ]
+            mine = replace(committed, after={number: committed.after[number]}, agents=agents)
+            await self._begin(number, self._parted(mine, number))
+
+    async def _parted(self, committed: Committed, partition: int) -> AsyncIterator[None]:
+        found = self._open[partition] = Found()
+        async for _ in self._judged(found, committed, partition):
+            yield
+        self._open.pop(partition, None)
+
+    async def _judged(
+        self, found: Found, committed: Committed, partition: int
+    ) -> AsyncIterator[None]:
+        """Judge a batch of one partition; each part is kept before the next one is judged."""
+        passed = {partition: self.seen[partition]}
+        judging = self._parts.judge.matches(self.arming, committed, passed)
+        async for judged in judging:
+            # Meanwhile some may have been changed.
+            judged.matches = [one for one in judged.matches if self.arming.has(one.armed)]
+            await self._keeper.gather(self.arming, judged, found, passed)
+            await self._settle(found)
             if judged.through < committed.through:
-                await self._settle(found)
+                if found.ends_soon and not found.inside:
+                    return
                 found.clear()
-        self._positions.passed(committed)
+                yield
+        self._keeper.positions.passed(committed)
+
+    async def _judge(self, found: Found, committed: Committed, passed: Mapping[int, int]) -> bool:
+        """Judge a batch behind what was passed in each partition; `found` grows by the outcome.
+
+        False where it is too much for one step; then nothing has come of it yet.
+        """
+        judging = self._parts.judge.matches(self.arming, committed, passed)
+        async with aclosing(judging):
+            judged = await anext(judging)
+            if judged.through < committed.through:
+                return False
+        await self._keeper.gather(self.arming, judged, found, passed)
+        self._keeper.positions.passed(committed)
+        return True
 
     async def _settle(self, found: Found) -> None:
         """Keep what some batches have led to, and let everybody know that they are seen."""
         if found.met:
             # How far the others were watched may be kept later: nothing was met there.
             reached = [self._reached(number, found.passed[number]) for number in sorted(found.met)]
-            await self._keep(found, reached)
+            await self._keeper.keep(found, reached)
+            self._remember(reached)
         self.seen.update(found.passed)
         self._wake(*found.passed)
-        await self._strike(found.stopped)
-        await self._disable(found.flooded)
-        self._parts.metrics.evaluated(self._parts.judge)
-        self._parts.states.shrink()
+        await self._punish(found)
 
-    async def _catch_up(self, partition: int, rows: Sequence[BreakpointRow]) -> None:
-        """Judge by breakpoints that are new what was seen without them.
+    async def _punish(self, found: Found) -> None:
+        parts = self._parts
+        if found.stopped:
+            await strike_out(parts.session, self.arming, parts.metrics, found.stopped)
+        if found.flooded:
+            await disable(parts.session, self.arming, found.flooded)
+        parts.metrics.evaluated(parts.judge)
+        parts.states.shrink()
 
-        It is kept at once, however much there is: else it would be counted again after a crash.
+    async def _caught_up(
+        self, partition: int, rows: Sequence[BreakpointRow], revision: int
+    ) -> AsyncIterator[None]:
+        """Judge by breakpoints that are new what was seen without them, step by step.
+
+        The counts are kept at the end, with the revision: else they would be counted again after a
+        crash.
         """
         seen = self.seen.get(partition)
-        only = Arming()
-        for number, row in enumerate(rows, 1):
-            # One that was struck out meanwhile is not there any more.
-            read = self.arming.read.get(row.id)
-            if read is not None and seen is not None and row.armed_seq < seen:
-                only.add(read)
-            if not number % _AT_A_STRETCH:
-                await asyncio.sleep(0)
-        matches: list[Match] = []
+        only = Arming() if seen is None else await arming_behind(self.arming, rows, seen)
+        found = Found()
         if only and seen is not None:
-            after = min(row.armed_seq for row in only.rows.values())
-            wanted = only.wanted(partition)
-            parts = self._parts
-            told = filled(parts.session, parts.schema, partition, wanted, after, seen)
-            async for committed in told:
-                async for judged in parts.judge.matches(only, committed, {partition: after}):
-                    # Of one that was struck out a page before nothing counts any more.
-                    there = self.arming.rows
-                    matches += [one for one in judged.matches if one.armed.id in there]
-                    await self._strike(judged.stopped.values())
-                    await self._disable(judged.flooded)
-        self._complete[partition] = self.revision
-        if matches and seen is not None:
-            caught_up = Found()
-            await self._count(only, matches, caught_up)
-            await self._keep(caught_up, [self._reached(partition, seen)])
+            self._open[partition] = found
+            async for judged in self._past(only, partition, seen):
+                judged.matches = [one for one in judged.matches if self.arming.has(one.armed)]
+                judged.is_part, judged.through = True, seen
+                await self._keeper.gather(only, judged, found, (partition,))
+                # It goes on whatever is armed meanwhile.
+                found.inside = 0
+                await self._settle(found)
+                found.clear()
+                yield
+            self._open.pop(partition, None)
+        self._complete[partition] = revision
+        found.is_part = False
+        await self._settle(found)
+        self._wake(partition)
 
-    async def _count(self, arming: Arming, matches: list[Match], found: Found) -> None:
-        """Find out which matches of a batch are hits, and spell those."""
+    async def _past(self, only: Arming, partition: int, seen: int) -> AsyncIterator[Judged]:
+        """What some breakpoints meet of what was seen, page by page."""
+        after = min(row.armed_seq for row in only.rows.values())
+        wanted = only.wanted(partition)
         parts = self._parts
-        matches.sort(key=lambda one: (one.line.record.place, arming.rows[one.armed.id].number))
-        await self._counting.load(Hits(parts.session), matches)
-        hits = self._counting.counted(matches, found.counts)
-        lines = [one.line for one in hits]
-        standings = await self._positions.standings(parts.session, lines)
-        found.hits += await hits_of(arming, hits, standings)
-        found.lines += lines
-        found.met |= {partition_of(one.line.told.space, one.line.told.agent) for one in matches}
-
-    async def _keep(self, found: Found, reached: Sequence[Reached]) -> None:
-        parts = self._parts
-        now = datetime.now(UTC)
-        new = await self._commit(found, reached, now)
-        self._remember(reached)
-        self._counting.kept(found.counts)
-        await parts.outbox.send([hit for hit in found.hits if hit.hit_id in new], now)
-        # On the wire before anything else is judged.
-        await asyncio.sleep(0)
-        for hit, line in zip(found.hits, found.lines, strict=True):
-            parts.metrics.hit(hit.action, now - line.record.recorded_at)
-        if parts.traces is not None:
-            told = zip(found.hits, found.lines, strict=True)
-            kept = [(hit, line) for hit, line in told if hit.hit_id in new]
-            await tell_hits(parts.traces, parts.session, kept, now)
-
-    async def _commit(self, found: Found, reached: Sequence[Reached], now: datetime) -> set[UUID]:
-        session = self._parts.session
-        pausing = [hit for hit in found.hits if hit.action == "pause"]
-        if not pausing:
-            return await Hits(session).keep(reached, found.hits, found.counts, now)
-        async with session.transaction():
-            # Who is held stays held, whatever crashes; a hit alone would be found again.
-            new = await Hits(session).keep(
-                reached, found.hits, found.counts, now, waits_for_disk=True
-            )
-            for hit in pausing:
-                if hit.hit_id in new:
-                    await Holds(session).place(*hold_of(hit), now)
-        return new
-
-    async def _strike(self, stopped: Collection[Stopped]) -> None:
-        """Count against breakpoints that an expression of theirs had to be stopped."""
-        for one in stopped:
-            self._parts.metrics.stopped()
-            record = one.line.record
-            said = f"stopped at event {record.event_index} of {one.line.told.agent}: {_TOO_LONG}"
-            if await strike(self._parts.session, one.breakpoint_id, said):
-                self.arming.remove(one.breakpoint_id)
-                log.warning("a breakpoint is disabled", id=str(one.breakpoint_id), why=said)
-
-    async def _disable(self, flooded: Collection[UUID]) -> None:
-        """Watch no more by breakpoints that one message meets without end."""
-        for one in flooded:
-            row = self.arming.rows.get(one)
-            if row is not None:
-                await Breakpoints(self._parts.session).disable(row.space, one, _TOO_OFTEN)
-                self.arming.remove(one)
-        if flooded:
-            log.warning("breakpoints are disabled", count=len(flooded), why=_TOO_OFTEN)
+        told = filled(parts.session, parts.schema, partition, wanted, after, seen)
+        async for committed in told:
+            async for judged in parts.judge.matches(only, committed, {partition: after}):
+                yield judged
 
     def _is_heard(self, committed: Committed) -> bool:
         """Whether who told a batch knew all that is wanted by now."""
@@ -377,8 +391,3 @@ class Lane:
         for waiting, number in self._waiters.items():
             if number in partitions and not waiting.done():
                 waiting.set_result(None)
-
-
-def hold_of(hit: HitRow) -> tuple[str, str, str, UUID | None]:
-    """Whom a hit holds, and by what."""
-    return hit.space, hit.agent, str(hit.breakpoint_id), hit.session_id

@@ -3,6 +3,7 @@
 import orjson
 
 from stratoscope.domain.watching.templates import Template, rendered
+from stratoscope.navigator import spelling
 from stratoscope.navigator.spelling import Json
 
 
@@ -11,5 +12,5 @@ def message_of(template: Template, event: Json | None, state: object) -> str:
     document = None
     if event is not None and "event" in template.roots:
         # As it is replied: what is stored as JSON is spliced in, and to be read back.
-        document = orjson.loads(orjson.dumps(event))
+        document = orjson.loads(spelling.spelled(event))
     return rendered(template, document, state)

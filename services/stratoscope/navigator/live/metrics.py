@@ -30,6 +30,11 @@ class LiveMetrics:
             "Partitions watched for breakpoints here.",
             registry=registry,
         )
+        self._busy = Gauge(
+            "strato_navigator_partitions_in_turns",
+            "Partitions of which breakpoints meet more than is judged at once.",
+            registry=registry,
+        )
         self._evaluations = Counter(
             "strato_navigator_breakpoint_evaluations",
             "Times that a breakpoint was judged at a record.",
@@ -64,10 +69,11 @@ class LiveMetrics:
         for action in get_args(Action):
             self._hits.labels(action)
 
-    def stand(self, armed: int, watched: int) -> None:
-        """Say how much is watched."""
+    def stand(self, armed: int, watched: int, busy: int) -> None:
+        """Say how much is watched, and of how many partitions work waits for its turn."""
         self._armed.set(armed)
         self._watched.set(watched)
+        self._busy.set(busy)
 
     def evaluated(self, judge: Evaluating) -> None:
         """Count what was judged since the last time."""

@@ -55,12 +55,12 @@ class Around:
     def past(self, told: Recorded, until: Place | None = None) -> "Around":
         """What stands around the last record of a batch, or the last one up to a place."""
         around = self
-        events = told.events[: _within(told.events, 1, 7, until)]
-        versions = told.versions[: _within(told.versions, 2, 3, until)]
+        events = _within(told.events, 1, 7, until)
+        versions = _within(told.versions, 2, 3, until)
         if events:
-            around = _with_event(around, events[-1])
+            around = _with_event(around, told.events[events - 1])
         if versions:
-            around = _with_version(around, versions)
+            around = _with_version(around, told.versions[:versions])
         return around
 
 
@@ -73,14 +73,17 @@ class Positions:
         self._asked: dict[int, tuple[Recorded, Around]] = {}
 
     async def standings(self, session: asyncpg.Connection, lines: Sequence[Line]) -> list[Standing]:
-        """What stands around each of these records, of a batch that was not passed yet."""
-        starts = [self._start(line.told) for line in lines]
-        unknown = [line for line, start in zip(lines, starts, strict=True) if start is None]
-        asked = iter(await self._ask(session, unknown))
-        return [
-            next(asked) if start is None else start.past(line.told, line.record.place).standing
-            for line, start in zip(lines, starts, strict=True)
-        ]
+        """What stands around each of these records, in their order, of a batch not passed yet."""
+        starts = await self._starts(session, lines)
+        found: list[Standing] = []
+        last: Line | None = None
+        for line in lines:
+            # Those of one record, which many breakpoints may have met, follow each other.
+            if line is not last:
+                standing = starts[id(line.told)].past(line.told, line.record.place).standing
+            found.append(standing)
+            last = line
+        return found
 
     def passed(self, committed: Committed) -> None:
         """A batch was judged."""
@@ -98,16 +101,31 @@ class Positions:
         while len(self._known) > _AGENTS:
             self._known.popitem(last=False)
 
-    async def _ask(self, session: asyncpg.Connection, lines: Sequence[Line]) -> list[Standing]:
-        if not lines:
-            return []
-        places = [
-            (one.told.agent_id, Stand(one.record.event_index, one.record.version)) for one in lines
-        ]
-        found = await States(session).standings_of(places)
-        for line, standing in zip(lines, found, strict=True):
-            self._asked[line.told.agent_id] = (line.told, _around(standing))
-        return found
+    async def _starts(
+        self, session: asyncpg.Connection, lines: Sequence[Line]
+    ) -> dict[int, Around]:
+        """From what to go on to each record of an agent; it is asked at the first where unknown."""
+        starts: dict[int, Around] = {}
+        unknown: dict[int, Line] = {}
+        for line in lines:
+            told = id(line.told)
+            if told in starts or told in unknown:
+                continue
+            start = self._start(line.told)
+            if start is None:
+                unknown[told] = line
+            else:
+                starts[told] = start
+        if unknown:
+            places = [
+                (one.told.agent_id, Stand(one.record.event_index, one.record.version))
+                for one in unknown.values()
+            ]
+            asked = await States(session).standings_of(places)
+            for line, standing in zip(unknown.values(), asked, strict=True):
+                starts[id(line.told)] = around = _around(standing)
+                self._asked[line.told.agent_id] = (line.told, around)
+        return starts
 
     def _start(self, told: Recorded) -> Around | None:
         """What stands around the last record before a batch, where that is known."""

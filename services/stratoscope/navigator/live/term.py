@@ -23,7 +23,8 @@ from stratoscope.broker.ending import accompanied
 from stratoscope.navigator.expressions.evaluating import Expressions
 from stratoscope.navigator.live.arming import arming_of
 from stratoscope.navigator.live.judging import Judge
-from stratoscope.navigator.live.lane import Lane, Parts
+from stratoscope.navigator.live.keeper import Parts
+from stratoscope.navigator.live.lane import Lane
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.states import States
@@ -141,7 +142,8 @@ class Term:
                 await self._rearm()
             await self._take_batches()
             await self._look()
-            await inbox.wait(_TICK)
+            await self.lane.take_turn()
+            await inbox.wait(0 if self.lane.busy else _TICK)
 
     async def _take_batches(self) -> None:
         """Judge what was told, for a while: there is more to do than that."""
@@ -228,7 +230,7 @@ class Term:
     async def _tell(self) -> None:
         """Say whose records are wanted."""
         lane = self.lane
-        self.wiring.metrics.stand(len(lane.arming.rows), len(lane.held))
+        self.wiring.metrics.stand(len(lane.arming.rows), len(lane.held), lane.busy)
         await self.wiring.client.publish(feed.WATCHED, feed.encode(lane.wanted()))
 
     async def _renew(self) -> None:
