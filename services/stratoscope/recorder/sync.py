@@ -2,7 +2,8 @@
 
 A record is prepared in the thread that records it, with that thread's context, and handed over
 without waiting; only a full queue, a flush and the end wait for the other thread. After a fork
-the child has no such thread: it gets a recorder of its own, empty, at its first record.
+the child has no such thread: it gets a recorder of its own, empty, at its first record. A child of
+`multiprocessing` flushes it at its end, one of a bare `os.fork` that ends with `os._exit` has to.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import multiprocessing
+import multiprocessing.util as finalizers
 import os
 import threading
 import weakref
@@ -38,7 +41,8 @@ class SyncRecorder:
     """Records agents of one space: `with stratoscope.connect_sync() as strato`.
 
     May be used from many threads, also where an event loop runs. Without `with`, what is buffered
-    when the interpreter exits is flushed for at most `close_timeout` seconds.
+    when the interpreter or a child process of `multiprocessing` exits is flushed for at most
+    `close_timeout` seconds.
     """
 
     def __init__(self, settings: RecorderSettings) -> None:
@@ -125,7 +129,13 @@ class SyncRecorder:
                 raise RecorderClosed("the recorder is closed")
             if self._engine is None:
                 self._engine = _Engine(self.settings)
+                self._close_with_child()
             return self._engine
+
+    def _close_with_child(self) -> None:
+        """Be closed when a child process of `multiprocessing` ends: it runs no exit handlers."""
+        if multiprocessing.parent_process() is not None:
+            finalizers.Finalize(None, self.close, exitpriority=0)
 
     def forget_parent(self) -> None:
         """Begin anew in a child: the parent's thread is not here, its lock may be held for ever."""

@@ -136,6 +136,35 @@ async def test_children_of_multiprocessing_record_and_end(nats_url: str, log: Lo
     assert len(parents) == len(set(parents)) > 0
 
 
+@pytest.mark.parametrize("ending", ["pass", "raise SystemExit(3)", "1 / 0"])
+async def test_a_child_of_multiprocessing_flushes_when_it_ends(
+    nats_url: str, log: Log, ending: str
+) -> None:
+    """Such a child runs no exit handlers."""
+    await run(
+        f"""
+        import multiprocessing, sys
+        import stratoscope
+
+        strato = stratoscope.connect_sync(sys.argv[1], batch_age=60)
+        strato.agent("parent").event("x")
+
+        def child():
+            for n in range(10):
+                strato.agent("child").event("x", {{"n": n}})
+            sys.stderr = open("/dev/null", "w")
+            {ending}
+
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join()
+        """,
+        nats_url,
+    )
+    assert [record["data"]["n"] for record in await log.records("child")] == list(range(10))
+    assert len(await log.records("parent")) == 1
+
+
 async def test_what_is_buffered_at_a_synchronous_exit_is_flushed(nats_url: str, log: Log) -> None:
     """Without `with`, without `close`, also where the program ends with an exception."""
     await run(

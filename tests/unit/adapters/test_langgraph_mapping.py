@@ -6,10 +6,12 @@ import enum
 import json
 import pathlib
 import uuid
-from collections import deque, namedtuple
+from collections import Counter, defaultdict, deque, namedtuple
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+import numpy
 import orjson
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from langgraph.types import Command, Interrupt, Send
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from stratoscope.adapters.langgraph import to_json, to_state
+from stratoscope.adapters.langgraph.messages import KnownMessages
 from stratoscope_contracts.words import MAX_DEPTH
 
 
@@ -264,3 +267,65 @@ def test_a_state_is_an_object_whatever_the_graph_keeps() -> None:
     assert to_state({"messages": [message]}) == {"messages": [to_json(message)]}
     assert to_state(3) == {"$value": 3}
     assert to_state(None) == {"$value": None}
+
+
+# Arrays and mappings
+
+
+def test_arrays_that_differ_in_their_middle_differ() -> None:
+    one, other = numpy.zeros(1536), numpy.zeros(1536)
+    other[700] = 1
+    assert to_json(one) == to_json(numpy.zeros(1536))
+    assert to_json(one) != to_json(other)
+    mapped = to_json(one)
+    assert (mapped["$type"], mapped["$shape"], mapped["$dtype"]) == (
+        "numpy.ndarray",
+        [1536],
+        "float64",
+    )
+    assert len(mapped["$sha256"]) == 64
+    assert to_json(one.reshape(2, 768)) != mapped
+    objects = numpy.array([object()] * 1001, dtype=object)
+    assert to_json(objects) == to_json(numpy.array([object()] * 1001, dtype=object))
+
+
+def test_short_arrays_and_scalars_have_their_values() -> None:
+    assert to_json(numpy.arange(6).reshape(2, 3))["$value"] == [[0, 1, 2], [3, 4, 5]]
+    assert to_json(numpy.float64(2.5)) == 2.5
+    assert to_json(numpy.int64(4)) == {"$type": "numpy.int64", "$value": 4}
+    assert to_json(numpy.array([float("nan")]))["$value"] == [{"$type": "float", "$value": "nan"}]
+
+
+def test_mappings_are_objects() -> None:
+    """As checkpoint savers give them back, where they are dicts."""
+    nested = defaultdict(list, {"x": [1]})
+    assert to_json(Counter("aab")) == {"a": 2, "b": 1}
+    assert to_json(nested) == {"x": [1]}
+    assert to_json(MappingProxyType({"a": 1})) == {"$type": "mappingproxy", "a": 1}
+    assert to_json(Counter([1, 1])) == {"$type": "collections.Counter", "$items": [[1, 2]]}
+
+
+# Messages
+
+
+def test_a_known_message_is_mapped_once_and_a_changed_one_anew() -> None:
+    known = KnownMessages()
+    messages = [AIMessage(f"said {n}", id=str(n)) for n in range(100)]
+    first = to_json(messages, known)
+    assert first == to_json(messages)
+    assert all(a is b for a, b in zip(first, to_json(list(messages), known), strict=True))
+    messages[10].content = "changed"
+    messages[90].response_metadata["tokens"] = 7
+    again = to_json(messages, known)
+    assert again == to_json(messages)
+    assert again[10]["content"] == "changed"
+    assert again[90]["response_metadata"] == {"tokens": 7}
+    # Equal in what they hold, but of another class.
+    assert to_json([HumanMessage("x", id="1")], known) != to_json([AIMessage("x", id="1")], known)
+
+
+def test_what_is_remembered_of_messages_is_bounded() -> None:
+    known = KnownMessages(max_bytes=10_000)
+    for n in range(1_000):
+        to_json([AIMessage(f"said {n}", id=str(n))], known)
+    assert len(known) < 100

@@ -20,7 +20,28 @@ def test_what_can_be_a_name_is_one(thread: str) -> None:
 @given(st.text(st.characters(codec=None)), st.text(st.characters(codec=None)))
 def test_any_thread_has_a_name_of_its_own(one: str, other: str) -> None:
     assert re.match(AGENT_PATTERN, agent_of_thread(one))
+    assert not agent_of_thread(one).startswith("-")
     assert (agent_of_thread(one) == agent_of_thread(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("thread", "readable"),
+    [
+        ("école", "ecole-"),
+        ("тред", "tred-"),
+        ("../x", "x-"),
+        (" 1", "1-"),
+        ("-x", "x-"),
+        ("日本", "RiBen-"),
+        ("--help", "help-"),
+        ("-", "thread-"),
+        ("a b", "a-b-"),
+    ],
+)
+def test_a_name_is_readable_and_no_option(thread: str, readable: str) -> None:
+    name = agent_of_thread(thread)
+    assert name.startswith(readable)
+    assert len(name) == len(readable) + 10
 
 
 def test_threads_that_look_alike_keep_apart() -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any, Final, Literal, Protocol, get_args, runtime_checkable
 
-from stratoscope.adapters.langgraph.writing import AgentRecorder, unharmed
+from stratoscope.adapters.langgraph.writing import AgentRecorder, Writer
 from stratoscope.recorder.errors import ClosedAtGate
 
 Gate = Literal["quick", "exact"]
@@ -34,10 +34,10 @@ def announces_task(mode: str, payload: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def _held() -> Iterator[None]:
+def _held(writer: Writer) -> Iterator[None]:
     """As `unharmed`, but for the recorder's end: a task that is held does not run for it."""
     ended: ClosedAtGate | None = None
-    with unharmed():
+    with writer.unharmed():
         try:
             yield
         except ClosedAtGate as closed:
@@ -49,17 +49,17 @@ def _held() -> Iterator[None]:
         raise ended
 
 
-def enter(agent: AgentRecorder, gate: Gate | None) -> None:
+def enter(agent: AgentRecorder, gate: Gate | None, writer: Writer) -> None:
     """Be held at the agent's gate for as long as somebody holds it."""
     if gate is not None and isinstance(agent, Gated):
-        with _held():
+        with _held(writer):
             agent.gate(exact=gate == "exact")
 
 
-async def aenter(agent: AgentRecorder, gate: Gate | None) -> None:
+async def aenter(agent: AgentRecorder, gate: Gate | None, writer: Writer) -> None:
     """The same, with either kind of recorder, and without holding the event loop."""
     if gate is not None and isinstance(agent, Gated):
-        with _held():
+        with _held(writer):
             entered = getattr(agent, "agate", agent.gate)(exact=gate == "exact")
             if inspect.isawaitable(entered):
                 await entered

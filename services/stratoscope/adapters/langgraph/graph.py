@@ -21,6 +21,9 @@ from stratoscope.adapters.langgraph.coercion import RawState
 from stratoscope.adapters.langgraph.gating import Gate, check_gate
 from stratoscope.adapters.langgraph.memory import Memory
 from stratoscope.adapters.langgraph.offload import finish, is_large
+from stratoscope.adapters.langgraph.payloads import checkpoint_of, pending_interrupts
+from stratoscope.adapters.langgraph.records import ToRecord
+from stratoscope.adapters.langgraph.saved import asaved_after, saved_after
 from stratoscope.adapters.langgraph.session import (
     AnyGraph,
     Recording,
@@ -29,13 +32,11 @@ from stratoscope.adapters.langgraph.session import (
     drawing_of,
     session_of,
 )
-from stratoscope.adapters.langgraph.updates import update_records
+from stratoscope.adapters.langgraph.updates import Updating, update_records
 from stratoscope.adapters.langgraph.writing import (
     Recorder,
-    awrite,
+    Writer,
     require_sync,
-    unharmed,
-    write,
 )
 from stratoscope.recorder.ids import new_id
 
@@ -71,6 +72,7 @@ def record(
         subgraphs=subgraphs,
         memory=Memory(),
         drawing=drawing_of(graph),
+        writer=Writer(),
         gate=gate,
     )
     return _attached(graph, recording)
@@ -98,15 +100,17 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
             with closing(parts):
                 for raw in parts:
                     records, given = session.take(raw)
-                    write(session.agent, records)
+                    session.writer.write(session.agent, records)
                     if session.at_gate:
-                        gating.enter(session.agent, self._recording.gate)
+                        gating.enter(session.agent, self._recording.gate, session.writer)
                     yield from given
         except BaseException as raised:
             failure = raised
             raise
         finally:
-            write(session.agent, session.end(failure))
+            session.writer.write(
+                session.agent, session.end(failure, self._saved(session, config, failure))
+            )
 
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
@@ -130,16 +134,35 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
                         given = await finish(_take_in_thread(session, raw))
                     else:
                         records, given = session.take(raw)
-                        await awrite(session.agent, records)
+                        await session.writer.awrite(session.agent, records)
                     if session.at_gate:
-                        await gating.aenter(session.agent, self._recording.gate)
+                        await gating.aenter(session.agent, self._recording.gate, session.writer)
                     for chunk in given:
                         yield chunk
         except BaseException as raised:
             failure = raised
             raise
         finally:
-            await awrite(session.agent, session.end(failure))
+            saved = await self._asaved(session, config, failure)
+            await session.writer.awrite(session.agent, session.end(failure, saved))
+
+    def _saved(
+        self, session: Session, config: RunnableConfig | None, failure: BaseException | None
+    ) -> list[StateSnapshot]:
+        """What the saver holds of a run that ended early."""
+        with self._recording.writer.unharmed():
+            if failure is not None and (last := session.settles_after) is not None:
+                return saved_after(self, config, last)
+        return []
+
+    async def _asaved(
+        self, session: Session, config: RunnableConfig | None, failure: BaseException | None
+    ) -> list[StateSnapshot]:
+        """The same, without holding the event loop."""
+        with self._recording.writer.unharmed():
+            if failure is not None and (last := session.settles_after) is not None:
+                return await asaved_after(self, config, last)
+        return []
 
     def bulk_update_state(
         self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
@@ -149,11 +172,12 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         require_sync(agent)
         updated = super().bulk_update_state(config, supersteps)
         saved: list[StateSnapshot] = []
-        with unharmed():
-            for _ in supersteps:
-                saved.append(self.get_state(saved[-1].parent_config or {} if saved else updated))
-            updates = list(zip(supersteps, reversed(saved), strict=True))
-            write(agent, update_records(name, updates, self._recording.memory, new_id))
+        with self._recording.writer.unharmed():
+            place: RunnableConfig | None = updated
+            while place is not None and len(saved) <= len(supersteps):
+                saved.append(self.get_state(place))
+                place = saved[-1].parent_config
+            self._recording.writer.write(agent, self._records_of(name, supersteps, saved))
         return updated
 
     async def abulk_update_state(
@@ -163,15 +187,30 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         name, agent = agent_of(self, self._recording, config)
         updated = await super().abulk_update_state(config, supersteps)
         saved: list[StateSnapshot] = []
-        with unharmed():
-            for _ in supersteps:
-                place = saved[-1].parent_config or {} if saved else updated
+        with self._recording.writer.unharmed():
+            place: RunnableConfig | None = updated
+            while place is not None and len(saved) <= len(supersteps):
                 saved.append(await self.aget_state(place))
-            updates = list(zip(supersteps, reversed(saved), strict=True))
-            mapped = partial(update_records, name, updates, self._recording.memory, new_id)
+                place = saved[-1].parent_config
+            records = partial(self._records_of, name, supersteps, saved)
             is_slow = is_large(supersteps, *(each.values for each in saved))
-            await awrite(agent, await asyncio.to_thread(mapped) if is_slow else mapped())
+            mapped = await asyncio.to_thread(records) if is_slow else records()
+            await self._recording.writer.awrite(agent, mapped)
         return updated
+
+    def _records_of(
+        self,
+        agent: str,
+        supersteps: Sequence[Sequence[StateUpdate]],
+        saved: Sequence[StateSnapshot],
+    ) -> list[ToRecord]:
+        """The records of updates; `saved` goes back from the newest to the one they began from."""
+        made, before = saved[: len(supersteps)], saved[len(supersteps) :]
+        recording = self._recording
+        asked = pending_interrupts(checkpoint_of(before[0])) if before else frozenset()
+        updating = Updating(agent, recording.memory, recording.drawing, asked)
+        updates = list(zip(supersteps, reversed(made), strict=True))
+        return update_records(updating, updates, new_id)
 
     def copy(self, update: dict[str, Any] | None = None) -> Self:
         """A copy of the graph, recorded as this one is."""
@@ -183,7 +222,7 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
 
 async def _take_in_thread(session: Session, raw: Any) -> tuple[Any, ...]:
     records, given = await asyncio.to_thread(session.take, raw)
-    await awrite(session.agent, records)
+    await session.writer.awrite(session.agent, records)
     return given
 
 

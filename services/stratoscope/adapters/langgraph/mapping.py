@@ -1,14 +1,17 @@
 """How objects of LangGraph and LangChain become JSON, losing no field.
 
 What JSON has stays itself: null, booleans, finite numbers within 64 bits, text, lists, and
-objects with text keys. A tuple is a list, as in the checkpoint savers. Everything else is an
-object with "$type", the class it came from:
+objects with text keys. A tuple is a list, and a `Counter`, a `defaultdict` or another subclass of
+`dict` is an object, as in the checkpoint savers. Everything else is an object with "$type", the
+class it came from:
 
     messages, pydantic models, dataclasses,     {"$type": "module.Class", field: value, ...}
     named tuples, Command, Send, Interrupt
     enums                                       {"$type", "$name", "$value"}
     UUID, datetime, date, time, Decimal, paths  {"$type", "$value": text}
     bytes                                       {"$type", "$base64"}
+    arrays, tensors, tables                     {"$type", "$shape", "$dtype", "$value"}, and of more
+                                                than 1,000 values "$sha256" in place of "$value"
     sets, deques, objects with other keys       {"$type", "$items": [...]}
     exceptions                                  {"$type", "$message", "$args", attribute: value}
     nan, infinities, larger integers            {"$type", "$value": text}
@@ -31,19 +34,24 @@ import pathlib
 import re
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Final
 
+from langchain_core.messages import BaseMessage
 from langgraph.types import Send
 from pydantic import BaseModel
 
+from stratoscope.adapters.langgraph.arrays import array_fields, is_array
+from stratoscope.adapters.langgraph.messages import KnownMessages
 from stratoscope_contracts.words import MAX_INTEGER, MIN_INTEGER
 
 Json = Any
 
 # A record may be 64 levels deep; the rest is for the record, its batch and the event's data.
 MAX_LEVELS: Final = 48
+# A message further inside may be cut where another place would not cut it.
+_SHALLOW: Final = 4
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 _TEXTUAL: Final = (
@@ -57,22 +65,26 @@ _TEXTUAL: Final = (
 )
 
 
-def to_json(value: object) -> Json:
-    """The JSON of any Python value; equal values give equal JSON."""
-    return _Mapping().of(value)
+def to_json(value: object, known: KnownMessages | None = None) -> Json:
+    """The JSON of any Python value; equal values give equal JSON.
+
+    Messages that are `known` are not mapped again; their JSON is shared and not to be changed.
+    """
+    return _Mapping(known).of(value)
 
 
-def to_state(values: object) -> dict[str, Json]:
+def to_state(values: object, known: KnownMessages | None = None) -> dict[str, Json]:
     """The state of a checkpoint's `values`: its channels, or {"$value": ...} where there is one."""
-    mapped = to_json(values)
+    mapped = to_json(values, known)
     return mapped if isinstance(values, Mapping) else {"$value": mapped}
 
 
 class _Mapping:
     """One walk through a value, knowing how deep it is and what it stands inside."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: KnownMessages | None) -> None:
         self._inside: list[int] = []
+        self._known = known
 
     def of(self, value: object) -> Json:
         if value is None or isinstance(value, bool):
@@ -103,6 +115,8 @@ class _Mapping:
         if (fields := _fields(value)) is not None:
             return self._tagged(value, fields)
         if isinstance(value, (list, tuple)):
+            if self._known and len(self._inside) <= _SHALLOW and _are_messages(value):
+                return self._known.json_of(value, self.of)
             return [self.of(item) for item in value]
         if isinstance(value, (set, frozenset)):
             # Ordered by their JSON, as a set has no order of its own to be compared by.
@@ -111,12 +125,21 @@ class _Mapping:
             return _items(value, [self.of(item) for item in value])
         if isinstance(value, BaseException):
             return self._exception(value)
+        if is_array(value):
+            return {"$type": _type_name(value), **self._plain(array_fields(value, self._text_of))}
         return _leaf(value)
 
+    def _text_of(self, value: object) -> str:
+        return json.dumps(self.of(value))
+
+    def _plain(self, fields: Mapping[str, object]) -> Json:
+        return {name: self.of(item) for name, item in fields.items()}
+
     def _object(self, value: Mapping[Any, Any]) -> Json:
-        if type(value) is dict and all(map(_is_plain_key, value)):
-            return {str(key): self.of(item) for key, item in value.items()}
-        return _items(value, self._pairs(value))
+        if not all(map(_is_plain_key, value)):
+            return _items(value, self._pairs(value))
+        mapped = {str(key): self.of(item) for key, item in value.items()}
+        return mapped if isinstance(value, dict) else {"$type": _type_name(value), **mapped}
 
     def _tagged(self, value: object, fields: Mapping[str, object]) -> Json:
         if all(map(_is_plain_key, fields)):
@@ -130,6 +153,10 @@ class _Mapping:
     def _exception(self, value: BaseException) -> Json:
         tagged = self._tagged(value, vars(value))
         return {"$message": _scalar(str(value)), "$args": self.of(value.args), **tagged}
+
+
+def _are_messages(items: Sequence[object]) -> bool:
+    return bool(items) and all(isinstance(item, BaseMessage) for item in items)
 
 
 def _fields(value: object) -> dict[str, object] | None:

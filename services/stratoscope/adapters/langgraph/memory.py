@@ -9,8 +9,10 @@ without having seen it.
 import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
+from stratoscope.adapters.langgraph.messages import KnownMessages
 from stratoscope.adapters.langgraph.steps import Finished
 
 _NAMESPACE: Final = uuid.UUID("5d0f1d4e-8c07-5b7c-9c4d-6a1f0f0a9e55")
@@ -21,15 +23,21 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def id_of_end(agent: str, checkpoint_id: str) -> str:
-    """The id of the event that ends the run which arrived at a checkpoint."""
-    return str(uuid.uuid5(_NAMESPACE, f"{agent}/{checkpoint_id}/end"))
+def id_of_end(agent: str, checkpoint_id: str, interrupts: Iterable[str] = ()) -> str:
+    """The id of the event that ends the run which arrived at a checkpoint.
+
+    Several runs may end at one checkpoint, each at other interrupts: a functional workflow asks
+    again and again before its first checkpoint. The ids of the interrupts tell these ends apart.
+    """
+    asked = "".join(f"/{each}" for each in sorted(interrupts))
+    return str(uuid.uuid5(_NAMESPACE, f"{agent}/{checkpoint_id}/end{asked}"))
 
 
 class Memory:
     """Shared by all runs of one recorded graph, on any thread."""
 
     def __init__(self) -> None:
+        self.messages = KnownMessages()
         self._lock = threading.Lock()
         self._arrivals: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
         self._results: OrderedDict[tuple[str, str], Finished] = OrderedDict()
@@ -53,12 +61,14 @@ class Memory:
         with self._lock:
             return self._results.get((agent, task_id))
 
-    def is_new_snapshot(self, agent: str, digest: str) -> bool:
-        """Whether it differs from the agent's last one: a resume streams its checkpoint again."""
-        with self._lock:
-            known = self._snapshots.get(agent)
+    def recorded(self, agent: str, digest: str) -> None:
+        """Remember the agent's last snapshot: a resume streams its checkpoint again."""
         self._keep(self._snapshots, agent, digest)
-        return known != digest
+
+    def is_last_snapshot(self, agent: str, digest: str) -> bool:
+        """Whether it is the agent's last one."""
+        with self._lock:
+            return self._snapshots.get(agent) == digest
 
     def _keep(self, kept: OrderedDict[K, V], key: K, value: V) -> None:
         with self._lock:

@@ -10,15 +10,17 @@ found by the first of these that answers:
 3. results of the step before whose node has an edge to the task in the graph's drawing;
 4. all results of the step before.
 
-A functional `@task` is caused by the tasks that were running when it was called.
+A functional `@task` is caused by the task that called it, or, where ids do not tell which one that
+was, by the tasks that were running.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from stratoscope.adapters.langgraph.calls import PUSH, Calls, Step
+
 JOIN: Final = "join:"
-PUSH: Final = "__pregel_push"
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,26 @@ class Started:
     event_id: str
     node: str
     called: bool
+    caller: str | None = None
+    """The id of the task that called it, where that is known."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A graph's nodes, those of its subgraphs included, and its edges."""
+    """A graph's nodes, those of its subgraphs included, and its edges.
+
+    `untracked` names the channels of each graph that its checkpoints leave out, by the nodes that
+    lead to it.
+    """
 
     nodes: frozenset[str]
     edges: frozenset[tuple[str, str]]
+    untracked: Mapping[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
+
+    def untracked_in(self, nodes: tuple[str, ...]) -> frozenset[str]:
+        """The untracked channels of a graph; of one that was not found, those of all graphs."""
+        known = self.untracked.get(nodes)
+        return frozenset().union(*self.untracked.values()) if known is None else known
 
 
 class Steps:
@@ -56,7 +70,8 @@ class Steps:
         self._done: list[Finished] = []
         self._handed_back: list[Finished] = []
         self._last: dict[str, Finished] = {}
-        self._returned: list[str] = []
+        self._returned: dict[str | None, list[str]] = {}
+        self._calls = Calls()
 
     @property
     def led_here(self) -> list[str]:
@@ -82,19 +97,31 @@ class Steps:
             self.turn()
         return [result.event_id for result in self._triggered(node, frozenset(triggers), drawing)]
 
+    def caller_of(
+        self, task_id: str, node: str, triggers: list[str], step: Step | None
+    ) -> str | None:
+        """The id of the running task that called the one that is announced."""
+        return self._calls.start(step, task_id, node, triggers)
+
     def start(self, task_id: str, task: Started) -> None:
         """Take in a task that starts."""
         self.running[task_id] = task
 
     def finish(self, task_id: str, result: Finished) -> list[str]:
         """Take in a task's result, and say which calls it waited for."""
+        self._calls.finish(task_id)
         task = self.running.pop(task_id, None)
+        waited = self._returned.pop(task_id, [])
         if task is not None and task.called:
-            self._returned.append(result.event_id)
-            return []
+            self.return_call(task.caller, result)
+            return waited
         self._done.append(result)
         self._last[result.node] = result
-        return self._returned_calls()
+        return [*waited, *self._returned_calls()]
+
+    def return_call(self, caller: str | None, result: Finished) -> None:
+        """Take in what a call came to, now or in an earlier run."""
+        self._returned.setdefault(caller, []).append(result.event_id)
 
     def hand_back(self, result: Finished) -> None:
         """Take in a result of this step that an earlier run came to."""
@@ -104,8 +131,7 @@ class Steps:
     def _returned_calls(self) -> list[str]:
         if any(not task.called for task in self.running.values()):
             return []  # several callers: whose call it was is not known
-        returned, self._returned = self._returned, []
-        return returned
+        return self._returned.pop(None, [])
 
     def _triggered(
         self, node: str, triggers: frozenset[str], drawing: Drawing

@@ -15,6 +15,7 @@ from stratoscope.adapters.langgraph.records import (
     SnapshotToRecord,
     ToRecord,
 )
+from stratoscope.recorder.errors import RecorderClosed
 from stratoscope.recorder.ids import new_id
 
 log = logging.getLogger(__name__)
@@ -74,36 +75,54 @@ def require_sync(agent: AgentRecorder) -> None:
         )
 
 
-@contextmanager
-def unharmed() -> Iterator[None]:
-    """Whatever fails in here is logged: a run is never failed by its recording."""
-    try:
-        yield
-    except Exception:
-        log.exception("stratoscope could not record a part of a langgraph run")
+class Writer:
+    """Records what the runs of one graph came to, and never fails a run for it."""
 
+    def __init__(self) -> None:
+        self._said_closed = False
 
-def write(agent: AgentRecorder, records: Iterable[ToRecord]) -> None:
-    """Record them one after another."""
-    for record in records:
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """Log whatever fails in here; that the recorder is closed is logged once."""
         try:
-            _record(agent, record)
-        except Exception as refusal:
-            with unharmed():
-                _record(agent, _instead(record, refusal))
+            yield
+        except RecorderClosed as closed:
+            if not self._said_closed:
+                self._said_closed = True
+                log.warning("stratoscope records no more of a langgraph graph: %s", closed)
+        except Exception:
+            log.exception("stratoscope could not record a part of a langgraph run")
+
+    def write(self, agent: AgentRecorder, records: Iterable[ToRecord]) -> None:
+        """Record them one after another."""
+        with self.unharmed():
+            for record in records:
+                try:
+                    _record(agent, record)
+                except RecorderClosed:
+                    raise
+                except Exception as refusal:
+                    with self.unharmed():
+                        _record(agent, _instead(record, refusal))
+
+    async def awrite(self, agent: AgentRecorder, records: Iterable[ToRecord]) -> None:
+        """Record them one after another with either kind of recorder."""
+        with self.unharmed():
+            for record in records:
+                try:
+                    if is_large(_body_of(record)):
+                        await _record_in_thread(agent, record)
+                    else:
+                        await _settled(_record(agent, record))
+                except RecorderClosed:
+                    raise
+                except Exception as refusal:
+                    with self.unharmed():
+                        await _settled(_record(agent, _instead(record, refusal)))
 
 
-async def awrite(agent: AgentRecorder, records: Iterable[ToRecord]) -> None:
-    """Record them one after another with either kind of recorder."""
-    for record in records:
-        try:
-            if is_large(record.state if isinstance(record, SnapshotToRecord) else record.data):
-                await _record_in_thread(agent, record)
-            else:
-                await _settled(_record(agent, record))
-        except Exception as refusal:
-            with unharmed():
-                await _settled(_record(agent, _instead(record, refusal)))
+def _body_of(record: ToRecord) -> Mapping[str, Any]:
+    return record.state if isinstance(record, SnapshotToRecord) else record.data
 
 
 async def _record_in_thread(agent: AgentRecorder, record: ToRecord) -> None:
