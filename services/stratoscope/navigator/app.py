@@ -199,8 +199,7 @@ async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
         comparisons=comparisons,
         tell=parts.tell,
         known=seeing.known,
-        breakpoint_quota=settings.quota.breakpoints,
-        breakpoint_bytes=settings.quota.breakpoint_bytes,
+        quota=settings.quota.of_spaces,
         rebuilt=parts.metrics.rebuilt,
         objects=objects,
     )

@@ -29,6 +29,7 @@ from stratoscope.navigator.table import ANSWERS
 from stratoscope.navigator.threads import work_on
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.navigator.walks import is_walk
+from stratoscope.store.quotas import SpaceQuota
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.watermarks import Watermarks
 from stratoscope_contracts.envelopes import Request
@@ -68,8 +69,7 @@ class Dispatch:
     comparisons: Comparisons = field(default_factory=Comparisons)
     tell: Tell = tell_nobody
     known: Known = known_at_once
-    breakpoint_quota: int | None = None
-    breakpoint_bytes: int | None = None
+    quota: SpaceQuota = field(default_factory=SpaceQuota)
     rebuilt: Rebuilt = count_nothing
     objects: Objects | None = None
 
@@ -119,8 +119,7 @@ class Dispatch:
                 self.tell,
                 comparisons=self.comparisons,
                 known=self.known,
-                breakpoint_quota=self.breakpoint_quota,
-                breakpoint_bytes=self.breakpoint_bytes,
+                quota=self.quota,
                 waiting=self.waiting,
                 rebuilt=self.rebuilt,
             )

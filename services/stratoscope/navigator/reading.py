@@ -30,6 +30,7 @@ from stratoscope.navigator.holding.telling import Tell, tell_nobody
 from stratoscope.navigator.threads import work_on
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.breakpoints import Breakpoints
+from stratoscope.store.quotas import SpaceQuota
 from stratoscope.store.sessions import Sessions
 from stratoscope.store.states import Standing, States
 from stratoscope.store.timelines import EventPage, EventRow, Timeline, Timelines
@@ -76,8 +77,7 @@ class Reading:
     tell: Tell = tell_nobody
     comparisons: Comparisons = field(default_factory=Comparisons)
     known: Known = known_at_once
-    breakpoint_quota: int | None = None
-    breakpoint_bytes: int | None = None
+    quota: SpaceQuota = field(default_factory=SpaceQuota)
     waiting: Waiting | None = None
     rebuilt: Rebuilt = count_nothing
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratoscope.broker.login import Access
 from stratoscope.navigator.reply_guard import extra_prefixes
+from stratoscope.store.quotas import SpaceQuota
 from stratoscope.telemetry.settings import LogLevel, Span
 
 
@@ -17,8 +18,8 @@ def _checked_prefixes(named: str | None) -> str | None:
     return named
 
 
-class BreakpointQuota(BaseModel):
-    """How many breakpoints each space may have."""
+class OperatorQuota(BaseModel):
+    """How much the operators of each space may keep."""
 
     breakpoints: int | None = Field(None, ge=0, description="Breakpoints of a space.")
     # In memory they take some twenty times as much, in every navigator.
@@ -27,6 +28,17 @@ class BreakpointQuota(BaseModel):
         ge=0,
         description="Bytes of the texts of a space's breakpoints, and 256 for each of them.",
     )
+    sessions: int = Field(10_000, ge=0, description="Sessions of a space, in whatever state.")
+    session_bytes: int = Field(
+        1 << 30, ge=0, description="Bytes of the values and notes that a space's sessions keep."
+    )
+
+    @property
+    def of_spaces(self) -> SpaceQuota:
+        """The limits."""
+        return SpaceQuota(
+            self.breakpoints, self.breakpoint_bytes, self.sessions, self.session_bytes
+        )
 
 
 class HitRetention(BaseModel):
@@ -97,7 +109,7 @@ class NavigatorSettings(Access, BaseSettings):
     navigator_comparison_workers: int = Field(
         3, ge=1, description="Processes at most in which long comparisons are made."
     )
-    quota: BreakpointQuota = Field(BreakpointQuota(), description="What each space may have.")
+    quota: OperatorQuota = Field(OperatorQuota(), description="What each space may have.")
     retention: HitRetention = Field(HitRetention(), description="What is kept.")
     max_hold: float = Field(
         600.0, gt=0, description="Seconds after which a live agent is held no longer."

@@ -123,7 +123,7 @@ class Metrics:
             self._records.labels(kind, outcome)
         for reason in _REASONS:
             self._dead.labels(reason)
-        for kind in ("event", "state_version"):
+        for kind in ("event", "state_version", "dead_letter"):
             self._dropped.labels(kind)
 
     def taken(self, delivered: Sequence[Delivered]) -> None:
@@ -171,6 +171,10 @@ class Metrics:
         """Count rows that retention deleted."""
         self._dropped.labels("event").inc(events)
         self._dropped.labels("state_version").inc(versions)
+
+    def removed_dead_letters(self, count: int) -> None:
+        """Count dead letters that retention deleted."""
+        self._dropped.labels("dead_letter").inc(count)
 
     def based(self, count: int) -> None:
         """Count bases that were kept."""

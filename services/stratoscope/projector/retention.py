@@ -6,9 +6,9 @@ that have read the old horizon come to their end, a few at a time, with as long 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
 import asyncpg
@@ -30,9 +30,10 @@ from stratoscope.domain.retention import (
     goal,
 )
 from stratoscope.domain.seek import UpTo
-from stratoscope.projector.bases import BaseKeeper
+from stratoscope.projector.bases import BaseKeeper, LogFront
 from stratoscope.projector.metrics import Metrics
 from stratoscope.store.database import DATABASE_ERRORS
+from stratoscope.store.dead_letters import AT_A_TIME, DeadLetters
 from stratoscope.store.leases import Held
 from stratoscope.store.retention import Retention
 from stratoscope.store.timelines import Timeline, Timelines
@@ -111,7 +112,50 @@ class Cleaner:
                 await asyncio.sleep(perf_counter() - started)
 
 
-async def upkeep(bases: BaseKeeper, cleaner: Cleaner, interval: float) -> None:
+class DeadLetterSweeper:
+    """Removes dead letters by age, those of all partitions.
+
+    Headers and body go once a letter is old, the verdict once the log has lost the message too:
+    until then a rebuild repeats it.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        front: Callable[[], Awaitable[LogFront]],
+        max_age: timedelta,
+        metrics: Metrics,
+    ) -> None:
+        self._pool = pool
+        self._front = front
+        self._max_age = max_age
+        self._metrics = metrics
+
+    async def sweep(self, now: datetime) -> None:
+        """Remove what is old by now, a few rows at a time."""
+        first_seq = (await self._front()).first_seq
+        async with self._pool.acquire() as session:
+            letters = DeadLetters(session)
+            await _repeat(lambda: letters.empty(now - self._max_age))
+            removed = await _repeat(lambda: letters.remove(first_seq))
+        self._metrics.removed_dead_letters(removed)
+
+
+async def _repeat(sweep: Callable[[], Awaitable[int]]) -> int:
+    """Sweep until little is left, with rests as long as the work; how many rows."""
+    total = 0
+    while True:
+        started = perf_counter()
+        count = await sweep()
+        total += count
+        if count < AT_A_TIME:
+            return total
+        await asyncio.sleep(perf_counter() - started)
+
+
+async def upkeep(
+    bases: BaseKeeper, cleaner: Cleaner, letters: DeadLetterSweeper, interval: float
+) -> None:
     """Clean up again and again. A run that fails is tried again at the next turn."""
     while True:
         await asyncio.sleep(interval)
@@ -120,6 +164,7 @@ async def upkeep(bases: BaseKeeper, cleaner: Cleaner, interval: float) -> None:
             # First, so that nothing is dropped that a base would have to be made of.
             await bases.advance(now)
             await cleaner.clean(now)
+            await letters.sweep(now)
         except _PASSING as error:
             log.warning("retention was cut short", error=f"{type(error).__name__}: {error}")
 

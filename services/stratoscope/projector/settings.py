@@ -22,6 +22,13 @@ class RetentionSettings(BaseModel):
     max_age: Span | None = Field(
         None, gt=timedelta(0), description="How long a record is kept: seconds, or 90m, 12h, 30d."
     )
+    max_dead_letter_age: Span = Field(
+        "30d",
+        validate_default=True,
+        ge=timedelta(days=1),
+        le=timedelta(days=36_500),
+        description="How long headers and body of a dead letter stay in the database.",
+    )
     cleanup_interval: float = Field(
         300.0, gt=0, description="Seconds between two runs of what drops the rest."
     )

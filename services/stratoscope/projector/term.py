@@ -30,7 +30,7 @@ from stratoscope.projector.pipeline import BATCH, Pipeline
 from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.quotas import Quotas
 from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
-from stratoscope.projector.retention import Cleaner, upkeep
+from stratoscope.projector.retention import Cleaner, DeadLetterSweeper, upkeep
 from stratoscope.projector.settings import ProjectorSettings
 from stratoscope.projector.tracing import Batches
 from stratoscope.store.attempts import Attempts
@@ -225,7 +225,8 @@ class Term:
         interval = timedelta(seconds=retention.cleanup_interval)
         bases = BaseKeeper(sessions, STREAM_RECORD, lambda: held, self._front, interval, metrics)
         cleaner = Cleaner(sessions, lambda: held, retention.keeping, metrics)
-        await upkeep(bases, cleaner, retention.cleanup_interval)
+        letters = DeadLetterSweeper(sessions, self._front, retention.max_dead_letter_age, metrics)
+        await upkeep(bases, cleaner, letters, retention.cleanup_interval)
 
     async def _front(self) -> LogFront:
         info = await self._wiring.broker.jetstream.stream_info(STREAM_RECORD)

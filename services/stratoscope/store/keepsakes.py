@@ -31,12 +31,13 @@ class Keepsakes:
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
-    async def put_mark(self, session_id: UUID, mark: MarkRow) -> None:
-        """Keep a mark; one of its name is replaced."""
-        await self._session.execute(
+    async def put_mark(self, session_id: UUID, mark: MarkRow) -> int:
+        """Keep a mark; one of its name is replaced. How many bytes more the session keeps."""
+        more: int = await self._session.fetchval(
             _SQL["put_mark"],
             *(session_id, mark.name, mark.note, *mark.stands.columns, mark.created_at),
         )
+        return more
 
     async def marks(self, session_id: UUID) -> list[MarkRow]:
         """All marks of a session, by name."""
@@ -58,9 +59,10 @@ class Keepsakes:
         )
         return found
 
-    async def put_value(self, session_id: UUID, key: str, value: str) -> None:
-        """Keep a value, as JSON text."""
-        await self._session.execute(_SQL["put_value"], session_id, key, value)
+    async def put_value(self, session_id: UUID, key: str, value: str) -> int:
+        """Keep a value, as JSON text. How many bytes more the session keeps."""
+        more: int = await self._session.fetchval(_SQL["put_value"], session_id, key, value)
+        return more
 
     async def value(self, session_id: UUID, key: str) -> str | None:
         """A kept value as JSON text, None where there is none."""

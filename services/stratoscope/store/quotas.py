@@ -1,6 +1,7 @@
 """How much a space has of what a quota counts."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +13,20 @@ from stratoscope.store.sql import queries
 _SQL = queries("quotas")
 # A navigator holds each breakpoint in memory, however short its texts are.
 _BYTES_EACH: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceQuota:
+    """What operators of a space may keep; None has no limit.
+
+    `breakpoint_bytes` are those of their texts and 256 for each, `session_bytes` those of
+    the values and notes that the sessions of a space keep.
+    """
+
+    breakpoints: int | None = None
+    breakpoint_bytes: int | None = None
+    sessions: int | None = None
+    session_bytes: int | None = None
 
 
 class SpaceCounts:
@@ -51,4 +66,16 @@ async def breakpoint_bytes_in(session: asyncpg.Connection, space: str, now: date
 async def breakpoints_in(session: asyncpg.Connection, space: str, now: datetime) -> int:
     """How many breakpoints a space has, without those of sessions that have ended by now."""
     count: int = await session.fetchval(_SQL["breakpoints"], space, now)
+    return count
+
+
+async def sessions_in(session: asyncpg.Connection, space: str) -> int:
+    """How many sessions a space has, in whatever state."""
+    count: int = await session.fetchval(_SQL["sessions"], space)
+    return count
+
+
+async def session_bytes_in(session: asyncpg.Connection, space: str) -> int:
+    """Bytes of the values and notes that the sessions of a space keep."""
+    count: int = await session.fetchval(_SQL["kept_bytes"], space)
     return count

@@ -14,6 +14,7 @@ from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.mapping import imported_id
 from stratoscope.navigator.exchange.settling import check_kept
 from stratoscope.navigator.reading import Reading
+from stratoscope.store.quotas import SpaceQuota
 from stratoscope_contracts.errors import NavigationOutOfBounds
 from stratoscope_contracts.exchange import ORIGIN_KEY
 from stratoscope_contracts.words import HEADER_TRACEPARENT, MAX_METADATA_BYTES
@@ -228,7 +229,7 @@ async def test_breakpoints_of_an_import_fit_what_its_space_may_have(ask, recorde
     condition = {"kind": "on_event_type", "type": "my.own"}
     await ask("breakpoint.create", agent="walker", condition=condition)
     survey = looked_through(await exported(reading, session))
-    await check_kept(replace(reading, breakpoint_bytes=700), survey)
+    await check_kept(replace(reading, quota=SpaceQuota(breakpoint_bytes=700)), survey)
     with pytest.raises(Damaged, match="500 bytes") as refused:
-        await check_kept(replace(reading, breakpoint_bytes=500), survey)
+        await check_kept(replace(reading, quota=SpaceQuota(breakpoint_bytes=500)), survey)
     assert refused.value.where == "breakpoints"

@@ -13,6 +13,7 @@ from stratoscope.navigator.holding import commanding
 from stratoscope.navigator.sweeper import Sweeper, SweepMetrics, sweeping
 from stratoscope.store import breakpoints
 from stratoscope.store.audit import Audit, Filter
+from stratoscope.store.quotas import SpaceQuota
 from stratoscope.store.sql import queries
 from stratoscope_contracts.errors import BadRequest, OverBudget, SessionNotFound
 from support.eventually import eventually
@@ -146,7 +147,7 @@ async def test_breakpoints_of_ended_sessions_do_not_count(
     ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(breakpoints, "MAX_BREAKPOINTS_AN_AGENT", 4)
-    ask.dispatch = replace(ask.dispatch, breakpoint_quota=5)
+    ask.dispatch = replace(ask.dispatch, quota=SpaceQuota(breakpoints=5))
     await outlived(ask, 60)
     completed = await outlived(ask)
     with pytest.raises(BadRequest, match="agent"):
@@ -168,7 +169,7 @@ async def test_limits_hold_where_many_create_at_once(
     ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(breakpoints, "MAX_BREAKPOINTS_AN_AGENT", 10)
-    ask.dispatch = replace(ask.dispatch, breakpoint_quota=15)
+    ask.dispatch = replace(ask.dispatch, quota=SpaceQuota(breakpoints=15))
 
     async def create(number: int) -> bool:
         try:
@@ -185,7 +186,7 @@ async def test_limits_hold_where_many_create_at_once(
 
 async def test_a_space_has_so_many_bytes_of_breakpoints_however_they_are_made(ask: Any) -> None:
     """Every navigator holds them in memory: one operator could have ended all navigators."""
-    ask.dispatch = replace(ask.dispatch, breakpoint_bytes=4_000)
+    ask.dispatch = replace(ask.dispatch, quota=SpaceQuota(breakpoint_bytes=4_000))
     ended = await outlived(ask, 60)
     large = {"metadata": {"a": "x" * 3_300}}
     with pytest.raises(BadRequest, match="agent"):

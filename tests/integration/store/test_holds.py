@@ -173,6 +173,24 @@ ASKED = {
 }
 
 
+async def test_gates_of_names_that_are_nowhere_are_bounded(
+    session: asyncpg.Connection, recorded: Recorded, holds: Holds
+) -> None:
+    await session.execute(
+        "insert into gate (space, agent, asked_at)"
+        " select 'default', 'some-' || number, now() from generate_series(1, 999) as number"
+    )
+    await holds.came("default", "thousandth", NOW, waits=False)
+    gates = "select array_agg(agent order by agent) from gate where agent !~ 'some'"
+    for agent in ("nowhere", "held", "recorded"):
+        if agent == "held":
+            await holds.place("default", agent, "operator", None, NOW)
+        if agent == "recorded":
+            await recorded.add(agent, event())
+        await holds.came("default", agent, NOW, waits=False)
+    assert await session.fetchval(gates) == ["held", "recorded", "thousandth"]
+
+
 async def test_an_agent_is_found_by_an_index(session: asyncpg.Connection) -> None:
     for statement in (
         "insert into agent (partition, space, name, next_event)"

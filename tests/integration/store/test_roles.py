@@ -86,6 +86,8 @@ PROJECTOR_MAY_NOT = [
     "select strato.remove_audit(now(), 100)",
 ]
 NAVIGATOR_MAY_NOT = [
+    "select strato.empty_dead_letters(now(), 100)",
+    "select strato.remove_dead_letters(100, 100)",
     *(
         f"{verb} {table}"
         for table in (

@@ -50,7 +50,7 @@ async def create(reading: Reading, request: BreakpointCreateRequest) -> Json:
 async def _kept(reading: Reading, row: BreakpointRow) -> int:
     try:
         return await reading.breakpoints.create(
-            [row], reading.breakpoint_quota, reading.breakpoint_bytes
+            [row], reading.quota.breakpoints, reading.quota.breakpoint_bytes
         )
     except TooManyBreakpoints as error:
         raise BadRequest.of_fields(("agent", str(error))) from error

@@ -20,6 +20,7 @@ from stratoscope.navigator.conditions import watched
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.living import new_session_id
 from stratoscope.navigator.sessions.marking import MAX_MARKS
+from stratoscope.navigator.sessions.quota import check_session_bytes, check_session_count
 from stratoscope.navigator.sessions.remembering import MAX_VALUE_BYTES, MAX_VALUES
 from stratoscope.store.breakpoints import BreakpointRow, TooManyBreakpoints
 from stratoscope.store.keepsakes import Keepsakes, MarkRow
@@ -34,7 +35,8 @@ _HIT: Final = TypeAdapter[HitRule](HitRule)
 
 
 async def check_kept(reading: Reading, survey: Survey) -> None:
-    """Whether what is kept with a session can be kept here. Raises Damaged."""
+    """Whether what is kept with a session can be kept here. Raises Damaged, OverBudget."""
+    await check_session_count(reading)
     for what, found, limit in (
         ("tags", survey.session.tags, MAX_TAGS),
         ("marks", survey.marks, MAX_MARKS),
@@ -66,7 +68,7 @@ async def _check_breakpoint_bytes(reading: Reading, survey: Survey) -> None:
     size = await asyncio.to_thread(_bytes_of_breakpoints, survey.breakpoints)
     try:
         await reading.breakpoints.check_bytes(
-            reading.space, size, reading.now, reading.breakpoint_bytes
+            reading.space, size, reading.now, reading.quota.breakpoint_bytes
         )
     except TooManyBreakpoints as error:
         raise Damaged(str(error), "breakpoints") from error
@@ -112,11 +114,13 @@ class Settling:
             self.reading.space, row, row.trail.slots(capacity), places
         )
         keepsakes = Keepsakes(self.reading.session)
+        more = 0
         for mark in self.survey.marks:
             kept = MarkRow(mark.name, mark.note, self._place(mark.position), mark.created_at)
-            await keepsakes.put_mark(row.id, kept)
+            more += await keepsakes.put_mark(row.id, kept)
         for value in self.survey.data:
-            await keepsakes.put_value(row.id, value.key, canonical(value.value).decode())
+            more += await keepsakes.put_value(row.id, value.key, canonical(value.value).decode())
+        await check_session_bytes(self.reading, more)
         armed_seq = await self.reading.log_end()
         await self.reading.breakpoints.create(
             [self._breakpoint(one, row, armed_seq) for one in self.survey.breakpoints]

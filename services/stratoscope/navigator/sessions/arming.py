@@ -50,7 +50,7 @@ async def arm(reading: Reading, breakpoints: list[BreakpointRow]) -> None:
     if not breakpoints:
         return
     try:
-        await reading.breakpoints.create(breakpoints, most_bytes=reading.breakpoint_bytes)
+        await reading.breakpoints.create(breakpoints, most_bytes=reading.quota.breakpoint_bytes)
     except TooManyBreakpoints as error:
         said = f"{error}: start a session that was made with auto_breakpoints false"
         raise BadRequest.of_whole(said) from error

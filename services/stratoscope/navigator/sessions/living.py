@@ -21,6 +21,7 @@ from stratoscope.navigator.sessions.placing import (
     spelled_position,
     spelled_session,
 )
+from stratoscope.navigator.sessions.quota import check_session_count
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.seeks import Seeks
 from stratoscope.store.sessions import SessionRow
@@ -38,6 +39,7 @@ from stratoscope_contracts.sessions import (
 async def create(reading: Reading, request: SessionCreateRequest) -> Json:
     """A session at an agent's latest position, be the agent there or not."""
     check_texts(request.name, request.description, request.tags)
+    await check_session_count(reading)
     config = request.config or SessionConfig()
     timeline = await reading.timelines.find(reading.space, request.agent)
     stands, position = NOWHERE, spelling.before_everything(request.agent)

@@ -8,6 +8,7 @@ from stratoscope.navigator import spelling
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.holding import found, locked
 from stratoscope.navigator.sessions.placing import spelled_lines
+from stratoscope.navigator.sessions.quota import check_session_bytes
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.keepsakes import Keepsakes, MarkRow
 from stratoscope.store.sessions import SessionRow
@@ -30,7 +31,7 @@ async def mark(reading: Reading, request: SessionMarkRequest) -> Json:
         if not await keepsakes.has_room_for_mark(row.id, request.name, MAX_MARKS):
             raise BadRequest.of_fields(("name", f"a session has at most {MAX_MARKS} marks"))
         kept = MarkRow(request.name, request.note, row.stands, reading.now)
-        await keepsakes.put_mark(row.id, kept)
+        await check_session_bytes(reading, await keepsakes.put_mark(row.id, kept))
         await reading.sessions.touch(row.id, reading.now)
     (told,) = await _spelled(reading, row, [kept])
     return {"mark": told, "version": row.version + 1}

@@ -8,6 +8,7 @@ from stratoscope.domain.canonical import canonical
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.holding import config_of, found, locked
 from stratoscope.navigator.sessions.placing import spelled_lines
+from stratoscope.navigator.sessions.quota import check_session_bytes
 from stratoscope.navigator.spelling import Json
 from stratoscope.store.keepsakes import Keepsakes
 from stratoscope_contracts.errors import BadRequest
@@ -65,7 +66,8 @@ async def data_set(reading: Reading, request: SessionDataSetRequest) -> Json:
     async with locked(reading, request) as row:
         if not await keepsakes.has_room_for_value(row.id, request.key, MAX_VALUES):
             raise BadRequest.of_fields(("key", f"a session keeps at most {MAX_VALUES} values"))
-        await keepsakes.put_value(row.id, request.key, value)
+        more = await keepsakes.put_value(row.id, request.key, value)
+        await check_session_bytes(reading, more)
         await reading.sessions.touch(row.id, reading.now)
     return _told(request.key, value, row.version + 1)
 

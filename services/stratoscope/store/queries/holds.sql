@@ -50,9 +50,14 @@ from unnest($2::text[]) as named (agent)
 left join gate on gate.space = $1 and gate.agent = named.agent
 
 -- name: came
--- One that was not heard for a while has not waited all that time.
+-- One that was not heard for a while has not waited all that time. Names of which nothing was
+-- recorded and which nothing holds leave no row beyond a space's first thousand: there is no end
+-- of them.
 insert into gate as known (space, agent, asked_at, waiting_since)
-values ($1, $2, $3, case when $4 then $3::timestamptz end)
+select $1::text, $2::text, $3::timestamptz, case when $4 then $3::timestamptz end
+where exists (select from agent where agent.space = $1 and agent.name = $2)
+   or exists (select from hold where hold.space = $1 and hold.agent = $2)
+   or (select count(*) from (select from gate where space = $1 limit 1000) as counted) < 1000
 on conflict (space, agent) do update
 set asked_at = excluded.asked_at,
     waiting_since = case

@@ -41,3 +41,10 @@ where space = $1 and removed_at is null
       where id = breakpoint.session_id and state in ('created', 'active', 'paused')
         and ends_at > $2
   ))
+
+-- name: sessions
+-- Whatever state they are in: all of them are stored.
+select count(*) from session where space = $1
+
+-- name: kept_bytes
+select coalesce(sum(kept_bytes), 0)::bigint from session where space = $1

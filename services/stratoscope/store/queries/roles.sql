@@ -22,10 +22,15 @@ where rolname in ('stratoscope_projector', 'stratoscope_navigator')
   and not has_schema_privilege(oid, $1, 'usage')
 
 -- name: missing_on_functions
-select format('grant execute on function strato.remove_audit to %I', rolname)
-from pg_roles
-where rolname = 'stratoscope_navigator'
-  and not has_function_privilege(oid, 'strato.remove_audit(timestamptz, integer)', 'execute')
+select format('grant execute on function strato.%s to %I', signature, rolname)
+from (
+    values
+        ('navigator', 'remove_audit(timestamptz, integer)'),
+        ('projector', 'empty_dead_letters(timestamptz, integer)'),
+        ('projector', 'remove_dead_letters(bigint, integer)')
+) as wanted (role, signature)
+join pg_roles on rolname = 'stratoscope_' || role
+where not has_function_privilege(oid, 'strato.' || signature, 'execute')
 
 -- name: missing_in_operations
 with wanted (role, relation, privileges, columns) as (
