@@ -25,6 +25,7 @@ import structlog
 from stratoscope_contracts.inboxes import (
     COMMON_ASKERS,
     IMPORTED_REPLIES,
+    ROLES,
     SPACED_ASKERS,
     role_inboxes,
 )
@@ -38,6 +39,7 @@ _SPACES_KEPT: Final = 1024
 _LOG_SECONDS: Final = 10.0
 _SHOWN: Final = 200
 _COMMON: Final = tuple(f"{role_inboxes(role)}." for role in COMMON_ASKERS)
+_OF_ROLES: Final = tuple(f"{role_inboxes(role)}." for role in ROLES)
 _CANCEL: Final = ".nav.cancel."
 log = structlog.get_logger(__name__)
 
@@ -101,7 +103,9 @@ class ReplyGuard:
         return (IMPORTED_REPLIES, *self._extra_of(space))
 
     def _extra_of(self, space: str) -> Iterable[str]:
-        return (one.replace(SPACE, space) for one in self._extra)
+        # A space may be named after a role: as _INBOX_{space}. it would have all inboxes of it.
+        named = (one.replace(SPACE, space) for one in self._extra)
+        return (one for one in named if not one.startswith(_OF_ROLES))
 
     def _refuse(self, asked: Asked, subject: str, reply: str) -> bool:
         self._count(asked)

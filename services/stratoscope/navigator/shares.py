@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from stratoscope.domain.shares import FairBytes, FairShares, Grant, ShareLimits
 from stratoscope.navigator.document_budget import DocumentBudget
 from stratoscope_contracts.errors import OverBudget
-from stratoscope_contracts.words import MIB
+from stratoscope_contracts.words import MAX_REQUESTS_AT_A_TIME, MIB
 
 Kind = Literal[
     "requests",
@@ -234,7 +234,7 @@ class Shares:
         """Part `pool` database sessions; the rest is for breakpoints, holds and health."""
         self._meter = meter
         self.documents = DocumentBudget()
-        self.asking = Admission(_GATES, _GATES, meter, "gates")
+        self.asking = Admission(MAX_REQUESTS_AT_A_TIME, _GATES, meter, "gates")
         self.sessions = self._queued("sessions", max(1, pool * 5 // 8), 2, 10.0)
         self.gates = self._queued("gates", max(1, pool * 3 // 16), 1, 4.0)
         self.walks = self._queued("walks", 4, 1, 2.0)

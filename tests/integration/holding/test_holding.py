@@ -1,12 +1,14 @@
 """Live agents are held at their gates, and come out of them rightly."""
 
 import asyncio
+import json
 import logging
 import signal
 import threading
 import time
 from uuid import UUID
 
+import nats
 import pytest
 
 import stratoscope
@@ -202,6 +204,19 @@ async def test_nothing_runs_past_a_breakpoint_at_an_exact_gate(
         await stand.ask("session.start", id=session)
         await stand.ask("session.complete", id=session)
         await walker.goes_on()
+
+
+async def test_an_agent_that_floods_its_gate_keeps_no_other_agent_at_its_own(stand: Stand) -> None:
+    """Its questions used up what all agents of its space may ask at a time."""
+    async with await nats.connect(stand.server.url) as client:
+        inbox = client.new_inbox()
+        heard = await client.subscribe(inbox)
+        for _ in range(3_300):
+            # What is never projected is waited for.
+            await client.publish("strato.default.gate.loud", b'{"after":1000000000000}', inbox)
+        reply = await client.request("strato.default.gate.quiet", b'{"after":0}', timeout=30)
+        assert json.loads(reply.data) == {"go": True}
+        assert b"over_budget" in (await heard.next_msg(timeout=30)).data
 
 
 async def test_a_quick_gate_hears_of_a_breakpoint(

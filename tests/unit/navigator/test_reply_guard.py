@@ -13,6 +13,7 @@ from stratoscope.navigator.reply_guard import (
     extra_prefixes,
 )
 from stratoscope.navigator.settings import NavigatorSettings
+from stratoscope_contracts.inboxes import COMMON_ASKERS, ROLES
 
 REQUEST = "strato.lab.nav.state.at"
 CANCEL = "strato.lab.nav.cancel.one"
@@ -113,6 +114,16 @@ def test_a_prefix_with_a_space_is_for_that_space_only() -> None:
     assert not one.guard.accepts_request(REQUEST, "_INBOX_web.other.1")
     assert not one.guard.accepts_gate(GATE, "_INBOX_web.other.1")
     assert not one.guard.accepts_replica(REPLICA, "_INBOX_web.{space}.1")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_space_that_is_named_after_a_role_has_no_inbox_of_it(role: str) -> None:
+    guard = Counted("_INBOX_{space}.").guard
+    request, gate = f"strato.{role}.nav.stats", f"strato.{role}.gate.a"
+    is_common = role in COMMON_ASKERS
+    assert guard.accepts_request(request, f"_INBOX_{role}.default.ops.1") == is_common
+    assert not guard.accepts_gate(gate, f"_INBOX_{role}.default.ops.1")
+    assert guard.accepts_request("strato.lab.nav.stats", "_INBOX_lab.1")
 
 
 def test_a_cancel_has_no_reply_subject_or_that_of_a_request() -> None:

@@ -104,10 +104,10 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
     async def ask(message: Msg) -> None:
         if not guard.accepts_gate(message.subject, message.reply):
             return
-        space = message.subject.split(".", 2)[1]
+        _, space, _, agent = message.subject.split(".", 3)
         try:
-            # Replies of an import name no client: the space's share counts.
-            end = gate.shares.asking.admit(space, space, size_of(message))
+            # Replies of an import name no client, but an agent may ask at its own gate only.
+            end = gate.shares.asking.admit(space, agent, size_of(message))
         except OverBudget as over:
             await _reply(client, message, as_told(_GATE, over)[1])
             return
