@@ -11,23 +11,26 @@ from typing import Final, Protocol
 import orjson
 from nats.js import JetStreamContext
 from nats.js.api import (
+    DiscardPolicy,
     ObjectInfo,
     ObjectMetaOptions,
-    ObjectStoreConfig,
     RawStreamMsg,
     StorageType,
+    StreamConfig,
 )
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from stratoscope.broker.connection import BrokerError
 from stratoscope_contracts.objects import MAX_CHUNK_BYTES
 from stratoscope_contracts.subjects import SubjectError
+from stratoscope_contracts.words import KIB
 
 LONGEST_NAME: Final = 1024
 # Of a chunk: where its first byte stands in the object. Other writers of objects send none.
 HEADER_OFFSET: Final = "Strato-Offset"
 DIGEST_TYPE: Final = "SHA-256="
 # nats-server's errors for resources that are used up, and for a stream that has reached its limits.
+_FEWEST_MESSAGES: Final = 100_000
 NO_ROOM: Final = frozenset({10023, 10028, 10047, 10077, 10122})
 _TOKEN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -63,6 +66,16 @@ class BucketLimits:
     seconds: float | None
     max_bytes: int | None = None
     replicas: int = 1
+
+    @property
+    def max_messages(self) -> int | None:
+        """How many messages it holds at most: enough for large objects, not for tiny ones only.
+
+        The server keeps the subject of each in memory.
+        """
+        if self.max_bytes is None:
+            return None
+        return max(_FEWEST_MESSAGES, self.max_bytes // (64 * KIB))
 
 
 def stream_of(bucket: str) -> str:
@@ -109,15 +122,21 @@ async def find_or_make(jetstream: JetStreamContext, bucket: str, limits: BucketL
 
 
 async def _make(jetstream: JetStreamContext, bucket: str, limits: BucketLimits) -> None:
-    config = ObjectStoreConfig(
-        bucket=bucket,
-        ttl=limits.seconds,
-        max_bytes=limits.max_bytes,
+    # As nats-py makes an object store (ADR-20), which can't be told a number of messages.
+    config = StreamConfig(
+        name=stream_of(bucket),
+        subjects=[f"$O.{bucket}.C.>", f"$O.{bucket}.M.>"],
+        max_age=limits.seconds,
+        max_bytes=limits.max_bytes or -1,
+        max_msgs=limits.max_messages or -1,
         storage=StorageType.FILE,
-        replicas=limits.replicas,
+        num_replicas=limits.replicas,
+        discard=DiscardPolicy.NEW,
+        allow_rollup_hdrs=True,
+        allow_direct=True,
     )
     try:
-        await jetstream.create_object_store(bucket, config)
+        await jetstream.add_stream(config)
     except BadRequestError:
         # Created meanwhile by another replica; if it was not that, this raises what it was.
         await jetstream.stream_info(stream_of(bucket))

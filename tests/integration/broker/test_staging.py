@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from nats.js.api import ObjectMeta, ObjectMetaOptions
 
+from stratoscope.broker import objects
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.object_ranges import ObjectRanges
 from stratoscope.broker.objects import (
@@ -140,6 +141,20 @@ async def test_a_full_bucket_is_told_while_staging(connection: Connection) -> No
         await one.put(BUCKET, chunk(bytes(MIN_CHUNK_BYTES), number * MIN_CHUNK_BYTES))
     with pytest.raises(BucketFull):
         await one.put(BUCKET, chunk(bytes(MIN_CHUNK_BYTES), 3 * MIN_CHUNK_BYTES))
+
+
+async def test_a_bucket_of_tiny_objects_is_full_as_well(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server keeps each object's subjects in memory: two gigabytes have room for a million."""
+    monkeypatch.setattr(objects, "_FEWEST_MESSAGES", 4)
+    one = replica(connection, BucketLimits(60, max_bytes=4 * MIN_CHUNK_BYTES))
+    for number in range(2):
+        await one.put(BUCKET, Chunk("an-upload", f"tiny {number}", 0, b"1", is_last=True))
+    with pytest.raises(BucketFull):
+        await one.put(BUCKET, Chunk("an-upload", "tiny 2", 0, b"1", is_last=True))
+    assert BucketLimits(60, max_bytes=20 << 30).max_messages == 327_680
+    assert BucketLimits(60).max_messages is None
 
 
 async def test_an_abandoned_upload_is_swept_and_nothing_else(connection: Connection) -> None:
