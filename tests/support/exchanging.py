@@ -16,7 +16,7 @@ from stratoscope.navigator.exchange.formats.entries import Bounds
 from stratoscope.navigator.exchange.publishing import Published
 from stratoscope.navigator.exchange.settling import Settling, check_kept
 from stratoscope.navigator.exchange.surveying import spelled as spelled_survey
-from stratoscope.navigator.exchange.surveying import survey_in, surveying
+from stratoscope.navigator.exchange.surveying import survey_in, surveying, told_texts
 from stratoscope.navigator.progress import Progress
 from stratoscope.navigator.reading import Reading
 from stratoscope_contracts.exchange import ORIGIN_KEY, Member
@@ -70,7 +70,7 @@ async def imported(reading: Reading, recorded: Recorded, data: bytes, agent: str
     """A session on a new agent, recorded and projected."""
     survey, import_id = looked_through(data), uuid4()
     # As the process that reads it tells of it.
-    told = survey_in(spelled_survey(survey))
+    told = survey_in(spelled_survey(survey), told_texts(survey))
     await check_kept(reading, told)
     published = Published(Landing(told.places()))
     for batch in batches(BytesIO(data), BOUNDS, survey.ids, import_id, MAX_MESSAGE_BYTES):

@@ -23,7 +23,7 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
-from stratoscope.broker.value_count import FEWEST_BYTES, has_too_many_values
+from stratoscope_contracts.value_count import FEWEST_BYTES, has_too_many_values
 from stratoscope_contracts.words import (
     ENCODING_ZSTD,
     HEADER_ENCODING,

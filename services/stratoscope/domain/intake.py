@@ -37,6 +37,7 @@ from stratoscope.domain.records import (
 from stratoscope.domain.timeline import Place, tick
 from stratoscope.domain.verdicts import StateRefused, WorkRefused, judge_patch
 from stratoscope_contracts import words
+from stratoscope_contracts.value_count import has_too_many_values
 
 # Names of records that came without an id are made under this one.
 PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
@@ -277,6 +278,11 @@ class _Fold:
         if len(raw) > self._limits.state_bytes:
             raise StateRefused(
                 f"the patched state has {len(raw)} bytes, more than {self._limits.state_bytes}"
+            )
+        # A copy is a few bytes in a patch, and many values once the state is decoded anew.
+        if has_too_many_values(raw):
+            raise StateRefused(
+                f"the patched state has more than {words.MAX_JSON_VALUES} JSON values"
             )
         head.patches += 1
         self._index(head, state)

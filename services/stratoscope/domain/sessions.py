@@ -12,7 +12,11 @@ from typing import Final, Literal
 
 from stratoscope_contracts.errors import ConcurrentAccess
 from stratoscope_contracts.sessions import SessionState
-from stratoscope_contracts.words import render_time
+from stratoscope_contracts.words import MIB, render_time
+
+# Custom data of a session: how many values, and the bytes of each as JSON.
+MAX_VALUES: Final = 1_000
+MAX_VALUE_BYTES: Final = MIB
 
 Action = Literal["start", "pause", "resume", "complete", "move", "mark", "remove"]
 

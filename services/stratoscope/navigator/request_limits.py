@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import orjson
 
-from stratoscope.broker.value_count import has_too_many_values
 from stratoscope.navigator.threads import work_on
 from stratoscope_contracts.errors import BadRequest
+from stratoscope_contracts.value_count import has_too_many_values
 from stratoscope_contracts.words import (
     KIB,
     MAX_AGENTS_NAMED,

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
 
-from stratoscope.broker.value_count import FEWEST_BYTES
 from stratoscope.recorder.gap import Gap, carry, gap_of, join, notice
 from stratoscope.recorder.preparing import Prepared
+from stratoscope_contracts.value_count import FEWEST_BYTES
 
 # `{"records":[` and `]}` and the comma of each record.
 _BATCH_FRAME = 14

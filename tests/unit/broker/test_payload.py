@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import math
-import random
 import uuid
 from typing import Any
 
@@ -14,7 +13,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratoscope.broker import payload, value_count
+from stratoscope.broker import payload
 from stratoscope.broker.payload import (
     PayloadRejected,
     Reason,
@@ -255,39 +254,6 @@ def test_what_a_body_unpacks_to_is_known_beforehand() -> None:
     assert unpacked_size(packed.compress(b" " * (2 * MAX_UNPACKED_BYTES)), zstd) == (
         MAX_UNPACKED_BYTES
     )
-
-
-def counted(value: Any) -> int:
-    """How many values a document holds, by a walk."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + sum(map(counted, inner))
-
-
-@pytest.mark.parametrize("piece", [1, 2, 3, 7, 1 << 20])
-@pytest.mark.parametrize("seed", range(60))
-def test_values_are_counted_from_the_text_as_by_a_walk(
-    seed: int, piece: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(payload, "_READ_BYTES", piece)
-    draw = random.Random(seed)
-    texts = ["", "a", "[", "{}", ",", '"', "\\", '\\"', "\\\\", "[]", "\n", "\t , "]
-
-    def document(levels: int) -> Any:
-        kind = draw.choice("ltds" if levels else "ts")
-        size = draw.randint(0, 4)
-        if kind == "l":
-            return [document(levels - 1) for _ in range(size)]
-        if kind == "d":
-            names = [draw.choice(texts) + str(number) for number in range(size)]
-            return {name: document(levels - 1) for name in names}
-        return draw.choice(texts) if kind == "t" else draw.choice([1, -1.5, True, None])
-
-    for _ in range(10):
-        value = document(5)
-        for spaces in None, 1:
-            assert value_count.count_json_values(
-                json.dumps(value, indent=spaces).encode()
-            ) == counted(value)
 
 
 @pytest.mark.parametrize("value", [b"1", b'{"a":1}', b"[]", b'"[,{,"', b"{ }"])

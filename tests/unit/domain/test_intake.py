@@ -189,6 +189,16 @@ def test_a_patched_state_over_the_limit_is_refused(run):
     assert batch.taints == [(1, 1, 0, -1, None)]
 
 
+def test_a_state_that_copies_grow_beyond_the_limit_of_values_is_refused(heads):
+    full = [{"op": "add", "path": "/l", "value": [{}] * 600_000}]
+    copy = [{"op": "copy", "from": "/l", "path": "/m"}]
+    log = message(1, event(1, patch=full)), message(2, event(2, patch=copy))
+    batch = decide(log, heads, {"tried": 1}, Known(), STREAM)
+    assert [(one.stream_seq, one.reason) for one in batch.rejections] == [(2, "state_over_limit")]
+    assert "more than 1000000 JSON values" in batch.rejections[0].detail
+    assert [row[1] for row in batch.versions] == [1]
+
+
 def test_a_rejection_passes_through_and_touches_no_timeline(run):
     rejection = Rejection(1, None, "not_json", "no")
     batch, _ = run(rejection)

@@ -5,16 +5,18 @@ from, their events without a gap, no id twice. The last member says how many the
 the export was cut. Whatever intake would refuse is refused here, before anything is published.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, assert_never, get_args
+from typing import Any, Final, Generic, TypeVar, assert_never, get_args
 
+import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from stratoscope.domain.canonical import canonical
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.folding import States
 from stratoscope.domain.exchange.ids import Ids
+from stratoscope.domain.sessions import MAX_VALUE_BYTES, MAX_VALUES
 from stratoscope.domain.timeline import Place
 from stratoscope_contracts.breakpoints import Breakpoint
 from stratoscope_contracts.errors import field_errors
@@ -31,7 +33,12 @@ from stratoscope_contracts.exchange import (
     ExportValue,
     Member,
 )
-from stratoscope_contracts.words import MAX_METADATA_BYTES, MAX_STATE_BYTES
+from stratoscope_contracts.words import (
+    MAX_BREAKPOINTS_AN_AGENT,
+    MAX_METADATA_BYTES,
+    MAX_REQUEST_BYTES,
+    MAX_STATE_BYTES,
+)
 
 ORDER: Final[tuple[Member, ...]] = get_args(Member)
 # Not lists.
@@ -40,8 +47,27 @@ _ALONE: Final[frozenset[Member]] = frozenset({"head", "session", "end"})
 MAX_KEPT: Final = 20_000
 MAX_KEPT_BYTES: Final = 64 << 20
 MAX_TRACEPARENT: Final = 256
+_MOST: Final[dict[type[BaseModel], int]] = {
+    Breakpoint: MAX_BREAKPOINTS_AN_AGENT,
+    ExportValue: MAX_VALUES,
+}
 _RECORD: Final[TypeAdapter[ExportEvent | ExportSnapshot]] = TypeAdapter(ExportRecord)
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class KeptValues(Generic[Model]):
+    """Values of a member, as JSON: decoded, they may take fifty times the memory of their text."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self._model = model
+        self.texts: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __iter__(self) -> Iterator[Model]:
+        """Decode one value at a time."""
+        return (self._model.model_validate(orjson.loads(text)) for text in self.texts)
 
 
 @dataclass(slots=True)
@@ -50,9 +76,9 @@ class Survey:
 
     heads: list[ExportHead] = field(default_factory=list)
     sessions: list[ExportSession] = field(default_factory=list)
-    breakpoints: list[Breakpoint] = field(default_factory=list)
+    breakpoints: KeptValues[Breakpoint] = field(default_factory=lambda: KeptValues(Breakpoint))
     history: list[ExportPlace] = field(default_factory=list)
-    data: list[ExportValue] = field(default_factory=list)
+    data: KeptValues[ExportValue] = field(default_factory=lambda: KeptValues(ExportValue))
     marks: list[ExportMark] = field(default_factory=list)
     ends: list[ExportEnd] = field(default_factory=list)
     ids: Ids = field(default_factory=Ids)
@@ -148,11 +174,11 @@ class Check:
             case "session":
                 self._keep(survey.sessions, ExportSession, value, size)
             case "breakpoints":
-                self._keep(survey.breakpoints, Breakpoint, value, size)
+                self._keep_text(survey.breakpoints, Breakpoint, value, size)
             case "history":
                 self._keep(survey.history, ExportPlace, value, size)
             case "data":
-                self._keep(survey.data, ExportValue, value, size)
+                self._keep_text(survey.data, ExportValue, value, size)
             case "marks":
                 self._keep(survey.marks, ExportMark, value, size)
             case _:
@@ -165,11 +191,28 @@ class Check:
         self.survey.heads.append(_read(ExportHead.model_validate, value))
 
     def _keep(self, kept: list[Model], model: type[Model], value: Any, size: int) -> None:
+        self._count_kept(size)
+        kept.append(_read(model.model_validate, value))
+
+    def _keep_text(
+        self, kept: KeptValues[Model], model: type[Model], value: Any, size: int
+    ) -> None:
+        self._count_kept(size)
+        most = _MOST[model]
+        if len(kept) >= most:
+            raise Damaged(f"more than {most} of them")
+        found = _read(model.model_validate, value)
+        if isinstance(found, ExportValue) and len(canonical(found.value)) > MAX_VALUE_BYTES:
+            raise Damaged(f"more than {MAX_VALUE_BYTES} bytes")
+        kept.texts.append(canonical(value))
+
+    def _count_kept(self, size: int) -> None:
+        if size > MAX_REQUEST_BYTES:
+            raise Damaged(f"{size} bytes, at most {MAX_REQUEST_BYTES}")
         self._kept += 1
         self._kept_bytes += size
         if self._kept > MAX_KEPT or self._kept_bytes > MAX_KEPT_BYTES:
             raise Damaged(f"more than {MAX_KEPT} of them, or {MAX_KEPT_BYTES} bytes")
-        kept.append(_read(model.model_validate, value))
 
     def _end(self, end: ExportEnd) -> None:
         found = ExportEnd(events=self.survey.events, snapshots=self.survey.snapshots)

@@ -28,7 +28,7 @@ from stratoscope.navigator.progress import Progress, Stopped
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.placing import session_reply, spelled_position
 from stratoscope.navigator.spelling import Json
-from stratoscope.navigator.workers import Worker
+from stratoscope.navigator.workers import Worker, WorkerLost
 from stratoscope.store.audit import Audit, Entry
 from stratoscope.store.exchange import ImportRow
 from stratoscope.store.exchange import Imports as Kept
@@ -70,6 +70,8 @@ class Imports:
                     return await self._import(space, request, fetched, progress)
             except Damaged as damage:
                 raise _failed(str(damage), where=damage.where) from damage
+            except WorkerLost as lost:
+                raise _failed("the process that read it ended: is there enough memory?") from lost
             except Stopped as stopped:
                 raise _failed(str(stopped), stopped=True) from stopped
 

@@ -12,7 +12,7 @@ from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.navigator.exchange.batching import Ready, unframed
 from stratoscope.navigator.exchange.formats.entries import Bounds
 from stratoscope.navigator.exchange.surveying import survey_in
-from stratoscope.navigator.exchange.worker import BATCH, DAMAGE, END, PROGRESS
+from stratoscope.navigator.exchange.worker import BATCH, DAMAGE, END, PROGRESS, TEXT
 from stratoscope.navigator.workers import Worker, Workers
 
 PROGRAM: Final = ("-m", "stratoscope.navigator.exchange.worker")
@@ -36,15 +36,18 @@ async def survey(
         "all_bytes": bounds.all_bytes,
         "limit": message_limit,
     }
+    texts: list[bytes] = []
     async with aclosing(worker.answers(orjson.dumps(asked))) as answers:
         async for kind, told in _told(answers):
             if kind == PROGRESS:
                 seen(orjson.loads(told))
+            elif kind == TEXT:
+                texts.append(told)
             elif kind == DAMAGE:
                 raise Damaged(**orjson.loads(told))
             else:
                 break
-    return survey_in(told)
+    return survey_in(told, texts)
 
 
 async def records(worker: Worker, import_id: UUID) -> AsyncGenerator[Ready, None]:

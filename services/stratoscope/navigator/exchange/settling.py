@@ -1,7 +1,7 @@
 """What becomes of an imported session once its records are projected: it is kept, all at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
@@ -21,15 +21,14 @@ from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.living import new_session_id
 from stratoscope.navigator.sessions.marking import MAX_MARKS
 from stratoscope.navigator.sessions.quota import check_session_bytes, check_session_count
-from stratoscope.navigator.sessions.remembering import MAX_VALUE_BYTES, MAX_VALUES
 from stratoscope.store.breakpoints import BreakpointRow, TooManyBreakpoints
 from stratoscope.store.keepsakes import Keepsakes, MarkRow
 from stratoscope.store.quotas import bytes_of_breakpoint
 from stratoscope.store.sessions import SessionPlace, SessionRow
 from stratoscope_contracts.breakpoints import Breakpoint, BreakpointCreateRequest, HitRule
 from stratoscope_contracts.errors import BadRequest, StratoError
-from stratoscope_contracts.exchange import ExportPlace, ExportValue
-from stratoscope_contracts.words import MAX_BREAKPOINTS_AN_AGENT, MAX_TAGS
+from stratoscope_contracts.exchange import ExportPlace
+from stratoscope_contracts.words import MAX_TAGS
 
 _HIT: Final = TypeAdapter[HitRule](HitRule)
 
@@ -40,13 +39,12 @@ async def check_kept(reading: Reading, survey: Survey) -> None:
     for what, found, limit in (
         ("tags", survey.session.tags, MAX_TAGS),
         ("marks", survey.marks, MAX_MARKS),
-        ("data", survey.data, MAX_VALUES),
-        ("breakpoints", survey.breakpoints, MAX_BREAKPOINTS_AN_AGENT),
     ):
         if len(found) > limit:
             raise Damaged(f"more than {limit} of them", what)
-    await asyncio.to_thread(_check_values, survey.data)
     for number, one in enumerate(survey.breakpoints):
+        # There may be thousands of them, and other requests wait for this loop.
+        await asyncio.sleep(0)
         try:
             check_texts(_as_asked(one))
             await watched(reading.expressions, one.condition)
@@ -56,12 +54,6 @@ async def check_kept(reading: Reading, survey: Survey) -> None:
             reason = BadRequest.from_validation(error).message
             raise Damaged(reason, f"breakpoints[{number}]") from error
     await _check_breakpoint_bytes(reading, survey)
-
-
-def _check_values(values: Sequence[ExportValue]) -> None:
-    for number, value in enumerate(values):
-        if len(canonical(value.value)) > MAX_VALUE_BYTES:
-            raise Damaged(f"more than {MAX_VALUE_BYTES} bytes", f"data[{number}]")
 
 
 async def _check_breakpoint_bytes(reading: Reading, survey: Survey) -> None:
@@ -74,7 +66,7 @@ async def _check_breakpoint_bytes(reading: Reading, survey: Survey) -> None:
         raise Damaged(str(error), "breakpoints") from error
 
 
-def _bytes_of_breakpoints(found: Sequence[Breakpoint]) -> int:
+def _bytes_of_breakpoints(found: Iterable[Breakpoint]) -> int:
     return sum(
         bytes_of_breakpoint(
             condition_text(one.condition), orjson.dumps(one.metadata).decode(), one.message
@@ -122,9 +114,11 @@ class Settling:
             more += await keepsakes.put_value(row.id, value.key, canonical(value.value).decode())
         await check_session_bytes(self.reading, more)
         armed_seq = await self.reading.log_end()
-        await self.reading.breakpoints.create(
-            [self._breakpoint(one, row, armed_seq) for one in self.survey.breakpoints]
-        )
+        rows = []
+        for one in self.survey.breakpoints:
+            rows.append(self._breakpoint(one, row, armed_seq))
+            await asyncio.sleep(0)
+        await self.reading.breakpoints.create(rows)
         return row.id
 
     def _row(self) -> SessionRow:

@@ -1,6 +1,7 @@
 """Looking through a whole export before anything of it is recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from time import process_time
 from typing import IO, Any, Final
 
 import orjson
@@ -12,26 +13,24 @@ from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.navigator.exchange.formats import read
 from stratoscope.navigator.exchange.formats.entries import Bounds, Entry
 from stratoscope.navigator.exchange.packing import fits, surely_fits
-from stratoscope_contracts.breakpoints import Breakpoint
 from stratoscope_contracts.exchange import (
     ExportEnd,
     ExportHead,
     ExportMark,
     ExportPlace,
     ExportSession,
-    ExportValue,
 )
 
 _OFTEN: Final = 1000
 _KEPT: Final[dict[str, type[BaseModel]]] = {
     "heads": ExportHead,
     "sessions": ExportSession,
-    "breakpoints": Breakpoint,
     "history": ExportPlace,
-    "data": ExportValue,
     "marks": ExportMark,
     "ends": ExportEnd,
 }
+# Decoded where they are used, one at a time.
+_TEXTS: Final = ("breakpoints", "data")
 _COUNTS: Final = ("events", "snapshots", "bases")
 
 
@@ -40,16 +39,25 @@ def surveying(file: IO[bytes], bounds: Bounds, message_limit: int) -> Iterator[i
 
     Raises Damaged.
     """
-    check = Check()
+    check, began = Check(), process_time()
     for number, entry in enumerate(read(file, bounds)):
         if number % _OFTEN == 0:
             yield file.tell()
         _take(check, entry, message_limit)
+        if process_time() - began > bounds.seconds:
+            raise Damaged(f"it takes more than {bounds.seconds} s of processor time to read")
     yield check.finish()
 
 
+def told_texts(survey: Survey) -> Iterator[bytes]:
+    """The values of a survey that are kept as JSON, each behind the name of its member."""
+    for name in _TEXTS:
+        for text in getattr(survey, name).texts:
+            yield b"%b %b" % (name.encode(), text)
+
+
 def spelled(survey: Survey) -> bytes:
-    """A survey as JSON, without the ids: they stay where the records are read."""
+    """A survey as JSON, without the ids, which stay where the records are read, and the texts."""
     told: dict[str, Any] = {
         name: [one.model_dump(mode="json", by_alias=True) for one in getattr(survey, name)]
         for name in _KEPT
@@ -57,14 +65,17 @@ def spelled(survey: Survey) -> bytes:
     return orjson.dumps(told | {name: getattr(survey, name) for name in _COUNTS})
 
 
-def survey_in(told: bytes) -> Survey:
-    """The survey that was spelled so."""
+def survey_in(told: bytes, texts: Iterable[bytes] = ()) -> Survey:
+    """The survey that was spelled so, and its texts."""
     found = orjson.loads(told)
     survey = Survey()
     for name, model in _KEPT.items():
         setattr(survey, name, [model.model_validate(one) for one in found[name]])
     for name in _COUNTS:
         setattr(survey, name, found[name])
+    for one in texts:
+        member, _, text = one.partition(b" ")
+        getattr(survey, member.decode()).texts.append(text)
     return survey
 
 

@@ -5,7 +5,8 @@ Frames come on stdin and answers go to stdout, each a length of four bytes and s
 first of an answer says what it is.
 
     {"do":"survey","file","entry_bytes","all_bytes","limit"}
-        p JSON of the bytes read so far, several; then s the survey as JSON, or d {"what","where"}
+        p JSON of the bytes read so far, several; then t the texts of the survey, several, and
+        s the rest of it as JSON; or d {"what","where"}
     {"do":"records","import_id"}
         b batches as `publishing` has them, several; then e
 """
@@ -24,10 +25,10 @@ from stratoscope.domain.exchange.checking import Survey
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.navigator.exchange.batching import batches, framed
 from stratoscope.navigator.exchange.formats.entries import Bounds
-from stratoscope.navigator.exchange.surveying import spelled, surveying
+from stratoscope.navigator.exchange.surveying import spelled, surveying, told_texts
 
-PROGRESS, SURVEY, DAMAGE, BATCH, END = b"p", b"s", b"d", b"b", b"e"
-_MEMORY_BYTES: Final = 2 << 30
+PROGRESS, TEXT, SURVEY, DAMAGE, BATCH, END = b"p", b"t", b"s", b"d", b"b", b"e"
+_MEMORY_BYTES: Final = 1 << 30
 # Whoever steps through a timeline goes first.
 _NICE: Final = 5
 
@@ -60,9 +61,12 @@ class Reader:
                     yield PROGRESS + orjson.dumps(found)
                 else:
                     self._survey = found
+                    yield from (TEXT + text for text in told_texts(found))
                     yield SURVEY + spelled(found)
         except Damaged as damage:
             yield DAMAGE + orjson.dumps({"what": damage.what, "where": damage.where})
+        except MemoryError:
+            yield DAMAGE + orjson.dumps({"what": "it takes too much memory to read", "where": ""})
 
     def _records(self, import_id: UUID) -> Iterator[bytes]:
         assert self._file is not None

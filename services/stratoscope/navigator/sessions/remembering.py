@@ -1,10 +1,9 @@
 """What a session remembers: its navigation history, its figures, values kept with it."""
 
-from typing import Final
-
 import orjson
 
 from stratoscope.domain.canonical import canonical
+from stratoscope.domain.sessions import MAX_VALUE_BYTES, MAX_VALUES
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.sessions.holding import config_of, found, locked
 from stratoscope.navigator.sessions.placing import spelled_lines
@@ -17,10 +16,6 @@ from stratoscope_contracts.sessions import (
     SessionDataSetRequest,
     SessionRequest,
 )
-from stratoscope_contracts.words import MIB
-
-MAX_VALUES: Final = 1_000
-MAX_VALUE_BYTES: Final = MIB
 
 
 async def history(reading: Reading, request: SessionRequest) -> Json:

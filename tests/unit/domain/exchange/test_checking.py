@@ -7,6 +7,8 @@ import pytest
 from stratoscope.domain.exchange import checking
 from stratoscope.domain.exchange.checking import Check, place_of
 from stratoscope.domain.exchange.damage import Damaged
+from stratoscope.domain.exchange.folding import States
+from stratoscope.domain.sessions import MAX_VALUES
 from stratoscope.domain.timeline import Place
 from stratoscope_contracts.exchange import ExportPlace
 from stratoscope_contracts.words import MAX_METADATA_BYTES
@@ -134,6 +136,16 @@ def test_a_state_over_the_limit_is_found_whatever_made_it_grow():
         check.take("records", snapshot(-1, 5, {"a": "x" * 100}), 100)
 
 
+def test_a_state_with_too_many_values_is_found_whatever_made_it_grow():
+    states = States(values=8)
+    states.replace({"t": ",,,,,,,,", "l": [{}, {}]})
+    states.patch([{"op": "add", "path": "/l/-", "value": 1}])
+    with pytest.raises(Damaged, match="the state has more than 8 JSON values"):
+        states.patch([{"op": "copy", "from": "/l", "path": "/m"}])
+    with pytest.raises(Damaged, match="the state has more than 8 JSON values"):
+        states.replace({"l": [0] * 8})
+
+
 def test_metadata_and_traces_are_held_to_their_limits():
     large = {"m": "x" * MAX_METADATA_BYTES}
     assert "metadata of" in damage(document([event(0, 1, metadata=large)]))
@@ -182,7 +194,7 @@ def test_breakpoints_are_read_by_the_contracts_model():
         "created_at": at(0),
     }
     survey = surveyed(document([], ("breakpoints", watched)))
-    assert survey.breakpoints[0].hit_count == 3
+    assert [one.hit_count for one in survey.breakpoints] == [3]
     wrong = watched | {"condition": {"kind": "on_moon"}}
     assert damage(document([], ("breakpoints", wrong))).startswith("breakpoints[0]: condition")
 
@@ -192,3 +204,23 @@ def test_damage_says_where_it_is_in_the_whole():
     assert str(inner.within("file")) == "file: line 3: broken"
     assert inner.within("file").where == "file: line 3"
     assert str(Damaged("broken").within("file")) == "file: broken"
+
+
+def test_what_a_session_keeps_is_held_to_its_limits_before_it_is_kept(monkeypatch):
+    monkeypatch.setattr(checking, "MAX_VALUE_BYTES", 100)
+    monkeypatch.setattr(checking, "MAX_REQUEST_BYTES", 200)
+    value = ("data", {"key": "k", "value": 1})
+    surveyed(document([], *[value] * MAX_VALUES))
+    assert damage(document([], *[value] * (MAX_VALUES + 1))) == "data[1000]: more than 1000 of them"
+    long = "x" * 110
+    assert "data[0]: more than 100 bytes" in damage(
+        document([], ("data", value[1] | {"value": long}))
+    )
+    longer = ("history", {"event_index": -1, "more": "x" * 200})
+    assert "bytes, at most 200" in damage(document([], longer))
+
+
+def test_what_a_session_keeps_stays_text():
+    survey = surveyed(document([], ("data", {"key": "k", "value": [{}, {}]})))
+    assert survey.data.texts == [b'{"key":"k","value":[{},{}]}']
+    assert [one.value for one in survey.data] == [[{}, {}]]

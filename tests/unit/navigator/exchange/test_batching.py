@@ -13,8 +13,9 @@ from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.timeline import Place
 from stratoscope.navigator.exchange import batching, packing
 from stratoscope.navigator.exchange.batching import Ready, batches, framed, unframed
+from stratoscope.navigator.exchange.formats.entries import Bounds
 from stratoscope.navigator.exchange.packing import fits, packed
-from stratoscope.navigator.exchange.surveying import spelled, survey_in, surveying
+from stratoscope.navigator.exchange.surveying import spelled, survey_in, surveying, told_texts
 from stratoscope_contracts.records import BatchMessage
 from stratoscope_contracts.words import HEADER_TRACEPARENT, MAX_MESSAGE_BYTES, MIB
 from support.exports import BOUNDS, an_id, at, document, event, file, snapshot, surveyed
@@ -117,9 +118,10 @@ def test_a_survey_is_the_same_once_it_was_told():
     )
     seen = list(surveying(file(members), BOUNDS, MAX_MESSAGE_BYTES))
     *progress, survey = seen
-    told = survey_in(spelled(survey))
+    told = survey_in(spelled(survey), told_texts(survey))
     assert (told.head, told.session, told.history) == (survey.head, survey.session, survey.history)
-    assert (told.data, told.marks, told.events) == (survey.data, survey.marks, 1)
+    assert [*told.data] == [*survey.data]
+    assert (told.marks, told.events) == (survey.marks, 1)
     assert all(isinstance(one, int) for one in progress)
 
 
@@ -135,3 +137,9 @@ def test_what_the_contract_does_not_take_is_refused_where_it_stands():
         with pytest.raises(Damaged) as found:
             list(surveying(BytesIO(text), BOUNDS, MAX_MESSAGE_BYTES))
         assert str(found.value).startswith(said)
+
+
+def test_an_export_that_takes_too_long_to_read_is_refused():
+    bounds = Bounds(entry_bytes=1 << 20, all_bytes=8 << 20, seconds=0)
+    with pytest.raises(Damaged, match="it takes more than 0 s of processor time"):
+        list(surveying(file(document([event(0, 1)])), bounds, MAX_MESSAGE_BYTES))

@@ -1,12 +1,15 @@
 """`json`: a document of any size and layout, read within bounds."""
 
 import io
+import tracemalloc
+from functools import partial
 
 import pytest
 
 from stratoscope.domain.exchange.damage import Damaged
-from stratoscope.navigator.exchange.formats import read
+from stratoscope.navigator.exchange.formats import read, scanning
 from stratoscope.navigator.exchange.formats.entries import Bounds
+from stratoscope_contracts.value_count import has_too_many_values
 from support.exports import BOUNDS, damage
 
 
@@ -54,3 +57,27 @@ def test_deep_nesting_is_left_to_who_parses_it():
     deep = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     (found,) = list(read(io.BytesIO(b'{"head":' + deep + b"}"), BOUNDS))
     assert found.raw == deep
+
+
+def test_escapes_without_end_take_no_memory():
+    entry = b'{"a":"' + b'\\"' * 300_000 + b'"\n}'
+    document = io.BytesIO(b'{"head":' + entry + b"}")
+    tracemalloc.start()
+    try:
+        (found,) = read(document, BOUNDS)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.raw == entry
+    # To be able to go back took a hundred bytes an escape.
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("end", [b"\n}", b""])
+def test_more_values_than_a_record_may_have_are_not_decoded(end: bytes, monkeypatch):
+    counted = partial(has_too_many_values, limit=50)
+    monkeypatch.setattr(scanning, "has_too_many_values", counted)
+    monkeypatch.setattr(scanning, "_MOST_BRACKETS", 100)
+    text = b'{"head":{"a":[' + b",".join([b"{}"] * 60)
+    assert "an entry of more than" in damage(text + b"]}" + end)
+    assert "an entry of more than" in damage(text + b"\n]}" + end)

@@ -4,6 +4,7 @@ import cbor2
 import pytest
 import zstandard
 
+from stratoscope.navigator.exchange.formats import sequences
 from stratoscope.navigator.exchange.formats.entries import Bounds
 from support.exports import START, damage, told
 
@@ -74,3 +75,16 @@ def test_numbers_that_grow_as_json_are_bounded_too():
     assert told(packed(wide))
     assert "as JSON" in damage(packed(wide), Bounds(entry_bytes=1500))
     assert told(packed(narrow))
+
+
+def test_more_values_than_a_record_may_have_are_not_decoded(monkeypatch):
+    monkeypatch.setattr(sequences, "FEWEST_BYTES", 100)
+    monkeypatch.setattr(sequences, "_MOST_ITEMS", 600)
+    value = {"long": "x" * 70_000, "more": ["y" * 300, 1.5, -70_000, None], "bytes": [{}] * 500}
+    fits = cbor2.dumps(["head", value])
+    assert told(packed(item(fits)), Bounds(entry_bytes=1 << 20)) == [("head", value)]
+    monkeypatch.setattr(cbor2, "CBORDecoder", None)
+    empty = cbor2.dumps(["head", {"a": [{}] * 700}])
+    assert "an entry of more than" in damage(packed(item(empty)))
+    lying = b"\x82\x64head\xa1\x61a\x9b" + b"\x7f" * 8 + b"\xa0" * 700
+    assert "an entry of more than" in damage(packed(item(lying)))

@@ -20,11 +20,15 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a reader takes: so many bytes in one entry, and so many in all, unpacked."""
+    """What a reader takes: so many bytes in one entry, and so many in all, unpacked.
+
+    `seconds` of processor time are what looking through all of it may take.
+    """
 
     # As large as a message may be, with room for where it stood.
     entry_bytes: int = MAX_UNPACKED_BYTES + MIB
     all_bytes: int = 1 << 30
+    seconds: float = 900.0
 
 
 class Writer(Protocol):

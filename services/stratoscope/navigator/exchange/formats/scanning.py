@@ -14,6 +14,8 @@ import orjson
 from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.navigator.exchange.formats.entries import ALONE, Bounds, Entry
 from stratoscope_contracts.exchange import Member
+from stratoscope_contracts.value_count import has_too_many_values
+from stratoscope_contracts.words import MAX_JSON_VALUES
 
 _MEMBERS: Final[dict[bytes, Member]] = {name.encode(): name for name in get_args(Member)}
 _CHUNK: Final = 256 * 1024
@@ -21,7 +23,10 @@ _SPACE: Final = b" \t\r\n"
 _LONGEST_NAME: Final = 32
 _NOT_SPACE: Final = re.compile(rb"[^ \t\r\n]")
 _BRACKET_OR_TEXT: Final = re.compile(rb'[{}\[\]"]')
-_REST_OF_TEXT: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive: to go back takes a gigabyte for some million escapes.
+_REST_OF_TEXT: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# An entry with more brackets has too many values for a record.
+_MOST_BRACKETS: Final = 2 * MAX_JSON_VALUES
 
 
 def read_document(file: IO[bytes], bounds: Bounds) -> Iterator[Entry]:
@@ -124,6 +129,8 @@ class _Text:
             if searched > self._bounds.entry_bytes or not self._fill():
                 return None
         line = self._window[self._at : end].rstrip(_SPACE).removesuffix(b",").rstrip(_SPACE)
+        if has_too_many_values(line):
+            raise self._too_many()
         try:
             orjson.loads(line)
         except orjson.JSONDecodeError:
@@ -132,8 +139,8 @@ class _Text:
 
     def _counted(self) -> bytes:
         """The object up to the bracket that closes it."""
-        depth, offset = 0, 0
-        while True:
+        depth, offset, brackets = 0, 0, 0
+        while brackets <= _MOST_BRACKETS:
             found = _BRACKET_OR_TEXT.search(self._window, self._at + offset)
             if found is None:
                 offset = self._more(len(self._window) - self._at)
@@ -142,10 +149,12 @@ class _Text:
                 start = found.start() - self._at
                 offset = text.end() - self._at if text else self._more(start)
             else:
+                brackets += 1
                 depth += 1 if found.group() in b"{[" else -1
                 offset = found.end() - self._at
                 if depth == 0:
                     return self._take(offset)
+        raise self._too_many()
 
     def _take(self, length: int) -> bytes:
         taken = self._window[self._at : self._at + length]
@@ -174,6 +183,9 @@ class _Text:
 
     def _too_long(self) -> Damaged:
         return self._damaged(f"an entry of more than {self._bounds.entry_bytes} bytes")
+
+    def _too_many(self) -> Damaged:
+        return self._damaged(f"an entry of more than {MAX_JSON_VALUES} JSON values")
 
     def _damaged(self, what: str) -> Damaged:
         return Damaged(what, f"byte {self._read - len(self._window) + self._at}")

@@ -17,12 +17,16 @@ from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.navigator.exchange.formats.entries import Bounds, Entry
 from stratoscope.navigator.exchange.formats.frames import Packing, Unpacked
 from stratoscope_contracts.exchange import Member
-from stratoscope_contracts.words import MAX_DEPTH
+from stratoscope_contracts.value_count import FEWEST_BYTES
+from stratoscope_contracts.words import MAX_DEPTH, MAX_JSON_VALUES
 
 SELF_DESCRIBED: Final = b"\xd9\xd9\xf7"
 _EMBEDDED: Final = b"\xd8\x18"
 _FOUR_BYTES: Final = 26
 _BYTE_STRING: Final = 2
+_TEXT_STRING: Final = 3
+# Each value may have a name.
+_MOST_ITEMS: Final = 2 * MAX_JSON_VALUES
 _MEMBERS: Final[frozenset[Member]] = frozenset(get_args(Member))
 # Every tag that the decoder would act on; it asks about all others.
 _KNOWN_TAGS: Final = (
@@ -88,7 +92,27 @@ def _entry(content: bytes, bounds: Bounds) -> Entry:
             raise Damaged("an item that is not the name of a member and a value")
 
 
+def _count_items(content: bytes) -> int:
+    """How many items the head bytes of CBOR announce, up to one over the limit.
+
+    Of what is no CBOR of an export, some number: the decoder refuses it.
+    """
+    at = count = 0
+    while at < len(content) and count <= _MOST_ITEMS:
+        first = content[at]
+        major, info = first >> 5, first & 31
+        width = 1 << (info - 24) if 24 <= info <= 27 else 0
+        is_text = major in (_BYTE_STRING, _TEXT_STRING)
+        length = int.from_bytes(content[at + 1 : at + 1 + width], "big") if width else info
+        at += 1 + width + (length if is_text else 0)
+        count += 1
+    return count
+
+
 def _decoded(content: bytes) -> Any:
+    # Fewer bytes can't hold too much, whatever they are: an item takes some fifty times its text.
+    if len(content) > FEWEST_BYTES and _count_items(content) > _MOST_ITEMS:
+        raise Damaged(f"an entry of more than {MAX_JSON_VALUES} JSON values")
     decoder = cbor2.CBORDecoder(
         BytesIO(content),
         tag_hook=_refuse,
