@@ -6,7 +6,6 @@ time; the chunks of an upload go one after the other, each sent again where its 
 
 import asyncio
 import base64
-import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -15,10 +14,12 @@ from typing import IO, Final, Protocol, TypeVar
 from uuid import uuid4
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.objects import is_same_digest, new_hash, spell_digest
 from stratoscope.client.errors import NoAnswerInTime, UnreadableReply
 from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.objects import (
     CHUNK_BYTES,
+    MAX_CHUNK_BYTES,
     ObjectGetReply,
     ObjectGetRequest,
     ObjectPutReply,
@@ -34,7 +35,6 @@ Put = Callable[[ObjectPutRequest], Awaitable[ObjectPutReply]]
 _LONGEST_NAME: Final = 100
 _IN_FLIGHT: Final = 6
 _TRIES: Final = 4
-_DIGEST_TYPE: Final = "SHA-256="
 
 
 class Sink(Protocol):
@@ -50,7 +50,7 @@ async def download(get: Get, bucket: str, name: str, file: Sink, moved: Moved) -
 
     Raises ObjectNotFound, and UnreadableReply where it is damaged.
     """
-    digest, done, told = hashlib.sha256(), 0, None
+    digest, done, told = new_hash(), 0, None
     async with aclosing(_stretches(get, bucket, name)) as stretches:
         async for reply, data in stretches:
             if told is not None and (reply.size, reply.digest) != told:
@@ -61,19 +61,26 @@ async def download(get: Get, bucket: str, name: str, file: Sink, moved: Moved) -
             done += len(data)
             moved(done, reply.size)
     assert told is not None
-    if done != told[0] or not _is_same(told[1], spelled_digest(digest.digest())):
+    if done != told[0] or not is_same_digest(told[1], spell_digest(digest)):
         raise UnreadableReply(f"{name} is damaged: its bytes do not have its digest")
     return told[1]
 
 
-async def upload(put: Put, path: PurePath, file: IO[bytes], size: int, moved: Moved) -> str:
-    """A file among the exports of a space; the object's name. `moved` hears how far it is."""
+async def upload(
+    put: Put, path: PurePath, file: IO[bytes], size: int, moved: Moved, message_limit: int
+) -> str:
+    """A file among the exports of a space; the object's name. `moved` hears how far it is.
+
+    A chunk is as large as the contract allows, where a message of the broker takes it.
+    """
+    # As base64, with the other fields.
+    most = MAX_CHUNK_BYTES if message_limit >= 2 * MAX_CHUNK_BYTES else CHUNK_BYTES
     upload_id = uuid4().hex
     name = f"{uuid4()}-{path.name[-_LONGEST_NAME:]}"
-    digest, offset = hashlib.sha256(), 0
-    chunk = await asyncio.to_thread(file.read, CHUNK_BYTES)
+    digest, offset = new_hash(), 0
+    chunk = await asyncio.to_thread(file.read, most)
     while True:
-        following = await asyncio.to_thread(file.read, CHUNK_BYTES) if chunk else b""
+        following = await asyncio.to_thread(file.read, most) if chunk else b""
         digest.update(chunk)
         body = ObjectPutRequest(
             upload=upload_id,
@@ -85,7 +92,7 @@ async def upload(put: Put, path: PurePath, file: IO[bytes], size: int, moved: Mo
         if following:
             await _persistently(put, body)
         else:
-            body = body.model_copy(update={"digest": spelled_digest(digest.digest())})
+            body = body.model_copy(update={"digest": spell_digest(digest)})
             while not (await _persistently(put, body)).complete:
                 # What several replicas took is hashed by one of them, a stretch a request.
                 pass
@@ -94,11 +101,6 @@ async def upload(put: Put, path: PurePath, file: IO[bytes], size: int, moved: Mo
         if not following:
             return name
         chunk = following
-
-
-def spelled_digest(digest: bytes) -> str:
-    """A digest as the object store spells it."""
-    return _DIGEST_TYPE + base64.urlsafe_b64encode(digest).decode()
 
 
 async def _stretches(
@@ -146,8 +148,3 @@ async def _persistently(ask: Callable[[Body], Awaitable[Reply]], body: Body) -> 
                 raise
             await asyncio.sleep(float(error.details.get("retry_seconds", 0)))
     return await ask(body)
-
-
-def _is_same(one: str, other: str) -> bool:
-    # Some clients leave the padding off.
-    return one.rstrip("=") == other.rstrip("=")

@@ -224,7 +224,8 @@ class Navigator(Requesting):
 
     async def upload(self, path: PurePath, file: IO[bytes], size: int, moved: Moved) -> str:
         """A file among the exports of this space, to be imported by the name that is given."""
-        return await upload(self._put, path, file, size, moved)
+        limit = self._connection.message_limit
+        return await upload(self._put, path, file, size, moved, limit)
 
     async def _get(self, body: ObjectGetRequest) -> ObjectGetReply:
         return await self.request("object.get", body)

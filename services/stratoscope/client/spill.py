@@ -4,6 +4,7 @@ from io import BytesIO
 
 from pydantic import ValidationError
 
+from stratoscope.broker.objects import is_same_digest
 from stratoscope.client.errors import UnreadableReply
 from stratoscope.client.exchange import Get, download
 from stratoscope_contracts.envelopes import Spill, SpilledReply
@@ -36,6 +37,6 @@ async def fetch(get: Get, spill: Spill) -> bytes:
     except UnreadableReply as error:
         raise UnreadableReply(f"{where} is damaged: ask again") from error
     # The object's own digest is checked by now; this says that it is the reply that was meant.
-    if digest.rstrip("=") != spill.digest.rstrip("="):
+    if not is_same_digest(digest, spill.digest):
         raise UnreadableReply(f"{where} is damaged: ask again")
     return file.getvalue()
