@@ -1,5 +1,6 @@
 """JSON documents for properties, and pairs with as much in common as two states of an agent."""
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
@@ -34,3 +35,22 @@ def edits(value: Json) -> st.SearchStrategy[Json]:
 
 
 pairs = edited() | st.tuples(documents, documents)
+
+
+def state_of(mebibytes: int) -> bytes:
+    """A snapshot of many small members."""
+    count = (mebibytes << 20) // 13
+    return json.dumps({"state": {f"k{n:07d}": 0 for n in range(count)}}).encode()
+
+
+def patches(count: int) -> bytes:
+    """A batch of events that change one member each."""
+    events = [
+        {
+            "kind": "event",
+            "type": "x",
+            "patch": [{"op": "replace", "path": "/k0000000", "value": n}],
+        }
+        for n in range(count)
+    ]
+    return json.dumps({"records": events}).encode()

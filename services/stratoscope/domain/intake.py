@@ -20,7 +20,8 @@ from stratoscope.domain import delta
 from stratoscope.domain.canonical import canonical, count_values, decoded, digest
 from stratoscope.domain.depth import standing
 from stratoscope.domain.fields import changed_paths, numbered
-from stratoscope.domain.patch import PatchConflict, apply_to_state
+from stratoscope.domain.overload import Overload
+from stratoscope.domain.patch import PatchConflict, apply_to_state, patch_work
 from stratoscope.domain.paths import Segments
 from stratoscope.domain.records import (
     Batch,
@@ -42,8 +43,6 @@ from stratoscope_contracts.value_count import has_too_many_values
 # Names of records that came without an id are made under this one.
 PLACE_NAMESPACE = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
 
-# So many operations cost as much as writing the state once: each may move half of a list.
-_OPERATIONS = 64
 # Two states of so many values together are not compared, nor is one kept decoded.
 _MANY_VALUES = 100_000
 
@@ -89,13 +88,11 @@ class _Fold:
         stream: str,
         limits: Limits,
     ) -> None:
-        self._before = heads
-        self._types = types
-        self._known = known
-        self._stream = stream
+        self._before, self._types = heads, types
+        self._known, self._stream = known, stream
         self._limits = limits
         self._batch = Batch()
-        self._work = 0
+        self._work = self._batch_work = 0
 
     def over(self, messages: Iterable[Message | Rejection]) -> Batch:
         for message in messages:
@@ -272,7 +269,7 @@ class _Fold:
     def _fold_patch(
         self, head: Head, message: Message, ordinal: int, patch: Sequence[Mapping[str, Any]]
     ) -> None:
-        self._charge(len(_group(head).newest or b""), len(patch))
+        self._charge(message, patch_work(len(_group(head).newest or b""), len(patch)))
         state = apply_to_state(_state(head), patch)
         raw = canonical(state)
         if len(raw) > self._limits.state_bytes:
@@ -289,9 +286,12 @@ class _Fold:
         head.state = state
         self._version(head, message, ordinal, raw, (None, None, None, None, None))
 
-    def _charge(self, state_bytes: int, operations: int) -> None:
+    def _charge(self, message: Message, work: int) -> None:
         """Count what a patch costs: the state is copied, written, compared and compressed."""
-        self._work += patch_work(state_bytes, operations)
+        self._work += work
+        self._batch_work += work
+        if self._batch_work > self._limits.batch_work_bytes:
+            raise Overload([message.partition])
         if self._work > self._limits.work_bytes:
             raise WorkRefused(
                 f"the message's patches are applied to more than {self._limits.work_bytes} bytes"
@@ -355,11 +355,6 @@ class _Fold:
                 message.traceparent,
             )
         )
-
-
-def patch_work(state_bytes: int, operations: int) -> int:
-    """What it costs to apply a patch, in bytes of states that are written once."""
-    return state_bytes + state_bytes * operations // _OPERATIONS
 
 
 def is_many(*raws: bytes) -> bool:

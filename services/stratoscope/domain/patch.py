@@ -23,6 +23,8 @@ from stratoscope.domain.paths import MISSING, PathSyntaxError, get, index_of, pa
 
 MAX_COPIED_BYTES: Final = 32 * 1024 * 1024
 MAX_LEVELS: Final = 64
+# So many operations cost as much as writing the document once: each may move half of a list.
+_OPERATIONS: Final = 64
 
 Operation = Mapping[str, Any]
 Container = dict[str, Any] | list[Any]
@@ -42,6 +44,11 @@ class PatchConflict(ValueError):
 
 class _Refusal(Exception):
     """Why one operation does not apply, before it is known which one it was."""
+
+
+def patch_work(document_bytes: int, operations: int) -> int:
+    """What it costs to apply a patch, in bytes of documents that are written once."""
+    return document_bytes + document_bytes * operations // _OPERATIONS
 
 
 def apply(document: object, operations: Iterable[Operation]) -> object:

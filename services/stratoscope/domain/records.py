@@ -7,6 +7,7 @@ second, from input that the contract's models have already checked.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -183,6 +184,8 @@ class Limits:
     state_bytes: int = 32 << 20
     # Of the patches of one message: the bytes of the states that they are applied to, summed up.
     work_bytes: int = 512 << 20
+    # The same of a batch that other partitions wait for: over it the fold gives up.
+    batch_work_bytes: float = inf
     # Whether the fields that a version changes are indexed.
     field_index: bool = False
     # When a group of state versions ends and the next one begins.

@@ -9,12 +9,13 @@ from collections import ChainMap, OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from uuid import UUID
 
 from stratoscope.broker.puller import Delivered
-from stratoscope.domain.canonical import count_values
 from stratoscope.domain.delta import Closing
-from stratoscope.domain.intake import decide, is_many, patch_work, place_id
+from stratoscope.domain.intake import decide, is_many, place_id
+from stratoscope.domain.overload import Overload
 from stratoscope.domain.records import (
     Batch,
     EventIn,
@@ -23,7 +24,6 @@ from stratoscope.domain.records import (
     Limits,
     Message,
     Rejection,
-    SnapshotIn,
     Timeline,
 )
 from stratoscope.domain.verdicts import apply_verdict
@@ -32,6 +32,12 @@ from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.quotas import Holding
 from stratoscope.projector.recent import MAX_EVENTS, RecentEvents
 from stratoscope.projector.sieve import Sieve
+from stratoscope.projector.state_cost import (
+    LIGHT_FOLD_BYTES,
+    BatchBudget,
+    head_bytes,
+    sets_state,
+)
 from stratoscope.store.past import Ids, IntakeReader
 
 # A batch's probe may run while the batch before it is on its way to the database; one more is
@@ -39,15 +45,9 @@ from stratoscope.store.past import Ids, IntakeReader
 _IN_FLIGHT = 2
 # Heads kept in memory, about a kilobyte each, and numbers of types: agents name their own.
 _MAX_HEADS, _MAX_TYPES = 100_000, 100_000
-# What a decoded value takes besides its text, and a numbered path.
-_VALUE_BYTES = 80
-_PATH_BYTES = 200
 # From so many bytes on a message is read, and of so much work a batch decided, beside the loop.
 _LARGE_BYTES = 256 << 10
 _LARGE_WORK = 1 << 20
-# What a batch may hold of states, decoded, and write of them; one message is always taken.
-_LOADED_BYTES = 64 << 20
-_WORK_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -82,6 +82,7 @@ class Gathering:
         quarantine: Quarantine | None = None,
         closing: Closing | None = None,
         quotas: Holding | None = None,
+        light: bool = False,
     ) -> None:
         self._reader = reader
         self._stream = stream
@@ -91,7 +92,12 @@ class Gathering:
         self._quarantine = quarantine or Quarantine()
         self._quotas = quotas
         self._passed = passed
-        self._limits = Limits(field_index=field_index, closing=closing or Closing())
+        self._light = light
+        self._limits = Limits(
+            field_index=field_index,
+            closing=closing or Closing(),
+            batch_work_bytes=LIGHT_FOLD_BYTES if light else inf,
+        )
         self._furthest = max(passed.values())
         self._types: dict[str, int] = {}
         self._type_names: dict[int, str] = {}
@@ -105,6 +111,18 @@ class Gathering:
         self._max_recent = max_recent
         self._recent = RecentEvents(max_recent)
         self._sieve: Sieve | None = None
+        self._partitions: dict[Timeline, int] = {}
+
+    def serve(self, passed: Mapping[int, int], *, complete: bool) -> None:
+        """Go on with other partitions than so far; all that was decided must be committed."""
+        self._passed, self._complete = passed, complete
+        self._furthest = max(passed.values())
+        for timeline in [*self._heads]:
+            if self._partitions[timeline] not in passed:
+                self._forget(timeline)
+        self._in_flight.clear()
+        # What others record meanwhile is not among them.
+        self._recent = RecentEvents(self._max_recent)
 
     def sift(self) -> None:
         """From here on, with nothing recorded yet, ask only for ids that may be taken."""
@@ -125,6 +143,7 @@ class Gathering:
         A caller who is `trusting` has nothing on its way to the database, and tells by `forget` if
         an id was taken after all: then ids of records that come from nowhere are not looked up.
         Messages from `left_from` on are left for the next batch, unless it is to be `whole`.
+        Raises Overload where a `light` lane would have too much to do for one partition.
         """
         # Looked up for each message only while there is somebody to find.
         read = self._read if self._quarantine.has_verdicts else decode
@@ -174,10 +193,16 @@ class Gathering:
         known = gathered.known
         known.follow([earlier for earlier, _ in self._in_flight], self._recent.causes)
         arguments = gathered.messages, self._heads, self._types, known, self._stream, self._limits
-        if gathered.work < _LARGE_WORK:
-            batch = decide(*arguments)
-        else:
-            batch = await asyncio.to_thread(decide, *arguments)
+        try:
+            if gathered.work < _LARGE_WORK:
+                batch = decide(*arguments)
+            else:
+                batch = await asyncio.to_thread(decide, *arguments)
+        except Overload:
+            # The fold numbers paths in place.
+            for timeline in [*self._heads]:
+                self._forget(timeline)
+            raise
         for timeline, head in batch.heads.items():
             if gathered.work >= _LARGE_WORK and head.group and is_many(head.group.newest or b""):
                 # Decoded it would take more memory than it is worth.
@@ -238,6 +263,7 @@ class Gathering:
         }
         if new:
             await self._reader.intern_agents(new)
+            self._partitions |= {(space, name): number for number, space, name in new}
             self._heads |= await self._reader.heads([(space, name) for _, space, name in new])
         if len(self._types) > _MAX_TYPES:
             self._older_names = {number: name for name, number in self._types.items()}
@@ -259,24 +285,18 @@ class Gathering:
         Gives how many of the messages are not too much at once, and the bytes of states that those
         write.
         """
-        loaded = work = 0
-        sizes: dict[Timeline, int] = {}
+        budget = BatchBudget(light=self._light, whole=whole)
         for index, message in enumerate(decoded):
-            if not isinstance(message, Message) or not _sets_state(message):
+            if not isinstance(message, Message) or not sets_state(message):
                 continue
             timeline = message.timeline
-            if timeline not in sizes:
-                if loaded > _LOADED_BYTES and not whole:
-                    return index, work
-                head = self._heads[timeline]
-                newest = await self._load(timeline, head)
-                sizes[timeline] = len(newest)
-                loaded += len(newest) + count_values(newest) * _VALUE_BYTES
-            more, sizes[timeline] = _work(message, sizes[timeline])
-            if index and work + more > _WORK_BYTES and not whole:
-                return index, work
-            work += more
-        return len(decoded), work
+            if not budget.knows(timeline):
+                if not budget.has_room:
+                    return index, budget.work
+                budget.load(timeline, await self._load(timeline, self._heads[timeline]))
+            if not budget.take(message, is_first=not index):
+                return index, budget.work
+        return len(decoded), budget.work
 
     async def _load(self, timeline: Timeline, head: Head) -> bytes:
         """Open a timeline's group, if it is not open; the newest state."""
@@ -338,7 +358,7 @@ class Gathering:
         self._count(timeline, head)
 
     def _count(self, timeline: Timeline, head: Head) -> None:
-        before, now = self._sizes.get(timeline, 0), _size(head)
+        before, now = self._sizes.get(timeline, 0), head_bytes(head)
         if now != before:
             self._sizes[timeline] = now
             self._state_bytes += now - before
@@ -363,7 +383,7 @@ class Gathering:
                 self._count(timeline, head)
 
     def _forget(self, timeline: Timeline) -> None:
-        del self._heads[timeline]
+        del self._heads[timeline], self._partitions[timeline]
         self._state_bytes -= self._sizes.pop(timeline, 0)
 
 
@@ -372,29 +392,3 @@ def _stand(message: Message | Rejection, verdict: Rejection | None) -> Message |
     if verdict is None:
         return message
     return apply_verdict(message, verdict) if isinstance(message, Message) else verdict
-
-
-def _sets_state(message: Message) -> bool:
-    return any(isinstance(one, SnapshotIn) or one.patch for one in message.records)
-
-
-def _work(message: Message, size: int) -> tuple[int, int]:
-    """The bytes of states that a message writes, and about how many the newest has then."""
-    work = 0
-    for record in message.records:
-        if isinstance(record, SnapshotIn):
-            size = len(record.raw)
-            work += size
-        elif record.patch:
-            size += len(record.patch_json or "")
-            work += patch_work(size, len(record.patch))
-    return work, size
-
-
-def _size(head: Head) -> int:
-    """About how much memory a head's states and paths take."""
-    if head.group is None:
-        return 0
-    newest = head.group.newest or b""
-    decoded = 0 if head.state is None else len(newest) + count_values(newest) * _VALUE_BYTES
-    return head.group.size + decoded + len(head.paths or ()) * _PATH_BYTES

@@ -83,6 +83,11 @@ class Metrics:
         self._held = Gauge(
             "strato_projector_partitions_held", "Partitions leased.", registry=registry
         )
+        self._apart = Gauge(
+            "strato_projector_partitions_apart",
+            "Partitions projected apart from the others, which do not wait for them.",
+            registry=registry,
+        )
         self._restarts = Counter(
             "strato_projector_pipeline_restarts",
             "Starts again from the checkpoints.",
@@ -158,6 +163,10 @@ class Metrics:
     def holds(self, partitions: int) -> None:
         """Show how many partitions are leased."""
         self._held.set(partitions)
+
+    def set_apart(self, partitions: int) -> None:
+        """Show how many partitions are projected apart from the others."""
+        self._apart.set(partitions)
 
     def restarted(self, reason: str) -> None:
         """Count a new start from the checkpoints."""

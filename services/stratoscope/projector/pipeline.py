@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate, islice, takewhile
 from time import monotonic
 from typing import Protocol
 
@@ -18,7 +19,9 @@ from nats.errors import Error as NatsError
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Delivered, Doubt
 from stratoscope.domain.delta import DamagedChain
+from stratoscope.domain.overload import Overload
 from stratoscope.domain.records import Batch
+from stratoscope.projector.backlog import weigh
 from stratoscope.projector.dead_letters import buried, told_of
 from stratoscope.projector.gathering import Gathered, Gathering
 from stratoscope.projector.metrics import Metrics
@@ -38,7 +41,7 @@ from stratoscope.store.intake import (
     IntakeWriter,
     Progress,
 )
-from stratoscope.store.leases import Held, Leases
+from stratoscope.store.leases import Held
 
 BATCH = 4000
 # Bytes of a batch: decoding and compressing more at once would hold up everything else.
@@ -50,7 +53,7 @@ _MOVE_EVERY = 0.05
 # before is committed. Where exactly that begins to pay was not measured.
 _FEW = 32
 # What says nothing of the messages of a batch.
-_NO_FAULT = (Doubt, FenceLost, AlreadyTaken, DamagedChain)
+_NO_FAULT = (Doubt, FenceLost, AlreadyTaken, DamagedChain, Overload)
 # What ends an attempt at a message without being its fault.
 _PASSING = (*_NO_FAULT, Unstorable, NatsError, *DATABASE_ERRORS, asyncio.CancelledError)
 
@@ -64,6 +67,46 @@ class Source(Protocol):
     @property
     def passed(self) -> int:
         """The message up to which all messages were taken; 0 where that is unknown."""
+
+
+class Checkpoints(Protocol):
+    """The partitions that are projected: see `store.leases`."""
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """Their fences and checkpoints."""
+
+    @property
+    def whole(self) -> Sequence[Held]:
+        """The same of all partitions that the process holds."""
+
+    def moved(self, stream_seq: int, probe_seq: int | None, probe_digest: bytes | None) -> None:
+        """Every checkpoint was moved."""
+
+
+class Stop(Protocol):
+    """Whether a pipeline is to end."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+
+
+class Pace(Protocol):
+    """What a lane of intake does about the load: see `projector.lanes`."""
+
+    def taken(self, delivered: Sequence[Delivered]) -> None:
+        """Messages are about to be projected. Raises Overload where they are not to be."""
+
+    def idle(self) -> None:
+        """There was nothing to project."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """The most that is taken at once."""
+
+    messages: int = BATCH
+    bytes: int = BATCH_BYTES
 
 
 class Marking(Protocol):
@@ -113,7 +156,7 @@ class Pipeline:
         source: Source,
         gathering: Gathering,
         writer: IntakeWriter,
-        leases: Leases,
+        leases: Checkpoints,
         *,
         told: Told,
         metrics: Metrics,
@@ -121,6 +164,8 @@ class Pipeline:
         feed: Feed | None = None,
         batches: Batches | None = None,
         attempts: Marking | None = None,
+        size: BatchSize | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._source = source
         self._gathering = gathering
@@ -132,17 +177,25 @@ class Pipeline:
         self._feed = feed
         self._batches = batches or Batches(None)
         self._attempts = attempts
+        self._size = size or BatchSize()
+        self._pace = pace
         self._left: list[Delivered] = []
         self._taken = min(held.stream_seq for held in leases.held)
         self._moves_at = 0.0
         self._commit: asyncio.Task[None] | None = None
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Project until `stopping` is set. What was begun is finished."""
+    async def run(self, stopping: Stop) -> None:
+        """Project until `stopping` is set. What was begun is finished.
+
+        Raises Overload where the lane's pace or a batch's work asks for it.
+        """
         try:
             while not stopping.is_set():
                 await self._turn()
             await self._settle()
+        except Overload:
+            await self._settle()
+            raise
         finally:
             if self._commit is not None:
                 # Waited for: the session must not be closed under it.
@@ -151,10 +204,10 @@ class Pipeline:
     async def _turn(self) -> None:
         # With a commit on its way there is something to wait for besides new messages.
         wait = _IDLE if self._commit is None else 0.0
-        limit = self._quarantine.batch(self._taken, BATCH)
-        delivered = self._left or await self._source.take(limit, wait, BATCH_BYTES)
+        limit = self._quarantine.batch(self._taken, self._size.messages)
+        delivered = self._left or await self._take_over(limit, wait)
         if delivered:
-            delivered, self._left = _apart(delivered, limit)
+            delivered, self._left = _apart(delivered, limit, self._size.bytes)
             if delivered[0].size >= MARKED_BYTES and self._attempts is not None:
                 await self._take_marked(delivered, self._attempts)
             else:
@@ -163,6 +216,14 @@ class Pipeline:
             await self._settle()
         else:
             await self._move_idle()
+            if self._pace is not None:
+                self._pace.idle()
+
+    async def _take_over(self, limit: int, wait: float) -> list[Delivered]:
+        delivered = await self._source.take(limit, wait, self._size.bytes)
+        if delivered and self._pace is not None:
+            self._pace.taken(delivered)
+        return delivered
 
     async def _take(self, delivered: list[Delivered]) -> None:
         traced = self._batches.begin(delivered)
@@ -298,15 +359,19 @@ class Pipeline:
 
     def _moved(self, progress: Progress) -> None:
         self._leases.moved(progress.stream_seq, progress.probe_seq, progress.probe_digest)
-        self._metrics.checkpoint(self._leases.held)
+        self._metrics.checkpoint(self._leases.whole)
 
 
-def _apart(delivered: list[Delivered], limit: int) -> tuple[list[Delivered], list[Delivered]]:
+def _apart(
+    delivered: list[Delivered], limit: int, most: int
+) -> tuple[list[Delivered], list[Delivered]]:
     """The messages of the next batch, and the rest: a marked one is a batch of its own."""
     size = 1
     if delivered[0].size < MARKED_BYTES:
         marked = (at for at, one in enumerate(delivered) if one.size >= MARKED_BYTES)
         size = min(next(marked, len(delivered)), limit)
+        weights = accumulate(weigh(one) for one in islice(delivered, size))
+        size = max(1, sum(1 for _ in takewhile(most.__ge__, weights)))
     return delivered[:size], delivered[size:]
 
 

@@ -8,8 +8,10 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 import structlog
@@ -24,9 +26,10 @@ from stratoscope.projector.bases import BaseKeeper, LogFront, begin
 from stratoscope.projector.feeding import Feeding, Interest
 from stratoscope.projector.following import Following
 from stratoscope.projector.gathering import Gathering
+from stratoscope.projector.lanes import IntakeLanes
 from stratoscope.projector.log_check import check_log
 from stratoscope.projector.metrics import Metrics
-from stratoscope.projector.pipeline import BATCH, Pipeline
+from stratoscope.projector.pipeline import BatchSize, Pace, Pipeline, Stop
 from stratoscope.projector.quarantine import Quarantine
 from stratoscope.projector.quotas import Quotas
 from stratoscope.projector.resolver import RESOLVING_PARTITION, resolve_page
@@ -36,11 +39,11 @@ from stratoscope.projector.tracing import Batches
 from stratoscope.store.attempts import Attempts
 from stratoscope.store.database import DatabaseUnreachable, connection, pool
 from stratoscope.store.intake import Checkpoints, FenceLost, IntakeWriter, Progress
-from stratoscope.store.leases import Held, Leases
+from stratoscope.store.leases import Held, LeasedPart, Leases
 from stratoscope.store.past import IntakeReader
 from stratoscope.store.quotas import SpaceCounts
 from stratoscope.telemetry.traces import Traces
-from stratoscope_contracts.subjects import stored_partition
+from stratoscope_contracts.subjects import RECORDED, stored_partition
 from stratoscope_contracts.words import PARTITIONS, STREAM_RECORD
 
 log = structlog.get_logger(__name__)
@@ -48,11 +51,17 @@ log = structlog.get_logger(__name__)
 _RESOLVE_EVERY = 0.1
 _LOOK_EVERY = 0.2
 # For leases and upkeep. Writing has a session of its own, and so has looking up what a batch must
-# know; the resolver does that too.
+# know, for each lane; the resolver does that too.
 _POOL = 6
-_LOOKING_UP = 2
+_LOOKING_UP = 3
 # What upkeep asks may take longer than what a batch waits for. The leases have the deadline itself.
 _UPKEEP_DEADLINES = 20
+# What a consumer has on its way at most; more than any message has.
+_PULLED_BYTES = 16 << 20
+# The side lane's batches are small: decoding them holds the loop that the main lane waits for.
+_SIDE_SIZE = BatchSize(1000, 1 << 20)
+# Its part of the memory for the newest states.
+_SIDE_CACHE = 4
 _APPLICATION = "stratoscope projector"
 
 
@@ -75,6 +84,16 @@ class Wiring:
     traces: Traces | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What a lane of intake works with."""
+
+    gathering: Gathering
+    writer: IntakeWriter
+    announcing: Announcing
+    size: BatchSize
+
+
 class Term:
     """Projecting one schema over one writer's session."""
 
@@ -90,6 +109,7 @@ class Term:
         self.holding = 0
         self._leases: Leases | None = None
         self.progressed = False
+        self._begun = False
 
     @property
     def held(self) -> Sequence[Held]:
@@ -149,52 +169,119 @@ class Term:
     async def _project(
         self, leases: Leases, sessions: asyncpg.Pool, reader: IntakeReader, writer: IntakeWriter
     ) -> None:
-        wiring = self._wiring
         held = leases.held
-        complete = len(held) == PARTITIONS
         # Who had these partitions before may have left letters that nobody has published.
         self._dead_letters.set()
+        self._begun = False
+        # Nobody waits for a rebuild, nor beside a single partition.
+        is_shared = not self._wiring.quiet and len(held) > 1
+        cache = self._wiring.settings.state_cache_bytes
+        quotas = self._quotas(sessions)
+        gathering = self._gathering(
+            reader, held, quotas, cache - cache // _SIDE_CACHE if is_shared else cache, is_shared
+        )
+        main = _Lane(gathering, writer, self._announcing, BatchSize())
+        async with AsyncExitStack() as stack:
+            beside: list[IntakeWriter] = []
+            announcing = Announcing(self._wiring.broker.client, self._schema)
+            stack.push_async_callback(announcing.close)
+
+            async def run_main(part: LeasedPart, stop: Stop, pace: Pace | None) -> None:
+                await self._run_lane(main, reader, sessions, part, stop, pace)
+
+            async def run_side(part: LeasedPart, stop: Stop, pace: Pace) -> None:
+                if not beside:
+                    beside.append(await self._side_writer(stack))
+                gathering = self._gathering(reader, part.held, quotas, cache // _SIDE_CACHE, False)
+                lane = _Lane(gathering, beside[0], announcing, _SIDE_SIZE)
+                await self._run_lane(lane, reader, sessions, part, stop, pace)
+
+            if is_shared:
+                lanes = IntakeLanes(leases, run_main, run_side, self._wiring.metrics.set_apart)
+                projecting = lanes.run(self._turn)
+            else:
+                projecting = run_main(LeasedPart(leases, held), self._turn, None)
+            await accompanied(
+                projecting, self._resolve(sessions, reader, held), self._upkeep(sessions, held)
+            )
+
+    async def _run_lane(
+        self,
+        lane: _Lane,
+        reader: IntakeReader,
+        sessions: asyncpg.Pool,
+        part: LeasedPart,
+        stop: Stop,
+        pace: Pace | None,
+    ) -> None:
+        """Project some partitions through a consumer of their own."""
+        wiring, held = self._wiring, part.held
+        complete = len(held) == PARTITIONS
+        lane.gathering.serve({one.partition: one.stream_seq for one in held}, complete=complete)
         puller = Puller(
             wiring.broker.client,
             STREAM_RECORD,
             start_seq=min(one.stream_seq for one in held) + 1,
-            subjects=() if complete else [stored_partition(one.partition) for one in held],
-            batch=BATCH,
-        )
-        gathering = Gathering(
-            reader,
-            STREAM_RECORD,
-            complete=complete,
-            cache_bytes=wiring.settings.state_cache_bytes,
-            passed={one.partition: one.stream_seq for one in held},
-            field_index=wiring.settings.field_index,
-            closing=wiring.settings.closing,
-            quarantine=wiring.quarantine,
-            quotas=self._quotas(sessions),
+            subjects=() if complete else _subjects(held),
+            batch=lane.size.messages,
+            max_bytes=_PULLED_BYTES,
         )
         async with puller:
             # Only now: a consumer ends with its stream, so what is checked is what is read.
             await check_log(wiring.broker.client, sessions, STREAM_RECORD, held)
             pipeline = Pipeline(
                 puller,
-                gathering,
-                writer,
-                leases,
-                told=self._told,
+                lane.gathering,
+                lane.writer,
+                part,
+                told=partial(self._told, lane.announcing),
                 metrics=wiring.metrics,
                 quarantine=wiring.quarantine,
                 feed=None if wiring.quiet else self._feeding(),
                 batches=Batches(wiring.traces),
                 attempts=Attempts(sessions),
+                size=lane.size,
+                pace=pace,
             )
-            await self._start_from_bases(sessions, held)
+            if not self._begun:
+                await self._start_from_bases(sessions, held)
+                self._begun = True
             if wiring.quiet and complete and await reader.is_empty():
-                gathering.sift()
-            await accompanied(
-                pipeline.run(self._turn),
-                self._resolve(sessions, reader, held),
-                self._upkeep(sessions, held),
-            )
+                lane.gathering.sift()
+            await pipeline.run(stop)
+
+    def _gathering(
+        self,
+        reader: IntakeReader,
+        held: Sequence[Held],
+        quotas: Quotas | None,
+        cache_bytes: int,
+        light: bool,
+    ) -> Gathering:
+        wiring = self._wiring
+        return Gathering(
+            reader,
+            STREAM_RECORD,
+            complete=len(held) == PARTITIONS,
+            cache_bytes=cache_bytes,
+            passed={one.partition: one.stream_seq for one in held},
+            field_index=wiring.settings.field_index,
+            closing=wiring.settings.closing,
+            quarantine=wiring.quarantine,
+            quotas=quotas,
+            light=light,
+        )
+
+    async def _side_writer(self, stack: AsyncExitStack) -> IntakeWriter:
+        """The side lane writes over a session of its own; the epoch fences it as it does the other.
+
+        That session holds no lease.
+        """
+        where = (self._wiring.settings.postgres_dsn, self._schema, _APPLICATION)
+        opened = connection(*where, by_key=True, waits_for_disk=False, deadline=self._deadline)
+        writer = IntakeWriter(await stack.enter_async_context(opened), self._wiring.reached)
+        await writer.prepare()
+        return writer
 
     def _quotas(self, sessions: asyncpg.Pool) -> Quotas | None:
         """None where there is nothing to hold to; a rebuild takes what live intake has taken."""
@@ -283,7 +370,12 @@ class Term:
             await asyncio.sleep(_RESOLVE_EVERY)
 
     async def _told(
-        self, batch: Batch | None, progress: Progress, held: Sequence[Held], fed: bool
+        self,
+        announcing: Announcing,
+        batch: Batch | None,
+        progress: Progress,
+        held: Sequence[Held],
+        fed: bool,
     ) -> None:
         """After a commit: tell the navigators, and who publishes dead letters."""
         self.progressed = True
@@ -291,7 +383,13 @@ class Term:
             return
         if batch is not None and batch.rejections:
             self._dead_letters.set()
-        await self._announcing.say(progress.stream_seq, held, at_once=not fed)
+        await announcing.say(progress.stream_seq, held, at_once=not fed)
+
+
+def _subjects(held: Sequence[Held]) -> list[str]:
+    """The filters of some partitions; what the stream keeps in none goes with the first."""
+    filters = [stored_partition(one.partition) for one in held]
+    return [*filters, RECORDED] if held[0].partition == 0 else filters
 
 
 def process_name() -> str:

@@ -42,6 +42,11 @@ class Leases:
         # In the order of the partitions.
         self.held: tuple[Held, ...] = ()
 
+    @property
+    def whole(self) -> tuple[Held, ...]:
+        """All partitions that are held."""
+        return self.held
+
     async def share(self) -> int:
         """How many partitions are this projector's, of those alive now."""
         pid = self._session.get_server_pid()
@@ -81,17 +86,49 @@ class Leases:
 
     def moved(self, stream_seq: int, probe_seq: int | None, probe_digest: bytes | None) -> None:
         """Every checkpoint was moved."""
-        self.held = tuple(
-            Held(
-                held.partition,
-                held.epoch,
-                max(held.stream_seq, stream_seq),
-                held.probe_seq if probe_seq is None else probe_seq,
-                held.probe_digest if probe_digest is None else probe_digest,
-            )
-            for held in self.held
-        )
+        self.held = _moved(self.held, stream_seq, probe_seq, probe_digest)
+
+    def replace(self, some: tuple[Held, ...]) -> None:
+        """The checkpoints of some partitions were moved."""
+        if len(some) == len(self.held):
+            self.held = some
+            return
+        new = {one.partition: one for one in some}
+        self.held = tuple(new.get(one.partition, one) for one in self.held)
 
     @staticmethod
     def _fences(held: tuple[Held, ...]) -> tuple[list[int], list[int]]:
         return [one.partition for one in held], [one.epoch for one in held]
+
+
+class LeasedPart:
+    """Some of the partitions of a projector's leases, whose checkpoints move together."""
+
+    def __init__(self, leases: Leases, held: tuple[Held, ...]) -> None:
+        self._leases = leases
+        self.held = held
+
+    @property
+    def whole(self) -> tuple[Held, ...]:
+        """All partitions that the projector holds."""
+        return self._leases.held
+
+    def moved(self, stream_seq: int, probe_seq: int | None, probe_digest: bytes | None) -> None:
+        """Every checkpoint of them was moved."""
+        self.held = _moved(self.held, stream_seq, probe_seq, probe_digest)
+        self._leases.replace(self.held)
+
+
+def _moved(
+    held: tuple[Held, ...], stream_seq: int, probe_seq: int | None, probe_digest: bytes | None
+) -> tuple[Held, ...]:
+    return tuple(
+        Held(
+            one.partition,
+            one.epoch,
+            max(one.stream_seq, stream_seq),
+            one.probe_seq if probe_seq is None else probe_seq,
+            one.probe_digest if probe_digest is None else probe_digest,
+        )
+        for one in held
+    )

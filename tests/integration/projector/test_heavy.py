@@ -1,7 +1,6 @@
 """Heavy messages are taken or refused within bounds of memory and time; others do not wait."""
 
 import asyncio
-import json
 import resource
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import zstandard
 
+from support.documents import patches, state_of
 from support.eventually import eventually
 from support.projecting import ARMED
 from support.service import ServiceProcess
@@ -35,25 +35,6 @@ async def packed(publish: Any, agent: str, kind: str, body: bytes) -> int:
     """Publish a body as zstd."""
     seq: int = await publish(agent, kind, zstandard.compress(body, 6), ZSTD)
     return seq
-
-
-def state_of(mebibytes: int) -> bytes:
-    """A snapshot of many small members."""
-    count = mebibytes * MIB // 13
-    return json.dumps({"state": {f"k{n:07d}": 0 for n in range(count)}}).encode()
-
-
-def patches(count: int) -> bytes:
-    """A batch of events that change one member each."""
-    events = [
-        {
-            "kind": "event",
-            "type": "x",
-            "patch": [{"op": "replace", "path": "/k0000000", "value": n}],
-        }
-        for n in range(count)
-    ]
-    return json.dumps({"records": events}).encode()
 
 
 SHAPES = {

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stratoscope.domain.canonical import canonical
 from stratoscope.domain.intake import decide, place_id
+from stratoscope.domain.overload import Overload
 from stratoscope.domain.records import (
     Batch,
     EventIn,
@@ -285,6 +286,20 @@ def test_patches_over_the_work_of_a_message_are_refused_and_leave_the_state_in_d
     batch, _ = run(message(3, *(event(4 + n, patch=change) for n in range(3))))
     assert [one.reason for one in batch.rejections] == ["over_budget"]
     assert [taint[:3] for taint in batch.taints] == [(1, 3, 2)]
+
+
+def test_a_batch_over_the_work_that_others_wait_for_is_given_up_and_leaves_the_heads(
+    run, monkeypatch: pytest.MonkeyPatch
+):
+    run(message(1, snapshot({"text": "x" * 80}, 1)))
+    monkeypatch.setattr(LIMITS, "batch_work_bytes", 250)
+    change = [{"op": "add", "path": "/n", "value": 1}]
+    two = (event(2, patch=change), event(3, patch=change))
+    with pytest.raises(Overload) as raised:
+        run(message(2, *two), message(3, event(4, patch=change)))
+    assert raised.value.partitions == {message(3).partition}
+    batch, _ = run(message(2, *two))
+    assert [row[0] for row in batch.events] == [0, 1]
 
 
 def test_of_states_with_many_values_a_snapshot_changes_the_root(

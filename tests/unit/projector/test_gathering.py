@@ -197,6 +197,22 @@ async def test_what_a_partition_has_taken_in_already_is_passed_over():
     assert gathered.through == 5
 
 
+async def test_a_lane_that_goes_on_without_a_partition_reads_its_heads_anew():
+    """Another lane moves them meanwhile."""
+    one, other = "a", "b"
+    past = Past()
+    gatherer = gathering(past, cache_bytes=1 << 20)
+    batch = await gatherer.decide(await gatherer.gather([message(1, one), message(2, other)]))
+    past.write(batch)
+    past.settle()
+    left = {number: 2 for number in NOWHERE if number != partition_of("default", one)}
+    gatherer.serve(left, complete=False)
+    assert [name for _, name in gatherer._heads] == [other]
+    gatherer.serve(dict.fromkeys(NOWHERE, 2), complete=True)
+    again = await gatherer.decide(await gatherer.gather([message(3, one), message(4, other)]))
+    assert [(row[0], row[1]) for row in again.events] == [(1, 3), (1, 4)]
+
+
 async def test_what_is_in_no_partition_is_still_buried():
     passed = dict.fromkeys(range(PARTITIONS), 9)
     gathered = await gathering(Past(), cache_bytes=0, passed=passed).gather(
