@@ -138,9 +138,9 @@ class Hits:
         rows = await self._session.fetch(_SQL["matches"], breakpoints, agents)
         return {(row["breakpoint_id"], row["agent"]): row["matches"] for row in rows}
 
-    async def unpublished(self, partitions: Sequence[int], limit: int) -> list[Waiting]:
-        """Hits of partitions that nobody said were published, in the order of the log."""
-        rows = await self._session.fetch(_SQL["unpublished"], partitions, limit)
+    async def unpublished(self, partition: int, limit: int) -> list[Waiting]:
+        """Hits of a partition that nobody said were published, in the order of the log."""
+        rows = await self._session.fetch(_SQL["unpublished"], partition, limit)
         return [Waiting(*row) for row in rows]
 
     async def published(self, hits: Sequence[UUID], now: datetime) -> None:

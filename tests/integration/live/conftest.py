@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from stratoscope.navigator.live import lane
 from support import stack
 from support.held import OFTEN, Stand
 from support.lane import Watching, watching_over
@@ -15,8 +16,11 @@ from support.watched import Hits, hits_of
 
 
 @pytest.fixture
-async def watching(projection_dsn: str, nats_server: stack.NatsServer) -> AsyncIterator[Watching]:
-    """A lane over a projection of its own."""
+async def watching(
+    projection_dsn: str, nats_server: stack.NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Watching]:
+    """A lane over a projection of its own, which does all at once however busy the machine is."""
+    monkeypatch.setattr(lane, "_AT_ONCE_SECONDS", 60.0)
     async with watching_over(projection_dsn, nats_server.url) as found:
         yield found
 

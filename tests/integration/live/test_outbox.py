@@ -12,6 +12,7 @@ from stratoscope.broker.streams import StreamSettings, ensure_streams
 from stratoscope.navigator.live import outbox
 from stratoscope_contracts.subjects import partition_of
 from stratoscope_contracts.words import STREAM_HITS
+from support.eventually import eventually
 from support.lane import ERRORS, MINE, Watching, breakpoint
 from support.recorded import event
 from support.stack import NatsServer
@@ -90,8 +91,11 @@ async def test_what_another_has_left_goes_out_before_what_is_found_then(
     assert await watching.recorded.pool.fetchval(left) == 0
     # Nothing waits any more: the next one goes at once.
     await record(watching, 1, 0)
-    await out.close()
-    assert len(await published(client)) == 7
+
+    async def is_there() -> bool:
+        return len(await published(client)) == 7
+
+    await eventually(is_there)
 
 
 async def test_a_hit_that_is_not_acknowledged_is_published_again(

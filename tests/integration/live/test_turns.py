@@ -19,7 +19,7 @@ SEVENTH = EVERY[6::7]
 
 
 @pytest.fixture(autouse=True)
-def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def few_are_many(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "_PAIRS", 10)
     monkeypatch.setattr(judging, "_MATCHES", 20)
     monkeypatch.setattr(lane, "_AT_ONCE_SECONDS", 0.0)

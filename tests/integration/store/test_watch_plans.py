@@ -64,7 +64,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "watches.sweep": (),
     "watches.strike": (SOME, "why"),
     "hits.matches": ([SOME], ["agent-1"]),
-    "hits.unpublished": ([1, 2], 100),
+    "hits.unpublished": (1, 100),
     "hits.published": ([SOME], NOW),
     "pruning.prune": (3, EVER, NOW, 200),
     "filling.events": ([1, 2], [10, 20], [12, 22]),

@@ -83,26 +83,29 @@ class Index:
 
     def candidates(self, record: Record) -> Iterable[Armed]:
         """Those that a record could hit, in no order; each once."""
+        met = [bucket for bucket in self._met(record) if bucket]
+        if len(met) == 1:
+            return [*met[0].values()]
         found: _Bucket = {}
-        for bucket in self._met(record):
-            if bucket:
-                found.update(bucket)
+        for bucket in met:
+            found.update(bucket)
         return found.values()
 
-    def _met(self, record: Record) -> Iterator[_Bucket | None]:
-        yield self._records
+    def _met(self, record: Record) -> list[_Bucket | None]:
+        # Asked for each record that is watched: a list is cheaper than a generator.
+        met: list[_Bucket | None] = [self._records]
         if record.is_event:
-            yield self._events
-            yield self._types.get(record.type or "")
-            yield self._places.get(record.event_index)
+            met += self._events, self._types.get(record.type or "")
+            met.append(self._places.get(record.event_index))
             if record.depth is not None and self._depths:
-                yield self._depths.get(record.depth)
+                met.append(self._depths.get(record.depth))
         if record.clock_before is None:
-            yield self._firsts
+            met.append(self._firsts)
         if self._sorted_times:
-            yield from self._reached(record)
+            met += self._reached(record)
         if record.sets_state and self._below:
-            yield from self._changed(record.changed)
+            met += self._changed(record.changed)
+        return met
 
     def _reached(self, record: Record) -> Iterator[_Bucket]:
         times = self._sorted_times

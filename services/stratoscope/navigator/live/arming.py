@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -133,10 +132,9 @@ async def arming_behind(arming: Arming, rows: Sequence[BreakpointRow], stream_se
     return found
 
 
-def candidates(indexes: Collection[Index], record: Record) -> Iterator[Armed]:
+def candidates(indexes: Collection[Index], record: Record) -> list[Armed]:
     """Those that a record could hit and that are armed for it."""
-    found: Iterable[Armed] = chain.from_iterable(one.candidates(record) for one in indexes)
-    return (armed for armed in found if armed.sees(record))
+    return [armed for index in indexes for armed in index.candidates(record) if armed.sees(record)]
 
 
 def is_in(row: BreakpointRow, partition: int) -> bool:

@@ -17,10 +17,11 @@ from uuid import UUID
 
 import asyncpg
 
-from stratoscope.broker.feed import Committed
+from stratoscope.broker.feed import Committed, Recorded
 from stratoscope.domain.conditions.seen import Before, Seen
 from stratoscope.domain.expressions.rules import Expression
-from stratoscope.domain.watching.armed import Record
+from stratoscope.domain.watching.armed import Armed, Record
+from stratoscope.domain.watching.index import Index
 from stratoscope.navigator import spelling
 from stratoscope.navigator.expressions.evaluating import Document, Expressions
 from stratoscope.navigator.live.arming import Arming, candidates
@@ -171,13 +172,21 @@ class Judge:
         """Judge some records by all that they could hit; what can be kept before more is found."""
         pairs: list[Pair] = []
         turn = 0
+        told: Recorded | None = None
+        indexes: list[Index] = []
         for number, line in enumerate(lines):
-            pairs += self._pairs(arming, number, line, outcome.flooded)
+            if line.told is not told:
+                told = line.told
+                indexes = arming.indexes(told.space, told.agent)
+            if met := candidates(indexes, line.record):
+                pairs += self._pairs(met, number, line, outcome.flooded)
             if len(pairs) >= _PAIRS:
                 await self._judge(arming, pairs, outcome)
                 pairs, turn = [], 0
                 for judged in outcome.parts():
                     yield judged
+                    # Meanwhile others may have been armed.
+                    told = None
             elif len(pairs) - turn >= _AT_A_STRETCH:
                 turn = len(pairs)
                 await asyncio.sleep(0)
@@ -244,10 +253,10 @@ class Judge:
                     yield
 
     def _pairs(
-        self, arming: Arming, number: int, line: Line, flooded: Collection[UUID]
+        self, met: Sequence[Armed], number: int, line: Line, flooded: Collection[UUID]
     ) -> Iterator[Pair]:
         seen: Seen | None = None
-        for armed in candidates(arming.indexes(line.told.space, line.told.agent), line.record):
+        for armed in met:
             if armed.watch.judged == "event" and not line.record.is_event:
                 continue
             if armed.id in flooded:

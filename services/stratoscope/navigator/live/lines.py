@@ -71,7 +71,7 @@ def lines_of(committed: Committed, told: Recorded) -> Iterator[Line]:
         patch = None
         if next_version is not None and _place(next_version) == place:
             patch, next_version = next_version, next(versions, None)
-        line = _event(committed, told, event, patch, version, clock)
+        line = _event(committed, told, event, place, patch, version, clock)
         yield line
         version, clock = line.record.version, line.record.clock
     while next_version is not None:
@@ -94,12 +94,13 @@ def _event(
     committed: Committed,
     told: Recorded,
     event: Row,
+    place: Place,
     patch: Row | None,
     version: int,
     clock: datetime | None,
 ) -> Line:
     record = Record(
-        place=Place(event[_SEQ], event[_ORDINAL]),
+        place=place,
         event_index=event[0],
         clock=moment(event[2]),
         clock_before=clock,

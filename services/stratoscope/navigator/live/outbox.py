@@ -109,7 +109,7 @@ class Outbox:
         await self.mark()
         self._paged[partition] = False
         async with self._pool.acquire() as session:
-            waiting = await Hits(session).unpublished([partition], _PAGE)
+            waiting = await Hits(session).unpublished(partition, _PAGE)
         there = await self._in_stream(waiting)
         self._sent.extend(there)
         await self._publish([one for one in waiting if one.hit_id not in there])

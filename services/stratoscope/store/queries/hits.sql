@@ -66,7 +66,7 @@ join hit_count using (breakpoint_id, agent)
 -- name: unpublished
 select hit_id, space, agent, body::text as body, created_at
 from hit
-where partition = any($1::smallint[]) and published_at is null
+where partition = $1::smallint and published_at is null
 order by stream_seq, ordinal, hit_id
 limit $2
 
