@@ -1,10 +1,12 @@
 """A navigator that ends leaves no agent waiting for its answer."""
 
 import asyncio
+import threading
 
 import asyncpg
 import nats
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from stratoscope.navigator.holding.gate import Gate, gating
 from stratoscope.navigator.holding.metrics import HoldMetrics
@@ -44,3 +46,34 @@ async def test_who_asked_at_a_gate_is_told_that_the_navigator_ends(nats_url: str
     finally:
         await client.close()
         await agent.close()
+
+
+FLOOD = 40_000
+
+
+def flood(url: str) -> None:
+    """Ask at one gate so many times, in an event loop of this thread."""
+
+    async def ask() -> None:
+        async with await nats.connect(url) as client:
+            for _ in range(FLOOD):
+                await client.publish("strato.default.gate.a", b'{"after":7}', "_INBOX.nobody.1")
+
+    asyncio.run(ask())
+
+
+async def test_a_flood_that_outlives_the_connection_is_dropped_without_a_word(
+    nats_url: str,
+) -> None:
+    """A navigator whose broker had ended wrote a line for each question, for minutes."""
+    gate = Gate(asyncpg.create_pool(), NeverSeen(), HoldMetrics(CollectorRegistry()))
+    client = await nats.connect(nats_url)
+    with capture_logs() as lines:
+        async with gating(client, gate, ReplyGuard(SINGLE_LOGIN, lambda _: None)):
+            flooding = threading.Thread(target=flood, args=(nats_url,))
+            flooding.start()
+            await gate.watched.asked.wait()
+            await client.close()
+            flooding.join()
+    # Those that were waiting; what was read and not yet looked at is passed over.
+    assert len(lines) <= 64

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from time import perf_counter_ns
 from typing import Final, Protocol, assert_never
 
@@ -40,6 +41,8 @@ _SEEN_WITHIN: Final = 4.0
 # How fresh it is kept when an agent was last heard at its gate, where it does not wait there.
 _KNOWN_FOR: Final = timedelta(seconds=30)
 _JSON: Final = {"content-type": "application/json"}
+# So many refusals, and others have their turn.
+_REFUSED_AT_ONCE: Final = 16
 log = structlog.get_logger(__name__)
 
 
@@ -100,9 +103,11 @@ class Gate:
 async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator[None]:
     """Answer agents at their gates; at the end those that asked are told to ask somebody else."""
     running: set[asyncio.Task[None]] = set()
+    refused = count(1)
 
     async def ask(message: Msg) -> None:
-        if not guard.accepts_gate(message.subject, message.reply):
+        # Of a flood the client still holds what it had read: none of it can be answered.
+        if client.is_closed or not guard.accepts_gate(message.subject, message.reply):
             return
         _, space, _, agent = message.subject.split(".", 3)
         try:
@@ -110,6 +115,9 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
             end = gate.shares.asking.admit(space, agent, size_of(message))
         except OverBudget as over:
             await _reply(client, message, as_told(_GATE, over)[1])
+            if next(refused) % _REFUSED_AT_ONCE == 0:
+                # A flood must not hold the loop.
+                await asyncio.sleep(0)
             return
         task = asyncio.create_task(_respond(client, message, gate), name="gate")
         running.add(task)
