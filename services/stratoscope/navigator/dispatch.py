@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from difflib import get_close_matches
+from itertools import pairwise
 from math import isfinite
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -45,6 +46,7 @@ REPLAY = "replay"
 SERVED = frozenset({*ANSWERS, *LASTING, *OBJECT_VERBS, STATS, REPLAY})
 _ALL = range(PARTITIONS)
 _TOLD_FAULTS = 100
+_LONGEST_VERB: Final = 64
 
 
 def _now() -> datetime:
@@ -161,11 +163,18 @@ def _checked_request(verb: str, body: bytes) -> Request:
     return request_of(verb, body)
 
 
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset(map("".join, pairwise(f".{text}")))
+
+
+_PAIRS: Final = {verb: _pairs(verb) for verb in VERBS}
+
+
 def request_of(verb: str, body: bytes) -> Request:
     """What is asked for; an empty body is an empty object. Raises BadRequest."""
     known = VERBS.get(verb)
     if known is None:
-        nearest = get_close_matches(verb, VERBS, n=1, cutoff=0.0)[0]
+        nearest = nearest_verb(verb)
         told = f"there is no such verb; the nearest is {nearest}"
         raise BadRequest.of_whole(told, nearest=nearest)
     body = body.strip() or b"{}"
@@ -177,6 +186,20 @@ def request_of(verb: str, body: bytes) -> Request:
         # All numbers of those have bounds, and what they carry is long.
         _check_numbers(body)
     return request
+
+
+def nearest_verb(text: str) -> str:
+    """The verb that shares most pairs of letters with a text.
+
+    Anyone may ask for verbs that there are not, so this takes microseconds: `difflib` held the loop
+    for milliseconds.
+    """
+    pairs = _pairs(text[:_LONGEST_VERB])
+
+    def share(verb: str) -> float:
+        return len(pairs & _PAIRS[verb]) / (len(pairs) + len(_PAIRS[verb]))
+
+    return max(_PAIRS, key=share)
 
 
 def _check_numbers(body: bytes) -> None:
