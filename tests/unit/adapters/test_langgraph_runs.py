@@ -80,6 +80,25 @@ def test_the_resume_of_a_replay_is_caused_by_the_replay() -> None:
     assert_each_id_once(listing)
 
 
+def test_replays_and_forks_are_named() -> None:
+    listing = Listing()
+    graph = record(asking_beside().compile(checkpointer=InMemorySaver()), listing)
+    graph.invoke({"v": []}, CONFIG)
+    graph.invoke(Command(resume=1), CONFIG)
+    head = graph.get_state(CONFIG).config
+    past = next(each for each in graph.get_state_history(CONFIG) if each.metadata["step"] == 1)
+    graph.update_state(head, {"v": ["on"]}, as_node="join")
+    graph.invoke(None, past.config)
+    graph.invoke({"v": ["new"]}, past.config)
+    graph.update_state(past.config, {"v": ["by hand"]}, as_node="pre")
+    told = [(each.type, each.data["reason"]) for each in listing.events() if "reason" in each.data]
+    assert told == [
+        ("message_received", "replay from step 1"),
+        ("message_received", "fork of step 1"),
+        ("memory_update", "fork of step 1"),
+    ]
+
+
 @pytest.mark.parametrize("processes", [1, 4])
 def test_each_of_several_runs_that_end_at_one_checkpoint_has_an_end(processes: int) -> None:
     """A functional workflow that asks three times makes its first checkpoint at its end."""

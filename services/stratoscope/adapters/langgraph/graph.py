@@ -177,7 +177,8 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
             while place is not None and len(saved) <= len(supersteps):
                 saved.append(self.get_state(place))
                 place = saved[-1].parent_config
-            self._recording.writer.write(agent, self._records_of(name, supersteps, saved))
+            records = self._records_of(name, config, supersteps, saved)
+            self._recording.writer.write(agent, records)
         return updated
 
     async def abulk_update_state(
@@ -192,7 +193,7 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
             while place is not None and len(saved) <= len(supersteps):
                 saved.append(await self.aget_state(place))
                 place = saved[-1].parent_config
-            records = partial(self._records_of, name, supersteps, saved)
+            records = partial(self._records_of, name, config, supersteps, saved)
             is_slow = is_large(supersteps, *(each.values for each in saved))
             mapped = await asyncio.to_thread(records) if is_slow else records()
             await self._recording.writer.awrite(agent, mapped)
@@ -201,6 +202,7 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
     def _records_of(
         self,
         agent: str,
+        config: RunnableConfig,
         supersteps: Sequence[Sequence[StateUpdate]],
         saved: Sequence[StateSnapshot],
     ) -> list[ToRecord]:
@@ -208,7 +210,10 @@ class _Recorded(Pregel[Any, Any, Any, Any]):
         made, before = saved[: len(supersteps)], saved[len(supersteps) :]
         recording = self._recording
         asked = pending_interrupts(checkpoint_of(before[0])) if before else frozenset()
-        updating = Updating(agent, recording.memory, recording.drawing, asked)
+        named = (config.get("configurable") or {}).get("checkpoint_id")
+        is_fork = bool(before and named) and not recording.memory.is_head(agent, str(named))
+        forked = (before[0].metadata or {}).get("step") if is_fork else None
+        updating = Updating(agent, recording.memory, recording.drawing, asked, forked)
         updates = list(zip(supersteps, reversed(made), strict=True))
         return update_records(updating, updates, new_id)
 

@@ -40,12 +40,19 @@ class Memory:
         self.messages = KnownMessages()
         self._lock = threading.Lock()
         self._arrivals: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
+        self._heads: OrderedDict[str, str] = OrderedDict()
         self._results: OrderedDict[tuple[str, str], Finished] = OrderedDict()
         self._snapshots: OrderedDict[str, str] = OrderedDict()
 
     def arrived(self, agent: str, checkpoint_id: str, causes: tuple[str, ...]) -> None:
-        """Remember which events led an agent to a checkpoint."""
+        """Remember which events led an agent to a checkpoint, the newest of its thread."""
         self._keep(self._arrivals, (agent, checkpoint_id), causes)
+        self._keep(self._heads, agent, checkpoint_id)
+
+    def is_head(self, agent: str, checkpoint_id: str) -> bool:
+        """Whether a checkpoint is the newest that this process has seen of the agent's thread."""
+        with self._lock:
+            return self._heads.get(agent) == checkpoint_id
 
     def led_to(self, agent: str, checkpoint_id: str) -> tuple[str, ...] | None:
         """Which events led there, where this process has seen it."""

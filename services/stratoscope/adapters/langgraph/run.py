@@ -109,10 +109,11 @@ class Run:
     def _open(self, checkpoint: dict[str, Any] | None) -> EventToRecord:
         assert self._base is not None
         self._origin = origin_of(self._opening, checkpoint, self._memory)
+        reason = {} if self._origin.reason is None else {"reason": self._origin.reason}
         event = EventToRecord(
             id=self._new_id(),
             type="message_received",
-            data={"input": self._opening.input},
+            data={"input": self._opening.input, **reason},
             causes=self._origin.causes,
             metadata=self._metadata(self._base),
             occurred_at=self._opening.began_at,

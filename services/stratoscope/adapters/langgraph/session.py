@@ -186,7 +186,7 @@ def _opening(
         # Now, since the run may change what it was given.
         input=without(to_json(input), untracked),
         began_at=datetime.now(UTC),
-        addressed=bool(place.get("checkpoint_id")),
+        addressed=place.get("checkpoint_id") or None,
         keeps_checkpoints=keeps_checkpoints,
         goes_on=input is None or isinstance(input, Command),
     )

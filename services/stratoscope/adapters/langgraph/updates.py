@@ -26,6 +26,8 @@ class Updating:
     drawing: Drawing
     asked: frozenset[str]
     """The interrupts that the first update found waiting."""
+    forked: int | None = None
+    """The step that was updated, where it is not the thread's last."""
 
 
 def update_records(
@@ -49,10 +51,15 @@ def _superstep(
         "ns": ns.split("|") if ns else [],
         "thread_id": to_json(str(place.get("thread_id", ""))),
     }
+    data: dict[str, Any] = {
+        "updates": [_told(update, updating.drawing, ns) for update in superstep]
+    }
+    if updating.forked is not None:
+        data["reason"] = f"fork of step {updating.forked}"
     event = EventToRecord(
         id=new_id(),
         type="memory_update",
-        data={"updates": [_told(update, updating.drawing, ns) for update in superstep]},
+        data=data,
         causes=_causes(updating, stand.parent_id),
         metadata=within_limit(known | payloads.ids_of(stand)),
     )
