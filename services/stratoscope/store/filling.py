@@ -97,6 +97,16 @@ class Filling:
         ]
         return [part for part in found if part.count]
 
+    async def size(self, parts: Sequence[Part]) -> int:
+        """How many bytes the documents of the events of these parts have."""
+        found: int = await self._session.fetchval(
+            _SQL["size"],
+            [part.agent_id for part in parts],
+            [part.event for part in parts],
+            [part.last_event for part in parts],
+        )
+        return found
+
     async def rows(self, parts: Sequence[Part]) -> list[Rows]:
         """The records of these parts, in order."""
         agents = [part.agent_id for part in parts]

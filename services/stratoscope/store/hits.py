@@ -138,9 +138,12 @@ class Hits:
         rows = await self._session.fetch(_SQL["matches"], breakpoints, agents)
         return {(row["breakpoint_id"], row["agent"]): row["matches"] for row in rows}
 
-    async def unpublished(self, partition: int, limit: int) -> list[Waiting]:
-        """Hits of a partition that nobody said were published, in the order of the log."""
-        rows = await self._session.fetch(_SQL["unpublished"], partition, limit)
+    async def unpublished(self, partition: int, limit: int, size: int) -> list[Waiting]:
+        """Hits of a partition that nobody said were published, in the order of the log.
+
+        At most `limit` of them, and no more after one with which they have `size` bytes.
+        """
+        rows = await self._session.fetch(_SQL["unpublished"], partition, limit, size)
         return [Waiting(*row) for row in rows]
 
     async def published(self, hits: Sequence[UUID], now: datetime) -> None:

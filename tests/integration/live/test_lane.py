@@ -7,8 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from stratoscope.navigator.live import judging
-from stratoscope.navigator.live.filling import filled
+from stratoscope.navigator.live import filling, judging
 from stratoscope.store.breakpoints import BreakpointRow
 from stratoscope.store.hits import Hits
 from support.lane import ERRORS, MINE, OWNER, Watching, breakpoint
@@ -79,7 +78,7 @@ async def test_an_event_that_is_gone_is_waited_for_no_more(
     await watching.recorded.add("walker", event("error_occurred"))
     await pool.execute("update event set depth = null")
     wanted = lane.arming.wanted(MINE)
-    async for told in filled(parts.session, parts.schema, MINE, wanted, 0, 1):
+    async for told in filling.filled(parts.session, parts.schema, MINE, wanted, 0, 1):
         await pool.execute("delete from event")
         async with asyncio.timeout(5):
             await lane.take([replace(told, heard={OWNER: lane.wanted().number})])
@@ -160,3 +159,22 @@ async def test_breakpoints_that_one_message_meets_without_end_are_disabled(
     assert agents.count("runner") == 1
     assert 50 <= agents.count("walker") <= 70
     assert max(kept) <= 25
+
+
+async def test_a_page_of_what_was_not_told_is_bounded_by_bytes(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+):
+    """Sixteen messages of megabytes each are not held at a time."""
+    monkeypatch.setattr(filling, "_BYTES", 50_000)
+    large = [("walker", [event("error_occurred", data={"x": "a" * 20_000})]) for _ in range(16)]
+    small = [("walker", [event()]) for _ in range(16)]
+    await watching.recorded.add_messages([*large, *small])
+    await watching.arm(breakpoint(ERRORS))
+    parts = watching.parts
+    wanted = watching.lane.arming.wanted(MINE)
+    told = filling.filled(parts.session, parts.schema, MINE, wanted, 0, watching.recorded.last_seq)
+    pages = [sum(len(one.events) for one in page.agents) async for page in told]
+    assert sum(pages) == 32
+    assert max(pages[:8]) <= 2
+    await watching.lane.look(at_once=True)
+    assert await watching.hits() == [*range(16)]

@@ -114,3 +114,18 @@ async def test_a_hit_that_is_not_acknowledged_is_published_again(
     assert datetime.now(UTC) >= await watching.recorded.pool.fetchval(
         "select min(published_at) from hit"
     )
+
+
+async def test_hits_of_many_bytes_wait_in_the_table_and_have_smaller_pages(
+    watching: Watching, client, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(outbox, "_BYTES_AT_A_TIME", 10_000)
+    monkeypatch.setattr(outbox, "_PAGE_BYTES", 10_000)
+    await watching.arm(breakpoint(ERRORS))
+    large = [event("error_occurred", data={"x": "a" * 4_000}) for _ in range(7)]
+    await watching.recorded.add_messages([("walker", large)])
+    await watching.lane.look(at_once=True)
+    assert await published(client) == []
+    for page in (3, 6, 7):
+        await watching.parts.outbox.publish_page()
+        assert await published(client) == [("walker", n) for n in range(page)]

@@ -9,9 +9,12 @@ import asyncpg
 from stratoscope.broker.feed import Committed, Recorded
 from stratoscope.store.filling import Filling, Part, Rows, Wanted
 
-# Messages of the log at a time, and rows: a message may have been a batch of ten thousand.
+# Messages of the log at a time, and rows and bytes: a message may have been a batch of ten thousand
+# or have megabytes, so few are asked for until those are seen to be small.
+_FIRST_MESSAGES: Final = 64
 _MESSAGES: Final = 4_000
 _ROWS: Final = 5_000
+_BYTES: Final = 16 << 20
 
 
 async def filled(
@@ -23,15 +26,22 @@ async def filled(
     through: int,
 ) -> AsyncIterator[Committed]:
     """What agents of a partition recorded behind one message, up to and with another."""
-    filling, step = Filling(session), _MESSAGES
+    filling, step = Filling(session), _FIRST_MESSAGES
     while after < through:
         upto = min(after + step, through)
         parts = await filling.parts(partition, wanted, after, upto)
-        if sum(part.count for part in parts) > _ROWS and upto > after + 1:
-            step = max(1, step // 8)
+        if upto > after + 1 and await _is_much(filling, parts):
+            step = max(1, min(step, upto - after) // 8)
             continue
         yield await _read(filling, schema, partition, parts, after, upto)
         after, step = upto, min(_MESSAGES, step * 2)
+
+
+async def _is_much(filling: Filling, parts: Sequence[Part]) -> bool:
+    """Whether parts are more than is held at a time."""
+    if sum(part.count for part in parts) > _ROWS:
+        return True
+    return bool(parts) and await filling.size(parts) > _BYTES
 
 
 async def _read(

@@ -37,9 +37,11 @@ from stratoscope_contracts.words import STREAM_HITS
 
 # Hits of one partition that are read from the table and published at a time.
 _PAGE: Final = 500
+_PAGE_BYTES: Final = 8 << 20
 _MARK_EVERY: Final = 0.1
-# More hits on their way than these wait in the table, not in memory.
+# More hits on their way than these, or more bytes, wait in the table, not in memory.
 _AT_A_TIME: Final = 2_000
+_BYTES_AT_A_TIME: Final = 16 << 20
 # The broker is asked while it surely remembers: half of what it does.
 _REMEMBERED: Final = timedelta(seconds=HITS_DEDUPLICATION / 2)
 _AGAIN_AFTER: Final = 1.0
@@ -61,6 +63,8 @@ class Outbox:
         self._telling: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Task[None]] = set()
         self._under_way: set[UUID] = set()
+        # Of the hits that are not acknowledged yet.
+        self._bytes = 0
         self._sent: list[UUID] = []
         self._news = asyncio.Event()
         # Partitions of which hits wait in the table: the first one is next. True where there may
@@ -77,7 +81,8 @@ class Outbox:
 
     async def send(self, hits: Sequence[HitRow], now: datetime) -> None:
         """Publish hits that are committed, in this order; and hold those that are to be held."""
-        if len(self._under_way) + len(hits) > _AT_A_TIME:
+        is_much = self._bytes + _size(hits) > _BYTES_AT_A_TIME
+        if is_much or len(self._under_way) + len(hits) > _AT_A_TIME:
             self.page({hit.partition for hit in hits})
         begun: list[tuple[HitRow, Acknowledgement]] = []
         for hit in hits:
@@ -109,12 +114,13 @@ class Outbox:
         await self.mark()
         self._paged[partition] = False
         async with self._pool.acquire() as session:
-            waiting = await Hits(session).unpublished(partition, _PAGE)
+            waiting = await Hits(session).unpublished(partition, _PAGE, _PAGE_BYTES)
         there = await self._in_stream(waiting)
         self._sent.extend(there)
         await self._publish([one for one in waiting if one.hit_id not in there])
         await self.mark()
-        has_more = self._paged.pop(partition) or len(waiting) == _PAGE
+        is_full = len(waiting) == _PAGE or _size(waiting) >= _PAGE_BYTES
+        has_more = self._paged.pop(partition) or is_full
         if has_more:
             # Behind the others.
             self._paged[partition] = True
@@ -170,7 +176,12 @@ class Outbox:
 
     async def _see_through(self, begun: Sequence[tuple[HitRow, Acknowledgement]]) -> None:
         """Wait until the stream has hits; those that it does not acknowledge wait in the table."""
-        arrived = await self._publisher.acknowledged([one for _, one in begun])
+        size = _size([hit for hit, _ in begun])
+        self._bytes += size
+        try:
+            arrived = await self._publisher.acknowledged([one for _, one in begun])
+        finally:
+            self._bytes -= size
         for hit, acknowledgement in begun:
             if acknowledgement in arrived:
                 self._sent.append(hit.hit_id)
@@ -203,6 +214,11 @@ class Outbox:
             self._stream_ids = since, await ids_since(self._jetstream, STREAM_HITS, since)
         ids = self._stream_ids[1]
         return {one.hit_id for one in old if str(one.hit_id) in ids}
+
+
+def _size(hits: Sequence[HitRow | Waiting]) -> int:
+    """About how many bytes hits have."""
+    return sum(len(hit.body) for hit in hits)
 
 
 def _outgoing(hit: HitRow | Waiting) -> Outgoing:

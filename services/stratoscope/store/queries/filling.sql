@@ -33,6 +33,19 @@ cross join lateral (
 ) as found
 order by wanted.agent_id, found.event_index
 
+-- name: size
+-- The bytes of documents of events.
+select coalesce(sum(octet_length(event.data::text) + coalesce(octet_length(event.metadata::text), 0)
+                    + coalesce(octet_length(event.patch::text), 0)), 0)::bigint
+from unnest($1::integer[], $2::bigint[], $3::bigint[]) as wanted(agent_id, after, last)
+cross join lateral (
+    select data, metadata, patch
+    from event
+    where event.agent_id = wanted.agent_id and event_index > after and event_index <= last
+    order by event_index
+    limit greatest(last - after, 0)
+) as event
+
 -- name: versions
 select wanted.agent_id, found.*
 from unnest($1::integer[], $2::bigint[], $3::bigint[]) as wanted(agent_id, after, last)

@@ -64,11 +64,23 @@ from unnest($1::uuid[], $2::text[]) as asked(breakpoint_id, agent)
 join hit_count using (breakpoint_id, agent)
 
 -- name: unpublished
-select hit_id, space, agent, body::text as body, created_at
-from hit
-where partition = $1::smallint and published_at is null
+-- Hits of a partition that nobody said were published, in the order of the log: at most $2 of them
+-- and, but for the last one, $3 bytes.
+select hit_id, space, agent, body, created_at
+from (
+    select stream_seq, ordinal, hit_id, space, agent, body, created_at,
+           sum(octet_length(body)) over (order by stream_seq, ordinal, hit_id)
+               - octet_length(body) as bytes_before
+    from (
+        select stream_seq, ordinal, hit_id, space, agent, body::text as body, created_at
+        from hit
+        where partition = $1::smallint and published_at is null
+        order by stream_seq, ordinal, hit_id
+        limit $2
+    ) as waiting
+) as measured
+where bytes_before < $3::bigint
 order by stream_seq, ordinal, hit_id
-limit $2
 
 -- name: published
 update hit set published_at = $2 where hit_id = any($1::uuid[])
