@@ -63,7 +63,7 @@ class Conflict(Exception):
 
 async def read_log(url: str) -> list[Logged]:
     """The whole stream, by a consumer that the client keeps in order."""
-    client = await nats.connect(url)
+    client = await nats.connect(url.split(","))
     try:
         return [message async for message in _messages(client.jetstream())]
     finally:

@@ -36,10 +36,22 @@ class Agent:
     counter: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A record that was acknowledged and is to be in the projection; `type` of an event alone."""
+
+    space: str
+    agent: str
+    stream_seq: int
+    id: str
+    type: str | None
+
+
 class Load:
     """Several agents recording at once, by a seeded choice."""
 
-    def __init__(self, connection: Connection, seed: str, agents: int) -> None:
+    def __init__(self, connection: Connection, seed: str, agents: int, pause: float = 0.1) -> None:
+        self._pause = pause
         self._publisher = Publisher(connection, ack_timeout=1.0)
         self._random = Random(seed)
         self._stopping = asyncio.Event()
@@ -48,6 +60,7 @@ class Load:
         self.agents = [Agent(SPACES[n % 5 == 4], f"agent-{n}") for n in range(agents)]
         self.last_seq = 0
         self.acknowledged = 0
+        self.accepted: list[Accepted] = []
 
     def stop(self) -> None:
         """Let each agent finish the message that it is about."""
@@ -61,8 +74,16 @@ class Load:
             self.last_seq = max(self.last_seq, ack.seq)
             self.acknowledged += 1
             agent.recorded += ids
+            self._account(agent, body, ids, ack.seq)
             # Some hundred messages a second: the machine is shared with what is tested.
-            await asyncio.sleep(self._random.random() * 0.1)
+            await asyncio.sleep(self._random.random() * self._pause)
+
+    def _account(self, agent: Agent, body: Any, ids: list[str], stream_seq: int) -> None:
+        records = body.get("records", [body]) if ids else ()
+        for record in records:
+            self.accepted.append(
+                Accepted(agent.space, agent.name, stream_seq, record["id"], record.get("type"))
+            )
 
     async def _send(self, agent: Agent, kind: str, body: Any) -> PubAck:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -162,10 +183,13 @@ def _kind(event: Json) -> Json:
 
 
 @asynccontextmanager
-async def load(url: str, seed: str, agents: int = 12) -> AsyncIterator[Load]:
-    """Agents that record while the block runs, and have stopped when it ends."""
+async def load(url: str, seed: str, agents: int = 12, pause: float = 0.1) -> AsyncIterator[Load]:
+    """Agents that record while the block runs, and have stopped when it ends.
+
+    Each rests for `pause` seconds at most between its messages.
+    """
     connection = await connect(url, name="load")
-    recording = Load(connection, seed, agents)
+    recording = Load(connection, seed, agents, pause)
     running = [asyncio.create_task(recording.record(agent)) for agent in recording.agents]
     try:
         yield recording

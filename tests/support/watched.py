@@ -153,8 +153,8 @@ class Hits:
 
 @asynccontextmanager
 async def hits_of(url: str, dsn: str) -> AsyncIterator[Hits]:
-    """A client of a broker."""
-    client = await nats.connect(url)
+    """A client of a broker, or of the servers of a cluster, parted by commas."""
+    client = await nats.connect(url.split(","))
     try:
         yield Hits(client, dsn)
     finally:
