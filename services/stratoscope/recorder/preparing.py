@@ -138,12 +138,12 @@ class Preparer:
         given = options.get("causes")
         causes = cause_context.current(self._space) if given is None else given
         patch = options.get("patch")
-        fields = {
-            "type": type.value if isinstance(type, Enum) else type,
-            "causes": cause_context.spelled(causes) or None,
-            "patch": None if patch is None else list(patch),
-            "data": data,
-        }
+        fields = {"type": type.value if isinstance(type, Enum) else type, "data": data}
+        try:
+            fields["causes"] = cause_context.spelled(causes) or None
+            fields["patch"] = None if patch is None else list(patch)
+        except Exception as error:
+            raise _unreadable("event", agent, fields, error) from error
         return self._prepared("event", agent, fields, options)
 
     def snapshot(self, agent: str, state: Mapping[str, Any], options: SnapshotOptions) -> Prepared:
@@ -160,8 +160,9 @@ class Preparer:
         self, kind: RecordKind, agent: str, fields: RecordFields, options: RecordOptions
     ) -> Prepared:
         given_id = options.get("id")
-        whole = {"id": new_id() if given_id is None else str(given_id), **fields}
+        whole = {"id": new_id() if given_id is None else given_id, **fields}
         try:
+            whole["id"] = str(whole["id"])
             traceparent = _checked(options.get("traceparent"))
             whole["occurred_at"] = _moment(options.get("occurred_at"))
             whole["metadata"] = options.get("metadata")
@@ -173,6 +174,8 @@ class Preparer:
         except ValidationError as error:
             found = "; ".join(f"{name}: {message}" for name, message in field_errors(error))
             raise _invalid(kind, agent, whole, Reason.WRONG_SHAPE, found) from None
+        except Exception as error:
+            raise _unreadable(kind, agent, whole, error) from error
         return Prepared(kind, id_, body, packed, traceparent, whole["occurred_at"])
 
     def _redacted(self, kind: RecordKind, given: RecordFields) -> RecordFields:
@@ -292,8 +295,24 @@ def _checked(traceparent: str | None) -> str | None:
 def _invalid(
     kind: RecordKind, agent: str, fields: RecordFields, reason: Reason, detail: str
 ) -> InvalidRecord:
-    which = f"event {fields['type']}" if kind == "event" else "snapshot"
+    given, id_ = fields.get("type"), fields.get("id")
+    # Of other things the text may be anything, or fail.
+    which = f"event {given:.64}" if isinstance(given, str) else kind
     return InvalidRecord(
         f"{which} of agent {agent} can't be recorded: {detail}",
-        {"reason": reason.value, "agent": agent, "kind": kind, "id": fields["id"]},
+        {
+            "reason": reason.value,
+            "agent": agent,
+            "kind": kind,
+            "id": id_ if isinstance(id_, str) else None,
+        },
     )
+
+
+def _unreadable(
+    kind: RecordKind, agent: str, fields: RecordFields, error: Exception
+) -> InvalidRecord:
+    """The refusal of a record whose own objects fail when they are read."""
+    # Its text may hold what is to be redacted.
+    detail = f"reading it failed with {type(error).__name__}"
+    return _invalid(kind, agent, fields, Reason.WRONG_SHAPE, detail)

@@ -223,6 +223,30 @@ def test_a_redaction_that_fails_keeps_the_record_back() -> None:
     assert "s3cret" not in str(refused.value)
 
 
+class Failing(UserDict[str, Any]):
+    """An agent's object that fails when it is read, or told."""
+
+    def keys(self) -> Any:
+        raise OSError("secret")
+
+    def __repr__(self) -> str:
+        raise OSError("secret")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"data": Failing()}, {"metadata": Failing()}, {"data": {"a": Failing()}}),
+        *({"type": Failing()}, {"causes": [Failing()]}, {"id": Failing()}),
+        *({"patch": (1 // 0 for _ in "a")}, {"occurred_at": 5}),
+    ],
+)
+def test_an_object_that_fails_is_refused_like_any_other(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRecord) as refused:
+        event(**options)
+    assert "secret" not in str(refused.value)
+
+
 def test_causing_is_the_default_and_nested_ones_restore() -> None:
     """Explicit causes replace it, an empty list too."""
     assert "causes" not in event()
