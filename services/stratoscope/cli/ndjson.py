@@ -7,9 +7,9 @@ A field that no record has is refused here although the wire passes over it: it 
 is more often a slip than a wish.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,6 +21,8 @@ from stratoscope_contracts.records import BatchEvent, BatchSnapshot
 from stratoscope_contracts.words import MAX_UNPACKED_BYTES, AgentName, RecordKind
 
 _AGENT: Final[TypeAdapter[str]] = TypeAdapter(AgentName)
+# With what may stand around a record.
+_LONGEST_LINE: Final = MAX_UNPACKED_BYTES + 1024
 _MODELS: Final[dict[str, type[BatchEvent | BatchSnapshot]]] = {
     "event": BatchEvent,
     "snapshot": BatchSnapshot,
@@ -42,12 +44,14 @@ class BadLine(Fault):
     """A line that is no record; names the line, the field and what is wrong with it."""
 
 
-def lines(raw: Iterable[bytes]) -> Iterator[Line]:
+def lines(raw: IO[bytes]) -> Iterator[Line]:
     """The records of a file, empty lines passed over; BadLine at the first that is none."""
     end = 0
-    for number, text in enumerate(raw, start=1):
+    # A line that never ends is not read to its end.
+    pieces = iter(lambda: raw.readline(_LONGEST_LINE), b"")
+    for number, text in enumerate(pieces, start=1):
         end += len(text)
-        if text.strip():
+        if len(text) == _LONGEST_LINE or text.strip():
             yield _line(number, text, end)
 
 
@@ -78,7 +82,8 @@ class _Wrong(ValueError):
 
 def _document(text: bytes) -> dict[str, Any]:
     if len(text) > MAX_UNPACKED_BYTES:
-        raise _Wrong(f"{len(text)} bytes, at most {MAX_UNPACKED_BYTES}", "record less of it")
+        said = len(text) if text.endswith(b"\n") else f"more than {MAX_UNPACKED_BYTES}"
+        raise _Wrong(f"{said} bytes, at most {MAX_UNPACKED_BYTES}", "record less of it")
     document = decode_record_json(text)
     if not isinstance(document, dict):
         raise _Wrong("a record is a JSON object", 'as in {"agent":"a","kind":"event","type":"x"}')
