@@ -259,6 +259,7 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
                 metrics.shares,
             ),
             lasting=long,
+            loop=parts.shares.loop,
         )
     )
 

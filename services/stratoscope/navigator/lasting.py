@@ -98,7 +98,7 @@ class LongRequests:
         if not asked.reply:
             return None
         run = _Run(asked, verb_in(asked.subject))
-        task = asyncio.create_task(self._answer(run), name=run.verb)
+        task = self._dispatch.shares.loop.start(run.space, self._answer(run), run.verb)
         self._running[task] = run
         task.add_done_callback(self._running.pop)
         return task

@@ -1,10 +1,18 @@
 """An agent's events as a list, page by page."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
 from stratoscope.navigator import cursors, filtering, spelling
 from stratoscope.navigator.filtering import Stretch
 from stratoscope.navigator.reading import Reading
 from stratoscope.navigator.spelling import Json
+from stratoscope.store.timelines import EventRow
 from stratoscope_contracts.looking import EventsListRequest
+
+# Events that are spelled in one step.
+_AT_ONCE: Final = 100
 
 
 async def events_list(reading: Reading, request: EventsListRequest) -> Json:
@@ -22,10 +30,20 @@ async def events_list(reading: Reading, request: EventsListRequest) -> Json:
     )
     page = await reading.events(found)
     return {
-        "events": [spelling.listed_event(row) for row in page],
+        "events": await _spelled(page),
         "cursor": cursors.spell(request, page[-1].event_index) if found.has_more else None,
         "horizon": spelling.horizon(stretch.timeline),
     }
+
+
+async def _spelled(page: Sequence[EventRow]) -> list[Json]:
+    spelled: list[Json] = []
+    for begin in range(0, len(page), _AT_ONCE):
+        if begin:
+            # Requests of other spaces take their turns in between.
+            await asyncio.sleep(0)
+        spelled += map(spelling.listed_event, page[begin : begin + _AT_ONCE])
+    return spelled
 
 
 async def _stretch(reading: Reading, request: EventsListRequest) -> Stretch:

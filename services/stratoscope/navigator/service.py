@@ -20,6 +20,7 @@ from stratoscope.navigator.asker import heard
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
 from stratoscope.navigator.lasting import LongRequests
+from stratoscope.navigator.loop_share import LoopShare
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.serving import Serving
@@ -34,7 +35,9 @@ _REQUESTS: Final = f"{ROOT}.*.nav.>"
 _JSON: Final = {"content-type": "application/json"}
 # Less than a supervisor waits before it kills.
 _FINISH_SECONDS: Final = 3.0
-# Refusals between two turns of the loop for others.
+# Refusals that wait for their space's turn; further ones are sent at once.
+_REFUSALS_QUEUED: Final = 1024
+# Of those, how many between two turns of the loop for others.
 _REFUSED_AT_ONCE: Final = 16
 
 
@@ -77,6 +80,7 @@ class Requests:
         guard: ReplyGuard,
         admission: Admission,
         lasting: LongRequests | None,
+        loop: LoopShare,
     ) -> None:
         self._client = client
         self._answers = answers
@@ -84,7 +88,9 @@ class Requests:
         self._guard = guard
         self._admission = admission
         self._lasting = lasting
+        self._loop = loop
         self._running: set[asyncio.Task[None]] = set()
+        self._refusals = 0
         self._refused = 0
 
     async def hear(self, raw: Msg) -> None:
@@ -95,7 +101,7 @@ class Requests:
         try:
             end = self._admission.admit(space, client_of(raw.reply), size_of(raw))
         except OverBudget as over:
-            await self._refuse(raw, over)
+            await self._refuse(space, raw, over)
             return
         task = None
         try:
@@ -103,7 +109,7 @@ class Requests:
             heard(raw.headers)
             arrived(raw.headers)
             set_space(space)
-            task = self._start(raw)
+            task = self._start(space, raw)
         finally:
             # Without a task nothing else ends what was admitted.
             if task is None:
@@ -120,29 +126,45 @@ class Requests:
             _, late = await asyncio.wait(self._running, timeout=_FINISH_SECONDS)
             await end_tasks(late)
 
-    def _start(self, raw: Msg) -> asyncio.Task[None] | None:
+    def _start(self, space: str, raw: Msg) -> asyncio.Task[None] | None:
         if verb_in(raw.subject) == REPLAY:
             return self._replays.begin(raw)
         if self._lasting is not None and self._lasting.takes(raw.subject):
             return self._lasting.begin(raw)
-        return asyncio.create_task(self._answer(raw), name="request")
+        return self._loop.start(space, self._answer(raw), "request")
 
     async def _answer(self, raw: Msg) -> None:
         reply = await self._answers.reply(raw.subject, raw.data)
         if reply is not None:
-            await self._send(raw, reply)
+            await self._send(raw.reply, reply)
 
-    async def _refuse(self, raw: Msg, over: OverBudget) -> None:
-        await self._send(raw, self._answers.refuse(raw.subject, over))
+    async def _refuse(self, space: str, raw: Msg, over: OverBudget) -> None:
+        """Refuse a request in its space's turn, or at once where too many wait for theirs."""
+        # Without its body, which may be large.
+        refusal = self._send_refusal(raw.subject, raw.reply, over)
+        if self._refusals < _REFUSALS_QUEUED:
+            self._refusals += 1
+            task = self._loop.start(space, refusal, "refusal")
+            self._running.add(task)
+            task.add_done_callback(self._forget_refusal)
+            return
+        await refusal
         self._refused += 1
         if self._refused % _REFUSED_AT_ONCE == 0:
             # A flood must not hold the loop.
             await asyncio.sleep(0)
 
-    async def _send(self, raw: Msg, reply: Outgoing) -> None:
+    def _forget_refusal(self, task: asyncio.Task[None]) -> None:
+        self._refusals -= 1
+        self._running.discard(task)
+
+    async def _send_refusal(self, subject: str, reply: str, over: OverBudget) -> None:
+        await self._send(reply, self._answers.refuse(subject, over))
+
+    async def _send(self, subject: str, reply: Outgoing) -> None:
         # Without a broker no reply can be sent.
         with suppress(NatsError):
-            await self._client.publish(raw.reply, reply.body, headers=_JSON | reply.headers)
+            await self._client.publish(subject, reply.body, headers=_JSON | reply.headers)
 
 
 @asynccontextmanager
@@ -155,10 +177,12 @@ async def answering(
     admission: Admission,
     *,
     lasting: LongRequests | None = None,
+    loop: LoopShare | None = None,
 ) -> AsyncIterator[None]:
     """Answer requests; at the end those that were taken over are answered first."""
     client = connection.client
-    requests = Requests(client, answers, replays, guard, admission, lasting)
+    loop = loop or LoopShare()
+    requests = Requests(client, answers, replays, guard, admission, lasting, loop)
     broker = _broker(connection)
     for subject in discovery.subjects:
 

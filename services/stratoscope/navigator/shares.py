@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 
 from stratoscope.domain.shares import FairBytes, FairShares, Grant, ShareLimits
 from stratoscope.navigator.document_budget import DocumentBudget
+from stratoscope.navigator.loop_share import LoopShare
 from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.words import MAX_REQUESTS_AT_A_TIME, MIB
 
@@ -233,6 +234,7 @@ class Shares:
     def __init__(self, pool: int = 16, meter: ShareMeter | None = None) -> None:
         """Part `pool` database sessions; the rest is for breakpoints, holds and health."""
         self._meter = meter
+        self.loop = LoopShare()
         self.documents = DocumentBudget()
         self.asking = Admission(MAX_REQUESTS_AT_A_TIME, _GATES, meter, "gates")
         self.sessions = self._queued("sessions", max(1, pool * 5 // 8), 2, 10.0)
@@ -241,9 +243,6 @@ class Shares:
         self.exchange = self._queued("exchange", 3, 1, None)
         self.long_requests = Share("long_requests", ShareLimits(64), meter)
         self.replays = Share("replays", ShareLimits(64), meter)
-        # Replays send one after another, each a message: however many go on, those that ask find
-        # the loop free.
-        self.turns = Share("replays", ShareLimits(1, None, _QUEUE))
 
     def workers(self, kind: Literal["expressions", "comparisons"], count: int) -> Share:
         """Build the share of so many worker processes."""

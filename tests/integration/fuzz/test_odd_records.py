@@ -16,13 +16,15 @@ from support.odd_commands import COMMANDS, NOT_DRAWN, command_names, given
 from support.odd_records import OddRecords
 from support.odd_requests import REQUESTS, Draw, Taken
 from support.odd_stack import SPACE, Asker, Bystander, account, projected, send, strictly
+from support.saturating import saturator
 from support.service import service
 from support.wire import connected
 
 RECORDS = int(os.environ.get("STRATO_FUZZ_RECORDS", "2000"))
 SEED = int(os.environ.get("STRATO_FUZZ_SEED") or random.SystemRandom().randrange(10**9))
-# A floor under which twice as slow says nothing: other tests run beside this one.
-_SLOW_SECONDS = 0.1
+# The other space asks on the same event loop as the test itself, which checks replies of megabytes
+# meanwhile, and other tests run beside this one. test_fairness.py measures more closely.
+_GRACE_SECONDS = 0.03
 _NOT_LOADED = ("Traceback (most recent call last)", "[internal]", "the navigator's log has it")
 _JSON_OUTPUT = frozenset(COMMANDS) - {"export", "migrate", "verify", "doctor", "audit", "replay"}
 
@@ -48,7 +50,8 @@ async def test_whatever_was_taken_can_be_read(
         began = time.monotonic()
         bystander = Bystander(client)
         await bystander.record()
-        usual = await bystander.ask(200)
+        async with saturator() as busy, busy.load(None):
+            usual = await bystander.ask(100)
         beside = asyncio.create_task(bystander.ask_until_cancelled())
         sent = await send(client, messages)
         await projected(client, max(sent.records))
@@ -74,7 +77,7 @@ async def test_whatever_was_taken_can_be_read(
     assert "Traceback" not in logs
     during = sorted(bystander.seconds)[len(bystander.seconds) // 2]
     print(f"another space: {usual * 1000:.1f} ms before, {during * 1000:.1f} ms meanwhile")
-    assert during < max(2 * usual, _SLOW_SECONDS), f"seed {SEED}"
+    assert during < 2 * usual + _GRACE_SECONDS, f"seed {SEED}"
 
 
 def _keep(file: Path, logs: str) -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratoscope.domain.shares import PRESENT_SECONDS, FairBytes, FairShares, Grant, ShareLimits
+from stratoscope.domain.shares import (
+    PRESENT_SECONDS,
+    FairBytes,
+    FairShares,
+    FairTime,
+    Grant,
+    ShareLimits,
+)
 
 
 def fill(shares: FairShares[int], space: str, now: float = 0.0) -> int:
@@ -171,3 +178,87 @@ def test_bytes_that_are_given_back_are_free_and_leave_nothing_behind() -> None:
     shares.give_back("b", 0)
     assert not shares._held
     assert shares.take("b", 48)
+
+
+def used(time: FairTime, space: str, seconds: float, now: float) -> None:
+    """Charge what took as long as it used."""
+    time.charge(space, seconds, seconds, now)
+
+
+def test_a_space_alone_has_all_the_time() -> None:
+    time = FairTime()
+    time.begin("a", 0.0)
+    used(time, "a", 1.0, 1.0)
+    assert time.due("a", 1.0) == 1.0
+    assert time.choose(["a"], 1.0) == ("a", 1.0)
+
+
+def test_the_space_that_used_the_least_lately_goes_first() -> None:
+    time = FairTime()
+    for space in ("a", "b", "c"):
+        time.begin(space, 0.0)
+    used(time, "a", 0.0003, 1.0)
+    used(time, "b", 0.0002, 1.0)
+    assert time.choose(["a", "b"], 1.0) == ("b", 1.0)
+    # What came later counts as more.
+    used(time, "b", 0.0002, 1.2)
+    assert time.choose(["b", "a"], 1.2) == ("a", 1.2)
+    assert time.choose(["b", "a", "c"], 1.2) == ("c", 1.2)
+
+
+def test_the_one_with_more_tasks_gives_way_where_both_use_as_much() -> None:
+    time = FairTime()
+    for space in ("a", "a", "b"):
+        time.begin(space, 0.0)
+    for space in ("a", "b"):
+        used(time, space, 0.0002, 1.0)
+    assert time.choose(["a", "b"], 1.0) == ("b", 1.0)
+    time.end("a")
+    assert time.choose(["a", "b"], 1.0) == ("a", 1.0)
+
+
+def test_a_space_with_more_load_is_paced_to_an_eighth_while_another_one_is_there() -> None:
+    time = FairTime()
+    for space in ("a", "b"):
+        time.begin(space, 0.0)
+    used(time, "b", 0.001, 1.0)
+    used(time, "a", 0.010, 1.0)
+    # Of what it took, 2 ms were left unused before.
+    due = 1.0 - 0.010 - 0.002 + 8 * 0.010
+    assert time.due("a", 1.0) == pytest.approx(due)
+    assert time.due("a", due) == due
+    assert time.due("b", 1.0) == 1.0
+    assert time.choose(["a"], 1.0) == ("a", pytest.approx(due))
+    assert time.choose(["a", "b"], 1.0) == ("b", 1.0)
+
+
+def test_time_that_the_machine_took_counts_for_the_pace_and_not_as_use() -> None:
+    """So a process that is kept waiting asks for less of the machine, and nobody is blamed."""
+    time = FairTime()
+    for space in ("a", "b"):
+        time.begin(space, 0.0)
+    time.charge("a", 0.002, 0.002, 1.0)
+    time.charge("b", 0.001, 0.1, 1.0)
+    assert time.due("b", 1.0) == 1.0
+    time.charge("b", 0.010, 0.1, 1.0)
+    assert time.due("b", 1.0) > 1.5
+
+
+def test_a_space_whose_neighbour_is_gone_is_paced_no_more() -> None:
+    time = FairTime()
+    for space in ("a", "b"):
+        time.begin(space, 0.0)
+    used(time, "b", 0.001, 1.0)
+    used(time, "a", 1.0, 1.05)
+    assert time.due("a", 1.05) > 1.05
+    assert time.due("a", 1.2) == 1.2
+
+
+def test_spaces_that_are_gone_are_forgotten_and_those_with_tasks_are_not() -> None:
+    time = FairTime()
+    time.begin("gone", 0.0)
+    time.end("gone")
+    time.begin("waits", 0.0)
+    time.begin("waits", 0.0)
+    time.begin("new", 5.0)
+    assert time.spaces == {"waits", "new"}

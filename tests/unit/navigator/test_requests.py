@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from stratoscope.navigator.loop_share import LoopShare
 from stratoscope.navigator.reply_guard import SINGLE_LOGIN, ReplyGuard
 from stratoscope.navigator.service import Requests
 from stratoscope.navigator.shares import Admission
@@ -22,7 +23,7 @@ async def test_a_request_that_fails_to_start_keeps_no_slot() -> None:
     guard = ReplyGuard(SINGLE_LOGIN, lambda _: None)
     requests = Requests(
         *(cast(Any, None), cast(Any, None)),
-        *(cast(Any, FailingReplays()), guard, admission, None),
+        *(cast(Any, FailingReplays()), guard, admission, None, LoopShare()),
     )
     asked = SimpleNamespace(
         subject="strato.default.nav.replay", reply="_INBOX.abcdefghijkl.1", data=b"", headers=None

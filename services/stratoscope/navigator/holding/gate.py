@@ -119,7 +119,7 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
                 # A flood must not hold the loop.
                 await asyncio.sleep(0)
             return
-        task = asyncio.create_task(_respond(client, message, gate), name="gate")
+        task = gate.shares.loop.start(space, _respond(client, message, gate), "gate")
         running.add(task)
         task.add_done_callback(running.discard)
         task.add_done_callback(lambda _: end())
