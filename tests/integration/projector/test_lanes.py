@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections import Counter
 from typing import Any
 
+import pytest
 import zstandard
 
 from stratoscope_contracts.subjects import partition_of
 from support.documents import patches, state_of
 from support.eventually import eventually
-from support.projecting import Projecting
+from support.projecting import ARMED, Projecting
 
 ZSTD = {"Content-Encoding": "zstd"}
 LIGHT = "explorer"
@@ -64,6 +66,16 @@ async def flood(publish: Any, agent: str, messages: int, records: int) -> int:
     return int(await publish(agent, "event", {"type": "last"}))
 
 
+async def assert_events(projectors: Projecting, count: int) -> None:
+    """There are so many events, and each agent's are in the order of the log."""
+    rows = await projectors.fetch("select agent_id, event_index, stream_seq, ordinal from event")
+    assert len(rows) == count
+    events: Counter[int] = Counter()
+    for row in sorted(map(tuple, rows), key=lambda row: row[2:]):
+        assert row[1] == events[row[0]]
+        events[row[0]] += 1
+
+
 async def test_patches_of_a_large_state_hold_up_no_other_partition(publish, projectors, running):
     busy = agent_beside()
     first = await publish(busy, "snapshot", zstandard.compress(state_of(4)), ZSTD)
@@ -91,12 +103,7 @@ async def test_a_flood_of_one_agent_holds_up_no_other_partition(publish, project
     last = await flood(publish, busy, messages=600, records=200)
     await assert_spared(publish, projectors, busy, last, within=5)
     await eventually(lambda: projectors.passed(last), within=120)
-    rows = await projectors.fetch("select agent_id, event_index, stream_seq, ordinal from event")
-    assert len(rows) == 600 * 200 + 1 + PROBES
-    events: Counter[int] = Counter()
-    for row in sorted(map(tuple, rows), key=lambda row: row[2:]):
-        assert row[1] == events[row[0]]
-        events[row[0]] += 1
+    await assert_events(projectors, 600 * 200 + 1 + PROBES)
 
 
 async def test_agents_that_flood_take_turns_and_lose_nothing(publish, projectors, running):
@@ -119,3 +126,23 @@ async def test_agents_that_flood_take_turns_and_lose_nothing(publish, projectors
         return "strato_projector_partitions_apart 0.0" in metrics
 
     await eventually(is_given_back, within=20)
+
+
+@pytest.mark.parametrize("point", ["before_copy", "after_copy", "after_commit"])
+async def test_a_projector_killed_with_two_lanes_loses_nothing_and_takes_nothing_twice(
+    publish, projectors, point: str
+):
+    """The lanes' checkpoints are apart then; the next projector begins at each."""
+    await (await projectors.start()).stop()
+    busy, deaths = agent_beside(), (2, 3, 4)
+    await flood(publish, busy, messages=300, records=200)
+    for death in deaths:
+        await publish(LIGHT, "event", {"type": "before"}, space="other")
+        armed = await projectors.start((ARMED, point, str(death)), ready=False)
+        assert await asyncio.wait_for(armed.process.wait(), 60) == -signal.SIGKILL
+    checkpoints = set((await projectors.checkpoints()).values())
+    last = await publish(busy, "event", {"type": "last"})
+    await projectors.start()
+    await eventually(lambda: projectors.passed(last), within=120)
+    await assert_events(projectors, 300 * 200 + 2 + len(deaths))
+    assert len(checkpoints) > 1
