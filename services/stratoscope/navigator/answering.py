@@ -130,12 +130,16 @@ def _body(error: StratoError) -> bytes:
 
 def _internal(verb: str, error: Exception) -> Internal:
     number = secrets.token_hex(4)
+    # An outage fails every request: its trace says nothing, and the error is enough.
+    trace: BaseException | None = error
     match error:
         case DamagedChain():
             said = "the state that is stored there is damaged"
         case _ if isinstance(error, _LOST):
-            said = "the database does not answer just now"
+            said, trace = "the database does not answer just now", None
         case _:
             said = "something went wrong here"
-    log.error("a request failed", error_id=number, verb=verb, said=said, exc_info=error)
+    what = f"{type(error).__name__}: {error}"
+    told = {"error_id": number, "verb": verb, "said": said}
+    log.error("a request failed", **told, error=what, exc_info=trace)
     return Internal(f"{said}; the navigator's log has it as {number}", {"error_id": number})

@@ -35,8 +35,9 @@ from stratoscope.navigator.lasting import Lasting, LongRequests, lasting
 from stratoscope.navigator.live.outbox import Outbox
 from stratoscope.navigator.live.pruning import Pruning
 from stratoscope.navigator.live.seeing import Seeing, answering_replicas
-from stratoscope.navigator.live.service import watching
+from stratoscope.navigator.live.service import Watching, watching
 from stratoscope.navigator.live.term import Wiring
+from stratoscope.navigator.log_watch import SILENCE_SECONDS, LogWatch, log_watching
 from stratoscope.navigator.metrics import Metrics
 from stratoscope.navigator.objects import Objects, sweeping_uploads
 from stratoscope.navigator.replaying import Replays, replaying
@@ -62,6 +63,20 @@ from stratoscope.telemetry.traces import Traces, tracing
 from stratoscope_contracts.words import EXPORTS_KEPT_SECONDS, SPILL_KEPT_SECONDS, STREAM_RECORD
 
 log = structlog.get_logger(__name__)
+_NO_BROKER = "no connection to the broker: see that it runs and that STRATO_NATS_URL names it"
+_SILENT_BROKER = (
+    "JetStream has not answered for {:.0f} s: see that a majority of the brokers runs and reaches"
+    " each other (`nats server report jetstream`)"
+)
+_NO_DATABASE = "Postgres does not answer: see that it runs and that STRATO_POSTGRES_DSN names it"
+_OTHER_LOG = (
+    "requests that wait for a message are refused until the log is restored, or after"
+    " `stratoscope rebuild --force-swap`"
+)
+_BLIND = (
+    "breakpoints have not been watched here for {:.0f} s: other navigators take them over; the log"
+    " of this one says why"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +107,15 @@ async def run(settings: NavigatorSettings) -> int:
         log.info("migrated", step=step)
     async with contextlib.AsyncExitStack() as stack:
         parts = await _parts(stack, settings, migrated.serving, stopping.set)
-        seeing = await _watch(parts)
+        seeing, watched = await _watch(parts)
         dispatch = await _dispatch(parts, seeing)
         await _hold(parts, seeing)
         # Entered last, ended first: what has come by then is answered.
         await _answer(parts, dispatch)
-        app = service_app(_readiness(parts), parts.metrics.registry)
+        log_watch = await stack.enter_async_context(
+            log_watching(LogWatch(parts.connection.client, parts.sessions, parts.waiting))
+        )
+        app = service_app(_readiness(parts, log_watch, watched), parts.metrics.registry)
         port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
         log.info("answering", http=f"http://{settings.http_host}:{port}")
         await stopping.wait()
@@ -146,8 +164,8 @@ def _guard(settings: NavigatorSettings, metrics: Metrics) -> ReplyGuard:
     return ReplyGuard(extra, metrics.refused)
 
 
-async def _watch(parts: Parts) -> Seeing:
-    """Watch for breakpoints; who says what they have seen."""
+async def _watch(parts: Parts) -> tuple[Seeing, Watching]:
+    """Watch for breakpoints; who says what they have seen, and who watches."""
     client, metrics, kept = parts.connection.client, parts.metrics, parts.settings.retention
     # Workers of their own: no breakpoint waits for a search that somebody asked for.
     expressions = await parts.stack.enter_async_context(
@@ -171,7 +189,7 @@ async def _watch(parts: Parts) -> Seeing:
     )
     seeing = Seeing(client, parts.sessions, parts.waiting, watched)
     await parts.stack.enter_async_context(answering_replicas(seeing, parts.guard))
-    return seeing
+    return seeing, watched
 
 
 async def _dispatch(parts: Parts, seeing: Seeing) -> Dispatch:
@@ -279,11 +297,19 @@ def _log_end(connection: Connection) -> LogEnd:
     return log_end
 
 
-def _readiness(parts: Parts) -> Readiness:
-    async def ready() -> dict[str, bool]:
+def _readiness(parts: Parts, log_watch: LogWatch, watching: Watching) -> Readiness:
+    """What has to hold, each with what to do where it does not."""
+
+    async def ready() -> dict[str, bool | str]:
+        connected, broker = parts.connection.connected.is_set(), log_watch.broker
+        difference, blind = log_watch.difference, watching.seconds_without
         return {
-            "broker": parts.connection.connected.is_set(),
-            "database": await _answers(parts.sessions),
+            "broker": (not broker.is_silent or _SILENT_BROKER.format(broker.seconds))
+            if connected
+            else _NO_BROKER,
+            "database": await _answers(parts.sessions) or _NO_DATABASE,
+            "log": difference is None or f"{difference}: {_OTHER_LOG}",
+            "watching": blind <= SILENCE_SECONDS or _BLIND.format(blind),
         }
 
     return ready

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.telemetry.outage import Outage
 from stratoscope_contracts.errors import NotProjectedYet
 
 ReadWatermarks = Callable[[], Awaitable[Mapping[int, int]]]
@@ -47,6 +48,9 @@ class Waiting:
         self._polling: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[Mapping[int, int]] | None = None
         self._given_up = False
+        # Why the numbers of the log and those of the projection can't be compared.
+        self._refusal: str | None = None
+        self._outage = Outage(log, "the checkpoints could not be read")
         # How often what was known turned out to be no longer so.
         self.forgotten = 0
 
@@ -55,7 +59,12 @@ class Waiting:
         self._learn(dict.fromkeys(partitions, stream_seq))
 
     async def until(self, partitions: Collection[int], stream_seq: int, seconds: float) -> None:
-        """Return once all these partitions have passed a message; NotProjectedYet in time."""
+        """Return once all these partitions have passed a message; NotProjectedYet in time.
+
+        Raises it at once where the log is not the one that was projected.
+        """
+        if self._refusal is not None:
+            raise self._refused(partitions, stream_seq, self._refusal)
         if not self._missing(partitions, stream_seq):
             return
         # News may be on its way or lost: nobody is told to wait for what is there already.
@@ -71,6 +80,12 @@ class Waiting:
         self.forgotten += 1
         self._reached.clear()
         self._wake()
+
+    def refuse(self, reason: str | None) -> None:
+        """Let nobody wait for a message of a log that was not projected; None lets them again."""
+        self._refusal = reason
+        if reason is not None:
+            self._wake()
 
     def give_up(self) -> None:
         """Let nobody wait any longer: the process is about to end."""
@@ -101,6 +116,8 @@ class Waiting:
         while missing := self._missing(partitions, stream_seq):
             if self._given_up:
                 raise TimeoutError
+            if self._refusal is not None:
+                raise self._refused(partitions, stream_seq, self._refusal)
             waiter = _Waiter(len(missing))
             self._waiters.add(waiter)
             for partition in missing:
@@ -122,9 +139,10 @@ class Waiting:
             await asyncio.sleep(self._every)
             try:
                 self._learn(await self._read_once())
-            except Exception:
+                self._outage.end()
+            except Exception as error:
                 # Whoever waits is told that it took too long; the log says why.
-                log.warning("the checkpoints could not be read", exc_info=True)
+                self._outage.fail(error)
 
     def _learn(self, reached: Mapping[int, int]) -> None:
         for partition, stream_seq in reached.items():
@@ -158,6 +176,15 @@ class Waiting:
 
     def _missing(self, partitions: Collection[int], stream_seq: int) -> list[int]:
         return [number for number in partitions if self._reached.get(number, -1) < stream_seq]
+
+    def _refused(
+        self, partitions: Collection[int], stream_seq: int, reason: str
+    ) -> NotProjectedYet:
+        reached = min(self._reached.get(number, 0) for number in partitions)
+        return NotProjectedYet(
+            f"message {stream_seq} is not projected: {reason}",
+            {"reached": reached, "wanted": stream_seq},
+        )
 
     def _not_yet(self, partitions: Collection[int], stream_seq: int) -> NotProjectedYet:
         reached = min(self._reached.get(number, 0) for number in partitions)

@@ -17,7 +17,13 @@ from stratoscope.projector.metrics import Metrics
 from stratoscope.projector.progress import ProgressWatch
 from stratoscope.projector.service import Projector
 from stratoscope.projector.settings import ProjectorSettings
-from stratoscope.projector.standing import LOOK_SECONDS, Looking, looking
+from stratoscope.projector.standing import (
+    LOOK_SECONDS,
+    SILENCE_SECONDS,
+    Looking,
+    StandMetrics,
+    looking,
+)
 from stratoscope.projector.term import Wiring
 from stratoscope.store.database import (
     OPERATIONS,
@@ -28,8 +34,9 @@ from stratoscope.store.database import (
 from stratoscope.store.intake import Checkpoints
 from stratoscope.store.migration import migrate
 from stratoscope.telemetry.allocator import bound_the_allocator
-from stratoscope.telemetry.http import serve, service_app
+from stratoscope.telemetry.http import Readiness, serve, service_app
 from stratoscope.telemetry.logs import configure_logs
+from stratoscope.telemetry.pulse import Pulse
 from stratoscope.telemetry.settings import read_settings
 from stratoscope.telemetry.traces import tracing
 
@@ -37,11 +44,19 @@ log = structlog.get_logger(__name__)
 
 # For the dead letters' outbox, to see which projection serves, and how far it is.
 _POOL = 3
+_SILENT_BROKER = (
+    "JetStream has not answered for {:.0f} s: see that a majority of the brokers runs and reaches"
+    " each other (`nats server report jetstream`), and that this role may ask for the log"
+)
+_SILENT_DATABASE = (
+    "Postgres has not answered for {:.0f} s: see that it runs, that STRATO_POSTGRES_DSN names it,"
+    " and that nothing locks its table `partition` (pg_stat_activity)"
+)
 _NO_BROKER = "no connection to the broker: see that it runs and that STRATO_NATS_URL names it"
 _HALTED = "nothing is projected until the log is restored, or after `stratoscope rebuild`"
 _NO_LEASES = (
-    "holds no partition: other projectors hold them all, or the database is out of reach, of which"
-    " the log tells"
+    "holds no partition: other projectors hold them all, or a new start is due, of which the log"
+    " tells"
 )
 
 
@@ -73,7 +88,7 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
                 deadline=settings.postgres_deadline_seconds,
             )
         )
-        metrics = Metrics()
+        metrics = Metrics(min(SILENCE_SECONDS, 2 * settings.stall_seconds))
         wiring = Wiring(
             *(settings, Serving(sessions), broker, sessions, metrics, stopping, reached),
             traces=traces,
@@ -89,23 +104,41 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
             holds=lambda: metrics.holds(projector.holding),
             ends=lambda last_seq: progress.look(last_seq, projector.held),
             every=min(LOOK_SECONDS, settings.stall_seconds / 4),
+            reaches=lambda last, least: progress.look_at_others(last, projector.held, least),
         )
         await stack.enter_async_context(looking(looks))
 
-        def ready() -> dict[str, bool | str]:
-            return {
-                "broker": broker.connected.is_set() or _NO_BROKER,
-                "running": projector.halted is None or f"{projector.halted}: {_HALTED}",
-                "leases": projector.holding > 0 or _NO_LEASES,
-                "progress": not progress.is_stuck or progress.describe(),
-            }
-
+        ready = _readiness(broker, projector, progress, metrics.standing)
         port = await stack.enter_async_context(
             serve(service_app(ready, metrics.registry), settings.http_host, settings.http_port)
         )
         log.info("projecting", http=f"http://{settings.http_host}:{port}")
         await projector.run()
         return 1 if broker.closed.is_set() else 0
+
+
+def _readiness(
+    broker: Connection, projector: Projector, progress: ProgressWatch, standing: StandMetrics
+) -> Readiness:
+    """What has to hold, each with what to do where it does not."""
+
+    def ready() -> dict[str, bool | str]:
+        trouble = f". The last attempt ended in {one}" if (one := projector.trouble) else ""
+        return {
+            "broker": _answers(standing.broker, _SILENT_BROKER)
+            if broker.connected.is_set()
+            else _NO_BROKER,
+            "database": _answers(standing.database, _SILENT_DATABASE),
+            "running": projector.halted is None or f"{projector.halted}: {_HALTED}",
+            "leases": projector.holding > 0 or _NO_LEASES + trouble,
+            "progress": not progress.is_stuck or progress.describe() + trouble,
+        }
+
+    return ready
+
+
+def _answers(pulse: Pulse, otherwise: str) -> bool | str:
+    return not pulse.is_silent or otherwise.format(pulse.seconds)
 
 
 async def _prepare_streams(broker: Connection, settings: ProjectorSettings) -> None:

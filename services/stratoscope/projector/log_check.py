@@ -16,7 +16,12 @@ from nats.aio.client import Client
 from nats.js.api import StreamInfo
 
 from stratoscope.broker.front import read_message
-from stratoscope.projector.pipeline import fingerprint
+from stratoscope.domain.log_identity import (
+    RememberedLog,
+    fingerprint,
+    identity_difference,
+    message_difference,
+)
 from stratoscope.store.leases import Held
 from stratoscope.store.sql import queries
 
@@ -38,17 +43,12 @@ class LogReplaced(Exception):
 async def check_log(client: Client, pool: asyncpg.Pool, stream: str, held: Sequence[Held]) -> None:
     """Compare the stream with what the checkpoints remember of it. Raises LogReplaced."""
     info = await _describe(client, stream, max(one.stream_seq for one in held))
-    await _check_identity(pool, stream, info)
-    last = info.state.last_seq
-    for checkpoint in {one.stream_seq for one in held}:
-        if checkpoint > last:
-            raise LogReplaced(
-                f"{stream} ends at {last}, but was projected up to {checkpoint}: it was rolled"
-                f" back; {_REMEDY}"
-            )
-    for seq, digest in {(one.probe_seq, one.probe_digest) for one in held}:
-        if digest is not None and seq >= info.state.first_seq:
-            await check_message(client, stream, seq, digest)
+    known = await pool.fetchval(_SQL["log"], stream, info.created)
+    remembered = remember(known, held)
+    _refuse(identity_difference(stream, info.created, info.state.last_seq, remembered))
+    for stream_seq, digest in remembered.probes:
+        if stream_seq >= info.state.first_seq:
+            await check_message(client, stream, stream_seq, digest)
 
 
 async def _describe(client: Client, stream: str, reached: int) -> StreamInfo:
@@ -62,20 +62,22 @@ async def _describe(client: Client, stream: str, reached: int) -> StreamInfo:
         await asyncio.sleep(_ASK_EVERY)
 
 
-async def _check_identity(pool: asyncpg.Pool, stream: str, info: StreamInfo) -> None:
-    created: datetime | None = info.created
-    known = await pool.fetchval(_SQL["log"], stream, created)
-    if known != created:
-        raise LogReplaced(
-            f"{stream} was made at {created}, the one that was projected at {known}; {_REMEDY}"
-        )
+def remember(created_at: datetime | None, held: Sequence[Held]) -> RememberedLog:
+    """What checkpoints remember of a stream that was created at a moment."""
+    # Each pair: partitions may differ in what they remember of one message.
+    probes = {(one.probe_seq, one.probe_digest) for one in held if one.probe_digest is not None}
+    return RememberedLog(created_at, max((one.stream_seq for one in held), default=0), probes)
 
 
 async def check_message(client: Client, stream: str, seq: int, digest: bytes) -> None:
     """Compare one message with what is remembered of it. Raises LogReplaced."""
     found = await read_message(client, stream, seq)
-    if found is None:
-        # Erased by an operator: the messages around it still hold the stream together.
-        return
-    if fingerprint(found.subject, found.data) != digest:
-        raise LogReplaced(f"{stream} has another message at {seq} than was projected; {_REMEDY}")
+    if found is not None:
+        # Else an operator erased it: the messages around it still hold the stream together.
+        seen = fingerprint(found.subject, found.data)
+        _refuse(message_difference(stream, seq, digest, seen))
+
+
+def _refuse(difference: str | None) -> None:
+    if difference is not None:
+        raise LogReplaced(f"{difference}; {_REMEDY}")

@@ -14,7 +14,7 @@ from stratoscope.domain.records import VERSION_COLUMNS, Batch
 from stratoscope.domain.verdicts import OVER_BUDGET, PATCH_CONFLICT, STATE_OVER_LIMIT
 from stratoscope.projector.decode import BAD_SUBJECT, UNREADABLE
 from stratoscope.projector.quarantine import KILLED_PROJECTOR, UNSTORABLE
-from stratoscope.projector.standing import StandMetrics
+from stratoscope.projector.standing import SILENCE_SECONDS, StandMetrics
 from stratoscope.store.leases import Held
 from stratoscope_contracts.version import __version__
 
@@ -38,7 +38,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 class Metrics:
     """The projector's metrics, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: float = SILENCE_SECONDS) -> None:
         self.registry = CollectorRegistry()
         registry = self.registry
         self._messages = Counter(
@@ -116,7 +116,7 @@ class Metrics:
             registry=registry,
         )
         self._begin()
-        self.standing = StandMetrics(registry)
+        self.standing = StandMetrics(registry, silence)
         ProcessCollector(registry=registry)
         Info("strato_projector_build", "This build.", registry=registry).info(
             {"version": __version__}

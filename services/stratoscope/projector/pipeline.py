@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import accumulate, islice, takewhile
 from time import monotonic
 from typing import Protocol
@@ -19,6 +18,7 @@ from nats.errors import Error as NatsError
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.puller import Delivered, Doubt
 from stratoscope.domain.delta import DamagedChain
+from stratoscope.domain.log_identity import fingerprint
 from stratoscope.domain.overload import Overload
 from stratoscope.domain.records import Batch
 from stratoscope.projector.backlog import weigh
@@ -373,11 +373,3 @@ def _apart(
         weights = accumulate(weigh(one) for one in islice(delivered, size))
         size = max(1, sum(1 for _ in takewhile(most.__ge__, weights)))
     return delivered[:size], delivered[size:]
-
-
-def fingerprint(subject: str, data: bytes) -> bytes:
-    """What the message at a checkpoint is recognised by."""
-    digest = blake2b(subject.encode(), digest_size=16)
-    digest.update(b"\0")
-    digest.update(data)
-    return digest.digest()

@@ -1,7 +1,8 @@
 """Whether the projector gets on: a loop that turns and commits nothing is of no use.
 
 The log's end is compared with the checkpoints that are held. While they are behind it, each commit
-counts as progress; while they are not, there is nothing to do, and no time is counted.
+counts as progress; while they are not, there is nothing to do, and no time is counted. A projector
+that holds none, as between two attempts, compares with the checkpoints of all.
 """
 
 import time
@@ -23,7 +24,16 @@ class ProgressWatch:
     def look(self, last_seq: int, held: Sequence[Held]) -> None:
         """Compare the log's end with the checkpoints that are held."""
         reached = min((one.stream_seq for one in held), default=None)
-        if reached is None or reached >= last_seq:
+        if reached is not None:
+            self._compare(last_seq, reached)
+
+    def look_at_others(self, last_seq: int, held: Sequence[Held], reached: int) -> None:
+        """Compare the log's end with the least checkpoint of all, where none is held."""
+        if not held and self._since is not None:
+            self._compare(last_seq, reached)
+
+    def _compare(self, last_seq: int, reached: int) -> None:
+        if reached >= last_seq:
             self._since = None
         elif self._since is None or (self._reached is not None and reached > self._reached):
             self._since = self._now()

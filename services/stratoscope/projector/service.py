@@ -8,7 +8,9 @@ halts the projector: it stays up, says why on `/readyz`, and touches nothing.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
+import asyncpg
 import structlog
 from nats.errors import Error as NatsError
 
@@ -29,6 +31,13 @@ _PASSING = (
     *(Doubt, FenceLost, Unstorable),
     *(*DATABASE_ERRORS, NatsError),
 )
+_ADVICE: Final = (
+    (asyncpg.DiskFullError, ": the database's disk is full; make room, or drop what is old"),
+    (asyncpg.ReadOnlySQLTransactionError, ": the database takes no writes; is it a standby?"),
+    (asyncpg.TooManyConnectionsError, ": raise max_connections of Postgres"),
+    (asyncpg.QueryCanceledError, ": Postgres is slow, or something locks its tables"),
+    (TimeoutError, ": no answer in time"),
+)
 _BACKOFF = 0.1
 _MAX_BACKOFF = 5.0
 
@@ -43,6 +52,18 @@ class Projector:
         self._publishes = publishes
         self._term: Term | None = None
         self.halted: str | None = None
+        self._ended_with: Exception | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """What the last attempt ended with, in a word and with what to do; None while one goes on.
+
+        It is told to strangers: without the error's own text, which may have values of records.
+        """
+        if self._ended_with is None or (self._term is not None and self._term.progressed):
+            return None
+        advice = next((said for kind, said in _ADVICE if isinstance(self._ended_with, kind)), "")
+        return f"{type(self._ended_with).__name__}{advice}"
 
     @property
     def holding(self) -> int:
@@ -76,6 +97,7 @@ class Projector:
             except (LogReplaced, DamagedChain) as error:
                 await self._halt(str(error), schema)
             except Exception as error:
+                self._ended_with = error
                 passes = isinstance(error, _PASSING)
                 if not passes and self._wiring.quiet:
                     # A rebuild's command says it.

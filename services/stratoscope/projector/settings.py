@@ -73,7 +73,7 @@ class ProjectorSettings(Access, BaseSettings):
     )
     lease_seconds: float = Field(10.0, gt=0.5, description="How long a lease on partitions lasts.")
     stall_seconds: float = Field(
-        60.0, gt=0, description="After so long without a commit, where records wait, not ready."
+        20.0, gt=0, description="After so long without a commit, where records wait, not ready."
     )
     state_cache_bytes: int = Field(
         128 << 20, ge=0, description="Memory for the newest states, so that deltas need no reads."

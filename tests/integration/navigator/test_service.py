@@ -112,10 +112,13 @@ async def test_the_database_may_go_and_come(client, navigator, postgres_server):
     assert "the database does not answer just now" in found["message"]
     assert found["details"]["error_id"] in navigator.log.read_text()
     status, page = await navigator.get("/readyz")
-    assert (status, json.loads(page)["checks"]) == (503, {"broker": True, "database": False})
+    said = json.loads(page)
+    assert (status, said["checks"]["broker"], said["checks"]["database"]) == (503, True, False)
+    assert "STRATO_POSTGRES_DSN" in said["reasons"]["database"]
     postgres_server.start()
     await eventually(navigator.is_ready)
     assert json.loads((await ask(client, "state.at", STATE_AT)).data)["state"] == {"n": 1}
+    assert "Traceback" not in navigator.log.read_text()
 
 
 async def test_the_broker_may_go_and_come(navigator, nats_server):

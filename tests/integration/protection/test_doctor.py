@@ -1,10 +1,15 @@
 """What the doctor says of a stack that is well, and of several that are not."""
 
+from datetime import datetime
+
 import nats
 import pytest
 
 from stratoscope.admin.doctor.examining import examine
+from stratoscope.admin.doctor.services import projecting
+from stratoscope.broker.connection import connect
 from stratoscope.store.database import connection
+from stratoscope.store.doctor import Patient
 from support.administered import Administered
 from support.database_roles import dsn_as
 from support.service import ServiceProcess
@@ -29,6 +34,28 @@ async def statuses(administered: Administered, monitor: str | None = None) -> di
 def failing(found: dict[str, str]) -> set[str]:
     # Tests have a database that does not wait for its disk.
     return {name for name, status in found.items() if status == "fail"} - {"durability"}
+
+
+async def test_a_commit_while_the_doctor_looks_is_no_log_that_was_rolled_back(
+    administered: Administered, projector: ServiceProcess
+) -> None:
+    await administered.record(EVENT, {"type": "seen"})
+    await administered.projected()
+    broker = await connect(administered.nats_url, name="test")
+    async with connection(administered.dsn, "strato_p1", "test") as session:
+        patient = Patient(session)
+        created = patient.log_created_at
+
+        async def created_late(stream: str) -> datetime | None:
+            # Between two looks of the doctor a record is projected.
+            await administered.record(EVENT, {"type": "seen"})
+            await administered.projected()
+            return await created(stream)
+
+        patient.log_created_at = created_late  # type: ignore[method-assign]
+        found = {one.name: one.status for one in await projecting(broker, patient)}
+    await broker.close()
+    assert found["log"] == "ok"
 
 
 async def test_what_falls_apart_is_told_piece_by_piece(

@@ -32,6 +32,32 @@ async def test_what_is_known_is_not_looked_up():
     assert checkpoints.reads == 0
 
 
+async def test_a_log_that_is_not_the_one_projected_is_refused_at_once_until_it_is_again():
+    waiting = Waiting(Checkpoints({1: 10}).read)
+    waiting.heard([1], 10)
+    waits = asyncio.create_task(waiting.until([1], 20, 30))
+    await asyncio.sleep(0)
+    waiting.refuse("the log was replaced")
+    for asked in (waits, waiting.until([1], 5, 30)):
+        with pytest.raises(NotProjectedYet, match="the log was replaced") as caught:
+            async with asyncio.timeout(1):
+                await asked
+        assert caught.value.details["reached"] == 10
+    waiting.refuse(None)
+    await waiting.until([1], 5, 0)
+    await waiting.close()
+
+
+async def test_checkpoints_out_of_reach_are_one_line_of_the_log():
+    waiting = Waiting(Checkpoints({1: 3}, ConnectionRefusedError()).read, every=0.001)
+    with capture_logs() as lines, pytest.raises(NotProjectedYet):
+        await waiting.until([1], 10, 0.1)
+    assert [(one["event"], one["error"]) for one in lines] == [
+        ("the checkpoints could not be read", "ConnectionRefusedError")
+    ]
+    await waiting.close()
+
+
 async def test_a_watermark_never_goes_back():
     waiting = Waiting(Checkpoints({1: 3}).read)
     waiting.heard([1], 10)

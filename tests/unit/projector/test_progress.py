@@ -37,7 +37,31 @@ def test_records_that_wait_are_progress_with_each_commit_and_else_none():
 def test_a_projector_that_holds_nothing_waits_for_nothing():
     clock = [0.0]
     watch = ProgressWatch(60, lambda: clock[0])
-    watch.look(100, held(4))
+    watch.look(100, ())
+    watch.look_at_others(100, (), 4)
     clock[0] += 100
     watch.look(100, ())
     assert not watch.is_stuck
+
+
+def test_a_projector_that_begins_again_and_again_is_stuck():
+    clock = [0.0]
+    watch = ProgressWatch(60, lambda: clock[0])
+    for _ in range(3):
+        watch.look(100, held(4))
+        clock[0] += 30
+        watch.look(100, ())
+        watch.look_at_others(100, (), 4)
+    assert watch.is_stuck
+
+
+def test_what_others_commit_is_progress_for_one_that_holds_nothing():
+    clock = [0.0]
+    watch = ProgressWatch(60, lambda: clock[0])
+    watch.look(100, held(4))
+    clock[0] += 70
+    watch.look(100, ())
+    watch.look_at_others(100, (), 50)
+    assert not watch.is_stuck
+    watch.look_at_others(100, (), 100)
+    assert watch.seconds == 0

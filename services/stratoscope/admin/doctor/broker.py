@@ -76,7 +76,10 @@ async def _streams(broker: Connection) -> AsyncIterator[Check]:
             yield Check(f"stream {name}", "fail", "it is not there", advice)
             continue
         except (NatsError, TimeoutError) as error:
-            advice = "start nats-server with -js, and see the account's permissions on $JS.API.>"
+            advice = (
+                "a cluster needs a majority of its servers (`nats server report jetstream`); one"
+                " server needs -js; see this role's permissions on $JS.API.>"
+            )
             message = f"JetStream does not tell of it: {type(error).__name__}"
             yield Check(f"stream {name}", "fail", message, advice)
             continue

@@ -11,7 +11,8 @@ from nats.errors import Error as NatsError
 from stratoscope.admin.doctor.broker import BrokerTime
 from stratoscope.admin.doctor.checks import Check, graded
 from stratoscope.broker.connection import Connection
-from stratoscope.projector.log_check import LogReplaced, check_message
+from stratoscope.domain.log_identity import identity_difference
+from stratoscope.projector.log_check import LogReplaced, check_message, remember
 from stratoscope.store.doctor import Lease, Patient
 from stratoscope_contracts.version import __version__
 from stratoscope_contracts.words import NAVIGATOR_SERVICE, PARTITIONS, STREAM_RECORD
@@ -100,22 +101,20 @@ async def _reached(patient: Patient) -> int:
 
 async def _log(broker: Connection, patient: Patient) -> Check:
     """A projector halts where the log is not the one that it knows."""
-    info = await broker.jetstream.stream_info(STREAM_RECORD)
+    # In this order: what is committed between the two is in the log.
+    held = await patient.checkpoints()
     known = await patient.log_created_at(STREAM_RECORD)
+    info = await broker.jetstream.stream_info(STREAM_RECORD)
     advice = "restore that stream, or `stratoscope rebuild --force-swap` to take what it has now"
     if known is None:
         return Check("log", "ok", "nothing was projected from it yet")
-    if known != info.created:
-        message = f"made at {info.created}, the one that was projected at {known}"
-        return Check("log", "fail", f"{message}: projectors halt", advice)
-    held = await patient.checkpoints()
-    reached = max(one.stream_seq for one in held)
-    if reached > info.state.last_seq:
-        message = f"ends at {info.state.last_seq:,}, but was projected up to {reached:,}"
-        return Check("log", "fail", f"{message}: projectors halt", advice)
+    remembered = remember(known, held)
+    found = identity_difference(STREAM_RECORD, info.created, info.state.last_seq, remembered)
+    if found is not None:
+        return Check("log", "fail", f"{found}: projectors halt", advice)
     try:
-        for seq, digest in {(one.probe_seq, one.probe_digest) for one in held}:
-            if digest is not None and seq >= info.state.first_seq:
+        for seq, digest in remembered.probes:
+            if seq >= info.state.first_seq:
                 await check_message(broker.client, STREAM_RECORD, seq, digest)
     except LogReplaced as error:
         return Check("log", "fail", str(error), advice)

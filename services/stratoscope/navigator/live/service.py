@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from stratoscope.navigator.live.term import Inbox, Term, Wiring, begin
 from stratoscope.navigator.upkeep import PASSING
 from stratoscope.store.database import connection
 from stratoscope.store.hits import WatchLost
+from stratoscope.telemetry.outage import Outage
 
 _APPLICATION: Final = "stratoscope navigator watching"
 _PASSING: Final = (*PASSING, WatchLost, DamagedChain)
@@ -34,6 +36,12 @@ class Watching:
         self._deadline = deadline
         self._wiring = wiring
         self._term: Term | None = None
+        self._ended_at = monotonic()
+
+    @property
+    def seconds_without(self) -> float:
+        """How long nothing was watched here."""
+        return 0.0 if self._term is not None else monotonic() - self._ended_at
 
     @property
     def lane(self) -> Lane | None:
@@ -52,11 +60,12 @@ class Watching:
     async def run(self) -> None:
         """Watch until cancelled."""
         backoff = _BACKOFF
+        outage = Outage(log, "watching anew")
         while True:
             try:
-                await self._serve()
+                await self._serve(outage)
             except _PASSING as error:
-                log.warning("watching anew", error=f"{type(error).__name__}: {error}")
+                outage.fail(error)
             except Exception:
                 # A fault of ours: breakpoints are not to be blind for ever because of it.
                 log.exception("watching failed")
@@ -65,7 +74,7 @@ class Watching:
                 backoff = _BACKOFF
             await asyncio.sleep(backoff)
 
-    async def _serve(self) -> None:
+    async def _serve(self, outage: Outage) -> None:
         wiring = self._wiring
         schema = wiring.pool.schema
         where = (self._dsn, schema, _APPLICATION)
@@ -75,9 +84,13 @@ class Watching:
             subscription = await wiring.client.subscribe(feed.COMMITTED, cb=inbox.hear)
             try:
                 self._term = await begin(wiring, owner, session, schema, inbox)
+                outage.end()
                 await self._term.run()
             finally:
                 term, self._term = self._term, None
+                # What stayed would look like partitions that are watched.
+                wiring.metrics.stand(0, 0, 0)
+                self._ended_at = monotonic()
                 if not wiring.client.is_closed:
                     await subscription.unsubscribe()
                 if term is not None:
