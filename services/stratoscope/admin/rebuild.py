@@ -72,6 +72,8 @@ class Rebuilt:
     versions: int = 0
     comparison: Comparison = field(default_factory=lambda: Comparison({}))
     rules: tuple[int, int] = (0, 0)
+    # The first message that the log still has.
+    log_begins: int = 1
     swapped: bool = False
     taken_over: bool = False
     dropped: list[str] = field(default_factory=list)
@@ -230,7 +232,8 @@ class _Run:
         self._teller.stage(f"comparing {self._new.schema} with {self._old.schema}")
         # A session of its own: it looks at one moment for as long as it takes.
         async with connection(self._settings.postgres_dsn, OPERATIONS, APPLICATION) as session:
-            whole = (await self._log()).first_seq <= 1 and not await is_any_erased(session)
+            self.done.log_begins = (await self._log()).first_seq
+            whole = self.done.log_begins <= 1 and not await is_any_erased(session)
             found = await compare(session, self._old.schema, self._new.schema, whole=whole)
         self._teller.stage(f"{found.agents} agents compared, {found.differing} differ")
         return found

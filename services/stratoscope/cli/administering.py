@@ -147,13 +147,12 @@ def addresses(data: Path | None, server: str | None, dsn: str | None) -> Address
 def faults_told(hint: str) -> Iterator[None]:
     """Have what goes wrong told as a fault; the hint is for what was cut short."""
     with extras("server"):
-        from asyncpg import InterfaceError, PostgresError
         from nats.errors import Error as NatsError
 
         from stratoscope.admin.rebuild import RebuildRefused
         from stratoscope.admin.verify import NoSuchAgent
         from stratoscope.broker.connection import BrokerUnreachable
-        from stratoscope.store.database import DatabaseUnreachable
+        from stratoscope.store.database import DATABASE_ERRORS, DatabaseUnreachable
     try:
         yield
     except RebuildRefused as error:
@@ -162,7 +161,7 @@ def faults_told(hint: str) -> Iterator[None]:
         raise NotThere(str(error), "`stratoscope agents` lists those there are") from error
     except (BrokerUnreachable, DatabaseUnreachable) as error:
         raise Unreached(str(error)) from error
-    except (PostgresError, InterfaceError, NatsError, OSError) as error:
+    except (*DATABASE_ERRORS, NatsError) as error:
         raise Unreached(f"cut short: {type(error).__name__}: {error}".rstrip(": "), hint) from error
     except KeyboardInterrupt:
         if hint:

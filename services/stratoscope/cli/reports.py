@@ -45,12 +45,6 @@ def _swapped(done: "Rebuilt") -> list[Text]:
 def _refused(done: "Rebuilt") -> list[RenderableType]:
     found = done.comparison
     rows = [_difference(one) for one in found.differences[:_SHOWN]]
-    old, new = done.rules
-    why = (
-        f"the rules of intake have changed from version {old} to {new}, so some may have to differ"
-        if old != new
-        else "by the same rules they should be equal: `stratoscope verify` finds damage"
-    )
     return [
         Text(
             f"not swapped: {found.differing:,} of {found.agents:,} agents differ from"
@@ -59,12 +53,28 @@ def _refused(done: "Rebuilt") -> list[RenderableType]:
         ),
         columns(("space", "agent", f"{done.replaced} → {done.schema}"), rows),
         *_and_more(found.differing - len(rows)),
-        Text(why),
+        Text(_why(done)),
         Text(
             f"{done.schema} is kept: --force-swap takes it as it is, --anew fills another one,"
             " --discard drops it"
         ),
     ]
+
+
+def _why(done: "Rebuilt") -> str:
+    """What may make two projections differ."""
+    old, new = done.rules
+    if old != new:
+        return (
+            f"the rules of intake have changed from version {old} to {new}, so some may have to"
+            " differ"
+        )
+    if done.log_begins > 1:
+        return (
+            f"the log begins at message {done.log_begins:,}: it was purged, or has an age. What was"
+            f" recorded before is in {done.replaced} only, and --force-swap gives it up"
+        )
+    return "by the same rules they should be equal: `stratoscope verify` finds damage"
 
 
 def _difference(one: "Difference") -> tuple[Text, ...]:

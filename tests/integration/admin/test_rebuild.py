@@ -4,13 +4,16 @@ import asyncpg
 import nats
 import orjson
 
+from stratoscope.broker.connection import connect
 from stratoscope.store.database import OPERATIONS, connection
 from stratoscope.store.projections import Projections
+from stratoscope_contracts.words import STREAM_RECORD
 from support.administered import Administered
 from support.eventually import eventually
 from support.load import Load, load
 from support.projecting import Projecting
 from support.service import ServiceProcess
+from support.stack import PostgresServer
 
 EVENT = "strato.default.rec.explorer.event"
 SNAPSHOT = "strato.default.rec.explorer.snapshot"
@@ -111,6 +114,39 @@ async def test_two_that_differ_are_told_to_a_person(
     dropped = await administered.run("rebuild", "--discard")
     assert dropped.json == {"dropped": ["strato_p2"]}
     assert await administered.schemas() == ["strato_p1"]
+
+
+async def test_a_purged_log_is_told_where_a_rebuild_would_lose_what_it_had(
+    administered: Administered, projector: ServiceProcess
+):
+    await administered.record(EVENT, *map(an_event, range(3)))
+    await administered.projected()
+    broker = await connect(administered.nats_url, name="test")
+    await broker.jetstream.purge_stream(STREAM_RECORD)
+    await broker.close()
+    out, _ = await (await administered.start("rebuild")).communicate()
+    said = " ".join(out.decode().split())
+    assert "3 → 0 events" in said
+    assert "the log begins at message 4: it was purged" in said
+    assert "`stratoscope verify` finds damage" not in said
+
+
+async def test_a_rebuild_whose_database_dies_says_so_in_a_line(
+    administered: Administered, projector: ServiceProcess, postgres_server: PostgresServer
+):
+    await _publish_many(administered, 5_000)
+    process = await administered.start("rebuild")
+    await eventually(lambda: _begun(administered, "strato_p2"), within=20)
+    postgres_server.kill()
+    _, err = await process.communicate()
+    said = err.decode()
+    assert process.returncode == 4, said
+    assert "Traceback" not in said
+    assert "run the same command again" in said or "Postgres can't be used" in said
+
+
+async def _begun(administered: Administered, schema: str) -> bool:
+    return schema in await administered.schemas()
 
 
 async def test_a_rebuild_that_is_killed_is_gone_on_with(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratoscope.projector.pipeline import fingerprint
+from stratoscope.domain.log_identity import fingerprint
 
 subjects = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
 messages = st.tuples(subjects, st.binary())
