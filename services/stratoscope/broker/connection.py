@@ -44,6 +44,9 @@ class BrokerUnreachable(BrokerError, ConnectionError):
     """No broker answered in time."""
 
 
+_EXAMPLE = "nats://127.0.0.1:4222"
+
+
 @dataclass(slots=True)
 class Connection:
     """A live connection: the nats-py client, its JetStream, and what has become of them."""
@@ -190,9 +193,19 @@ def _servers(url: str) -> list[str]:
 
 
 def _addresses(url: str, login: Login) -> list[str]:
-    """The servers to connect to; those of this machine with their password, where none is given."""
+    """The servers to connect to; those of this machine with their password, where none is given.
+
+    Raises BrokerUnreachable where one is no address.
+    """
     servers = _servers(url)
-    return servers if login.credentials else [with_password(server) for server in servers]
+    try:
+        # Read, so that what is no address is refused before the client meets it.
+        known = [with_password(server) for server in servers]
+    except ValueError as error:
+        raise BrokerUnreachable(f"{url} is no address like {_EXAMPLE}: {error}") from error
+    if not servers:
+        raise BrokerUnreachable(f"no address of a broker is given: it is like {_EXAMPLE}")
+    return servers if login.credentials else known
 
 
 async def _opening(connection: Connection, attempt: Coroutine[object, object, None]) -> None:

@@ -18,6 +18,7 @@ from stratoscope_contracts.errors import (
     InvalidExpression,
     NavigationOutOfBounds,
     NotFound,
+    OverBudget,
     StratoError,
 )
 
@@ -84,6 +85,11 @@ def advice(error: StratoError) -> str:
     if dropped := behind(error):
         return dropped
     match error:
+        case Unreachable() if "authorization" in error.message.lower():
+            return "the broker is there: give it the right login with --creds or STRATO_NATS_CREDS"
+        case OverBudget(details={"most": _}):
+            # The message says what makes room.
+            return ""
         case Unreachable():
             return (
                 "start one with `stratoscope up`, or say where it is with --server or"
