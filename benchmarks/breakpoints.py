@@ -240,7 +240,7 @@ async def lane(url: str, dsn: str, armed: list[BreakpointRow]) -> AsyncIterator[
         )
         states = States(session)
         judge = Judge(session, states, expressions)
-        outbox = Outbox(Publisher(broker), broker.jetstream, pool, tell_nobody)
+        outbox = Outbox(Publisher(broker), broker.client, pool, tell_nobody)
         parts = Parts(schema, session, watches, judge, states, outbox, Metrics(()).live)
         found = Lane(parts, 1, await arming_of(armed))
         for watch in await watches.claim(PARTITIONS):

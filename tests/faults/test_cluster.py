@@ -146,7 +146,7 @@ async def stall_a_follower(cluster: BrokerCluster, random: Random) -> None:
 
 async def stall_the_leader(cluster: BrokerCluster, random: Random) -> None:
     """Suspend the leader until another is elected, and let it answer again as if it still led."""
-    server = cluster.servers[(await cluster.places()).leader]
+    server = cluster.servers[await cluster.leader()]
     server.suspend()
     await asyncio.sleep(random.choice([0.5, 12.0]))
     server.resume()
@@ -160,7 +160,7 @@ async def step_down(cluster: BrokerCluster, _: Random) -> None:
 
 async def kill_the_leader(cluster: BrokerCluster, _: Random) -> None:
     """Kill the leader, and start it again once another leads."""
-    leader = (await cluster.places()).leader
+    leader = await cluster.leader()
     cluster.servers[leader].kill()
     await eventually(lambda: leads_another(cluster, leader), within=30)
     cluster.servers[leader].start()
@@ -168,12 +168,12 @@ async def kill_the_leader(cluster: BrokerCluster, _: Random) -> None:
 
 async def leads_another(cluster: BrokerCluster, leader: int) -> bool:
     """Whether the stream is led by another server than this one."""
-    return (await cluster.places()).leader != leader
+    return await cluster.leader() != leader
 
 
 async def part_the_leader(cluster: BrokerCluster, random: Random) -> None:
     """Cut the leader off from the others, with the clients that are connected to it."""
-    cluster.isolate((await cluster.places()).leader)
+    cluster.isolate(await cluster.leader())
     await asyncio.sleep(random.choice([1.0, 15.0]))
     cluster.mend()
 

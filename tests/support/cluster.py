@@ -284,7 +284,10 @@ class BrokerCluster:
             link.mend()
 
     async def places(self) -> StreamPlaces:
-        """Where the stream of records is led from, and its newest consumer is."""
+        """Where the stream of records is led from, and its newest consumer is.
+
+        All servers have to live: a dead one does not answer for its consumers.
+        """
         found: list[StreamPlaces] = []
 
         async def is_known() -> bool:
@@ -294,9 +297,30 @@ class BrokerCluster:
         await eventually(is_known, within=30)
         return found[0]
 
+    async def leader(self) -> int:
+        """The server that leads the stream of records, once there is one."""
+        found: list[int] = []
+
+        async def is_known() -> bool:
+            with suppress(NatsError, KeyError):
+                stream = await self._api(f"STREAM.INFO.{STREAM_RECORD}")
+                found.append(_number(stream["cluster"]["leader"]))
+            return bool(found)
+
+        await eventually(is_known, within=30)
+        return found[-1]
+
+    async def meta_leader(self) -> int | None:
+        """The server that assigns streams and consumers to servers, as far as one knows it."""
+        for server in self.servers.values():
+            page = await _monitor(server.monitor, "jsz") if server.is_running else {}
+            if leader := page.get("meta_cluster", {}).get("leader"):
+                return _number(leader)
+        return None
+
     async def follower(self) -> int:
         """A server that has a copy of the stream of records and does not lead it."""
-        leader = (await self.places()).leader
+        leader = await self.leader()
         return random.choice([number for number in NUMBERS if number != leader])
 
     async def step_down(self) -> None:

@@ -120,7 +120,7 @@ async def watching_over(dsn: str, url: str) -> AsyncIterator[Watching]:
             session, pool, owner=OWNER, lasting=timedelta(hours=1), partitions=PARTITIONS
         )
         states = States(session)
-        outbox = Outbox(Publisher(broker), broker.jetstream, pool, tell_nobody)
+        outbox = Outbox(Publisher(broker), broker.client, pool, tell_nobody)
         stack.push_async_callback(outbox.close)
         judge = Judge(session, states, expressions)
         yield Watching(

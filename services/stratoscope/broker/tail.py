@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
-from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.aio.client import Client
 
+from stratoscope.broker.puller import Doubt, Puller
 from stratoscope_contracts.words import HEADER_MESSAGE_ID
 
-_PAGE = 1000
-_WAIT = 5.0
+_PAGE: Final = 1000
+_PAGE_BYTES: Final = 4 << 20
+_WAIT: Final = 1.0
 
 
-async def ids_since(jetstream: JetStreamContext, stream: str, since: datetime) -> set[str]:
-    """The ids of the messages that a stream has got from a moment on."""
-    subscription = await jetstream.pull_subscribe(
-        "",
-        stream=stream,
-        config=ConsumerConfig(
-            ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.BY_START_TIME,
-            opt_start_time=since.astimezone(UTC),
-            headers_only=True,
-            inactive_threshold=30.0,
-            mem_storage=True,
-        ),
-    )
+async def ids_since(client: Client, stream: str, since: datetime) -> set[str]:
+    """The ids of the messages that a stream has got from a moment on.
+
+    Raises TimeoutError where the stream does not give them.
+    """
+    # The leader says where the stream ends. The consumer may be on a copy that is behind, and an
+    # end of its own would leave out what the stream has.
+    last = (await client.jetstream().stream_info(stream)).state.last_seq
     found: set[str] = set()
+    reached = 0
+    reader = Puller(client, stream, since=since.astimezone(UTC), headers_only=True, batch=_PAGE)
     try:
-        left = (await subscription.consumer_info()).num_pending or 0
-        while left > 0:
-            messages = await subscription.fetch(min(left, _PAGE), timeout=_WAIT)
-            if not messages:
-                break
-            left -= len(messages)
-            found.update((one.headers or {}).get(HEADER_MESSAGE_ID, "") for one in messages)
-    except NatsTimeoutError as error:
-        raise TimeoutError("the stream did not give its newest messages in time") from error
-    finally:
-        await subscription.unsubscribe()
+        async with reader as source:
+            while reached < last:
+                messages = await source.take(_PAGE, _WAIT, _PAGE_BYTES)
+                found.update((one.headers or {}).get(HEADER_MESSAGE_ID, "") for one in messages)
+                reached = max(reached, source.passed, *(one.stream_seq for one in messages))
+    except Doubt as error:
+        raise TimeoutError(f"the stream did not give its newest messages: {error}") from error
     return found

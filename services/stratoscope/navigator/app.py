@@ -172,7 +172,7 @@ async def _watch(parts: Parts) -> tuple[Seeing, Watching]:
         Expressions(parts.settings.navigator_expression_workers)
     )
     publisher = Publisher(parts.connection)
-    outbox = Outbox(publisher, parts.connection.jetstream, parts.sessions, parts.tell)
+    outbox = Outbox(publisher, client, parts.sessions, parts.tell)
     wiring = Wiring(
         *(client, parts.sessions, expressions, outbox, metrics.live),
         projected=parts.waiting.heard,

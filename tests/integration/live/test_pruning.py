@@ -81,7 +81,7 @@ async def a_term(stand: Any) -> AsyncIterator[Term]:
         stack.push_async_callback(broker.close)
         sessions = await stack.enter_async_context(serving(stand.dsn, schema, size=4))
         expressions = await stack.enter_async_context(Expressions(1))
-        outbox = Outbox(Publisher(broker), broker.jetstream, sessions, telling(broker.client))
+        outbox = Outbox(Publisher(broker), broker.client, sessions, telling(broker.client))
         wiring = Wiring(broker.client, sessions, expressions, outbox, Metrics([]).live)
         session = await stack.enter_async_context(
             connection(stand.dsn, schema, "late", by_key=True)

@@ -162,7 +162,7 @@ async def watched(url: str, dsn: str, sessions: Serving) -> AsyncIterator[Watchi
     connection = await connect(url, name="test")
     metrics = Metrics([]).live
     outbox = Outbox(
-        *(Publisher(connection), connection.jetstream, sessions), telling(connection.client)
+        *(Publisher(connection), connection.client, sessions), telling(connection.client)
     )
     pruning = Pruning(sessions, metrics, age=timedelta(days=1), every=3600)
     async with Expressions() as expressions:

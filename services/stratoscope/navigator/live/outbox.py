@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from nats.js import JetStreamContext
+from nats.aio.client import Client
 from nats.js.api import PubAck
 
 from stratoscope.broker.publishing import (
@@ -53,11 +53,9 @@ Acknowledgement = asyncio.Future[PubAck]
 class Outbox:
     """Publishes hits, and tells agents that are held by one."""
 
-    def __init__(
-        self, publisher: Publisher, jetstream: JetStreamContext, pool: Serving, tell: Tell
-    ) -> None:
+    def __init__(self, publisher: Publisher, client: Client, pool: Serving, tell: Tell) -> None:
         self._publisher = publisher
-        self._jetstream = jetstream
+        self._client = client
         self._pool = pool
         self._tell = tell
         self._telling: set[asyncio.Task[None]] = set()
@@ -211,7 +209,7 @@ class Outbox:
             return set()
         since = min(one.created_at for one in old) - timedelta(minutes=1)
         if self._stream_ids is None or since < self._stream_ids[0]:
-            self._stream_ids = since, await ids_since(self._jetstream, STREAM_HITS, since)
+            self._stream_ids = since, await ids_since(self._client, STREAM_HITS, since)
         ids = self._stream_ids[1]
         return {one.hit_id for one in old if str(one.hit_id) in ids}
 
