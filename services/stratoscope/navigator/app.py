@@ -65,7 +65,8 @@ from stratoscope_contracts.words import EXPORTS_KEPT_SECONDS, SPILL_KEPT_SECONDS
 log = structlog.get_logger(__name__)
 _NO_BROKER = "no connection to the broker: see that it runs and that STRATO_NATS_URL names it"
 _SILENT_BROKER = (
-    "JetStream has not answered for {:.0f} s: see that a majority of the brokers runs and reaches"
+    "JetStream has had no quorum, or no answer, for {:.0f} s: nothing can be recorded. See that a"
+    " majority of the brokers runs and reaches"
     " each other (`nats server report jetstream`)"
 )
 _NO_DATABASE = "Postgres does not answer: see that it runs and that STRATO_POSTGRES_DSN names it"

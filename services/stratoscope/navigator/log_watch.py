@@ -16,6 +16,7 @@ from nats.js.errors import NotFoundError
 
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.front import read_message
+from stratoscope.broker.quorum import has_quorum
 from stratoscope.domain.log_identity import (
     RememberedLog,
     fingerprint,
@@ -62,10 +63,13 @@ class LogWatch:
     async def _turn(self) -> None:
         # Whether the broker answers is told, whatever the database does.
         try:
-            await self._jetstream.stream_info(STREAM_RECORD)
+            info = await self._jetstream.stream_info(STREAM_RECORD)
         except NotFoundError:
             # No projector has created it yet; or it is about to be restored.
             self.broker.beat()
+            return
+        if not has_quorum(info):
+            # Its leader describes the log as it was.
             return
         self.broker.beat()
         async with asyncio.timeout(_PATIENCE):

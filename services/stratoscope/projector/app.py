@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 # For the dead letters' outbox, to see which projection serves, and how far it is.
 _POOL = 3
 _SILENT_BROKER = (
-    "JetStream has not answered for {:.0f} s: see that a majority of the brokers runs and reaches"
+    "JetStream has had no quorum, or no answer, for {:.0f} s: nothing can be recorded. See that a"
+    " majority of the brokers runs and reaches"
     " each other (`nats server report jetstream`), and that this role may ask for the log"
 )
 _SILENT_DATABASE = (

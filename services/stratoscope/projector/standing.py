@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.front import read_message
+from stratoscope.broker.quorum import has_quorum
 from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.projections import Projections, database_bytes, serving_schema
 from stratoscope.telemetry.outage import Outage
@@ -187,7 +188,8 @@ class Looking:
         # A database that does not answer must not keep the log's end from sight.
         await asyncio.wait([reading], timeout=_FIRST_SECONDS)
         info = await self._client.jetstream().stream_info(STREAM_RECORD)
-        self._metrics.broker.beat()
+        if has_quorum(info):
+            self._metrics.broker.beat()
         self._metrics.log(info)
         self._ends(info.state.last_seq)
         return info

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 import orjson
 from nats.errors import Error as NatsError
+from nats.js.api import StreamInfo
 from nats.js.errors import NotFoundError
 
 from stratoscope.admin.doctor.buckets import bucket_checks
 from stratoscope.admin.doctor.checks import Check, graded
 from stratoscope.broker.connection import Connection
+from stratoscope.broker.quorum import copies_in_reach, has_quorum
 from stratoscope.broker.streams import Difference, StreamSettings, definitions, differences
 from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB, STREAM_RECORD
 
@@ -87,7 +89,7 @@ async def _streams(broker: Connection) -> AsyncIterator[Check]:
             yield check
         if name == STREAM_RECORD:
             yield log_room(info.state.bytes, info.config.max_bytes)
-            yield _copies(info.config.num_replicas or 1, info.cluster)
+            yield copies_check(info)
 
 
 def _stream(name: str, found: Any, wanted: Any) -> Iterator[Check]:
@@ -118,13 +120,18 @@ def log_room(used: int, limit: int | None) -> Check:
     return graded("log size", share, 0.8, 0.95, message, advice)
 
 
-def _copies(replicas: int, cluster: Any) -> Check:
-    servers = 1 + len(getattr(cluster, "replicas", None) or [])
-    message = f"{replicas} of {max(servers, replicas)}"
-    if replicas == 1:
+def copies_check(info: StreamInfo) -> Check:
+    """Whether the log has copies, and enough of them are in reach."""
+    reached, copies = copies_in_reach(info)
+    if (info.config.num_replicas or 1) == 1:
         advice = "for production, three servers and STRATO_STREAM_REPLICAS=3: one disk is one copy"
         return Check("log copies", "ok", "1: what that disk loses is lost", advice)
-    behind = [one.name for one in getattr(cluster, "replicas", None) or [] if not one.current]
+    message = f"{reached} of {copies} in reach"
+    if not has_quorum(info):
+        advice = "start the other servers, or mend the network between them"
+        return Check("log copies", "fail", f"{message}: nothing can be recorded", advice)
+    replicas = (info.cluster.replicas if info.cluster is not None else None) or []
+    behind = [one.name or "a server" for one in replicas if not one.current]
     if behind:
         return Check("log copies", "warn", f"{', '.join(behind)} lag behind", "see that server")
     return Check("log copies", "ok", message)
