@@ -120,7 +120,7 @@ class FaultDriver:
     async def check(self, *, within: float = 60.0) -> None:
         """Hold everything to what was acknowledged. AssertionError names what does not hold."""
         recording = self.recording
-        assert recording.acknowledged > 50, "too little was recorded for a statement"
+        assert recording.acknowledged > 30, "too little was recorded for a statement"
         try:
             await eventually(lambda: self.projectors.passed(recording.last_seq), within=within)
         except TimeoutError:
