@@ -82,7 +82,8 @@ async def send(client: Client, messages: list[OddMessage]) -> Sent:
 
 async def projected(client: Client, last: int) -> None:
     """Return once the projection has passed a message."""
-    body = json.dumps({"wait_for": last, "wait_ms": words.MAX_WAIT_MS}).encode()
+    # Half of what the verb allows: the reply has to come within the client's own time-out.
+    body = json.dumps({"wait_for": last, "wait_ms": words.MAX_WAIT_MS // 2}).encode()
     async with asyncio.timeout(1800):
         while b'"not_projected_yet"' in (await ask(client, "stats", body)).data:
             pass
