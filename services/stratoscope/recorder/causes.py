@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from typing import Final
 from uuid import UUID
+
+from stratoscope_contracts.words import MAX_CAUSES
 
 CauseIds = str | UUID | Iterable[str | UUID]
 
@@ -36,7 +39,7 @@ def causing(space: str, causes: CauseIds) -> Iterator[None]:
 
 
 def spelled(causes: CauseIds) -> list[str]:
-    """One id or several, as text."""
+    """One id or several, as text: one more than an event takes, at most."""
     if isinstance(causes, str | UUID):
         return [str(causes)]
-    return [str(cause) for cause in causes]
+    return [str(cause) for cause in islice(causes, MAX_CAUSES + 1)]

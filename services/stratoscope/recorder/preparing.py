@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 from uuid import UUID
 
@@ -35,8 +36,10 @@ from stratoscope_contracts.errors import field_errors
 from stratoscope_contracts.records import EventRecord, SnapshotRecord
 from stratoscope_contracts.words import (
     MAX_DEPTH,
+    MAX_JSON_VALUES,
     MAX_MESSAGE_BYTES,
     MAX_METADATA_BYTES,
+    MAX_PATCH_OPERATIONS,
     MAX_UNPACKED_BYTES,
     RecordKind,
     render_time,
@@ -141,7 +144,9 @@ class Preparer:
         fields = {"type": type.value if isinstance(type, Enum) else type, "data": data}
         try:
             fields["causes"] = cause_context.spelled(causes) or None
-            fields["patch"] = None if patch is None else list(patch)
+            # One more than is taken: a generator may have no end.
+            whole = None if patch is None else list(islice(patch, MAX_PATCH_OPERATIONS + 1))
+            fields["patch"] = whole
         except Exception as error:
             raise _unreadable("event", agent, fields, error) from error
         return self._prepared("event", agent, fields, options)
@@ -232,10 +237,17 @@ def _refuse_unknown(options: Mapping[str, object], known: type) -> None:
 def _present(fields: RecordFields) -> RecordFields:
     """The fields that were given; the state always, which has to be."""
     return {
-        name: dict(value) if isinstance(value, Mapping) else value
+        name: _object_of(value) if isinstance(value, Mapping) else value
         for name, value in fields.items()
         if value is not None or name == "state"
     }
+
+
+def _object_of(given: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A copy of an object, one member more than a record takes at most."""
+    if isinstance(given, dict):
+        return dict(given)
+    return {key: given[key] for key in islice(given.keys(), MAX_JSON_VALUES + 1)}
 
 
 def _moment(given: Moment | None) -> str:

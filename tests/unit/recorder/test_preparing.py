@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 from collections import UserDict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import count, islice, repeat
 from typing import Any
 from uuid import UUID
 
@@ -327,3 +329,44 @@ def test_a_url_is_told_without_its_password() -> None:
     with pytest.raises(ValueError, match="not 'host:x'"):
         RecorderSettings(url="nats://user:s3cret@host:x")
     RecorderSettings(url="tls://user:s3cret@host:4222, nats://[::1]:4222, host:4222, ws://h")
+
+
+# What has no end here ends by itself after so many steps: too late, for a test to tell.
+STEPS = 1_500_000
+
+
+class Endless(UserDict[str, int]):
+    """An object that has always one member more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number in islice(count(), STEPS):
+            self.steps = number
+            yield str(number)
+
+    def __getitem__(self, key: str) -> int:
+        return 0
+
+
+def test_what_has_no_end_is_refused() -> None:
+    """A generator is read up to one more than a record takes."""
+    given = {
+        "patch": repeat({"op": "remove", "path": "/a"}, STEPS),
+        "causes": repeat(A, STEPS),
+    }
+    for name, endless in given.items():
+        with pytest.raises(InvalidRecord, match=name):
+            event(**{name: endless})
+        # `repeat` tells how much of it is left.
+        assert endless.__length_hint__() > STEPS - 1100
+
+
+def test_an_object_that_has_no_end_is_refused() -> None:
+    """It is read up to one member more than a record takes values."""
+    endless = Endless()
+    with pytest.raises(InvalidRecord, match="more than 1000000 JSON values"):
+        event(endless)
+    assert endless.steps < STEPS - 1
