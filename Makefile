@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.demo
 DEV_STAMP := $(VENV)/.dev
 
-.PHONY: demo test lint types imports unit integration soak contracts roles clean help
+.PHONY: demo test lint types imports unit integration faults soak contracts roles clean help
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -45,6 +45,12 @@ integration: $(DEV_STAMP)  ## what needs a broker and a database
 	$(BIN)/python -m pytest -n 3 -q tests/integration tests/faults
 
 # Each run draws its own seed and prints it; SEED= repeats one.
+FAULTS_ROUNDS ?= 3
+FAULTS_SECONDS ?= 15
+faults: $(DEV_STAMP)  ## the fault matrix: each fault in rounds, a cluster of three brokers (some 30 minutes)
+	STRATO_FAULT_ROUNDS=$(FAULTS_ROUNDS) STRATO_FAULT_SECONDS=$(FAULTS_SECONDS) \
+	STRATO_FAULT_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -q -rA tests/faults
+
 SOAK_RECORDS ?= 100000
 soak: $(DEV_STAMP)  ## 100,000 malformed and odd records, and every verb and command over them
 	STRATO_FUZZ_RECORDS=$(SOAK_RECORDS) STRATO_FUZZ_SEED=$(SEED) \

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.fault_matrix import MATRIX
 from support.projecting import Projecting, projecting
 
 
@@ -13,3 +14,10 @@ async def projectors(nats_url: str, postgres_dsn: str, tmp_path: Path) -> AsyncI
     """None runs yet; none runs afterwards."""
     async with projecting(nats_url, postgres_dsn, tmp_path) as found:
         yield found
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the fault matrix behind the results."""
+    if lines := MATRIX.lines():
+        terminalreporter.section("fault matrix")
+        terminalreporter.write("\n".join(lines) + "\n")

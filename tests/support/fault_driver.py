@@ -8,6 +8,7 @@ reader was answered before its record was projected, and no checkpoint went back
 """
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,9 +24,9 @@ from nats.errors import Error as NatsError
 
 from stratoscope.broker.ending import end_tasks
 from support.eventually import eventually
-from support.load import SPACES, Accepted, Load, load
+from support.load import SPACES, Accepted, Load, ids_in_order, load
 from support.projecting import Projecting
-from support.projection import assert_equals_log
+from support.projection import assert_equals_log, read_projection
 from support.watched import hits_of
 
 Json = dict[str, Any]
@@ -35,6 +36,18 @@ _WAIT_MS: Final = 5_000
 _CHECKPOINTS: Final = "select partition, stream_seq from strato_p1.partition"
 # Faults of the database are awaited by the test; the checker may look in between.
 _DATABASE_AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+@dataclass
+class Losses:
+    """What the checker counted: all of it should be 0."""
+
+    lost: int = 0
+    doubled: int = 0
+    reordered: int = 0
+    hits_missing: int = 0
+    hits_doubled: int = 0
+    early: int = 0
 
 
 @dataclass
@@ -51,6 +64,9 @@ class FaultDriver:
     unanswered: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    losses: Losses = field(default_factory=Losses)
+    # By partition: the checkpoint that was seen last.
+    reached: dict[int, int] = field(default_factory=dict)
 
     async def ask(self, space: str, verb: str, **body: Any) -> Json:
         """A reply of any navigator, an error's body included."""
@@ -91,31 +107,48 @@ class FaultDriver:
         if reply.get("event", reply).get("id") == one.id:
             self.answers += 1
         elif str(reply.get("code")).endswith("_not_found"):
+            self.losses.early += 1
             self.violations.append(f"early answer for {one}: {reply}")
         else:
             self.unanswered[str(reply.get("code"))] += 1
 
     async def watch_checkpoints(self) -> None:
         """See that no checkpoint goes back, until cancelled."""
-        reached: dict[int, int] = {}
         while True:
             try:
                 session = await asyncpg.connect(self.projectors.dsn)
                 try:
                     while True:
-                        self._compare(reached, dict(await session.fetch(_CHECKPOINTS)))
+                        self._compare(dict(await session.fetch(_CHECKPOINTS)))
                         await asyncio.sleep(0.05)
                 finally:
                     session.terminate()
             except _DATABASE_AWAY:
                 await asyncio.sleep(0.2)
 
-    def _compare(self, reached: dict[int, int], now: dict[int, int]) -> None:
+    def _compare(self, now: dict[int, int]) -> None:
+        reached = self.reached
         for partition, stream_seq in now.items():
             if stream_seq < reached.get(partition, 0):
                 went = f"from {reached[partition]} to {stream_seq}"
                 self.violations.append(f"checkpoint of {partition} went back {went}")
         reached |= now
+
+    async def has_passed(self, stream_seq: int) -> bool:
+        """Whether all partitions are projected up to a message; not while the database is away."""
+        return await self._have_all("select min(stream_seq) from partition", stream_seq)
+
+    async def has_watched(self, stream_seq: int) -> bool:
+        """Whether breakpoints were met up to a message; not while the database is away."""
+        return await self._have_all("select min(stream_seq) from watch", stream_seq)
+
+    async def _have_all(self, statement: str, stream_seq: int) -> bool:
+        try:
+            async with asyncio.timeout(2):
+                reached = (await self.projectors.fetch(statement))[0][0]
+        except (*_DATABASE_AWAY, TimeoutError):
+            return False
+        return reached is not None and int(reached) >= stream_seq
 
     async def check(self, *, within: float = 60.0) -> None:
         """Hold everything to what was acknowledged. AssertionError names what does not hold."""
@@ -127,12 +160,23 @@ class FaultDriver:
             checkpoints = await self.projectors.checkpoints()
             self.violations.append(f"not projected up to {recording.last_seq}: {checkpoints}")
         await eventually(self.projectors.resolved)
+        await self._count_records()
         projected = await assert_equals_log(self.projectors.nats_url, self.projectors.dsn)
         recording.assert_recorded(projected)
         if self.armed:
             await self._check_hits(within)
             assert self.answers > 10, f"too few answers: {self.answers}, {self.unanswered}"
         assert not self.violations, self._told()
+
+    async def _count_records(self) -> None:
+        projected = await read_projection(self.projectors.dsn)
+        for agent in self.recording.agents:
+            found = Counter(ids := ids_in_order(projected, agent))
+            self.losses.lost += len(set(agent.recorded) - found.keys())
+            self.losses.doubled += sum(count - 1 for count in found.values())
+            order = {id_: n for n, id_ in enumerate(agent.recorded)}
+            places = [order[id_] for id_ in ids if id_ in order]
+            self.losses.reordered += sum(b < a for a, b in itertools.pairwise(places))
 
     async def _check_hits(self, within: float) -> None:
         expected = {
@@ -157,6 +201,8 @@ class FaultDriver:
         for where, found in (("table", kept), ("stream", told)):
             missing, more = expected - found.keys(), found.keys() - expected
             doubled = [one for one, count in found.items() if count > 1]
+            self.losses.hits_missing += len(missing)
+            self.losses.hits_doubled += len(doubled)
             if missing or more or doubled:
                 counts = f"{len(missing)} missing, {len(more)} unexpected, {len(doubled)} twice"
                 self.violations.append(f"hits in the {where}: {counts} of {len(expected)}")

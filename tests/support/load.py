@@ -66,6 +66,10 @@ class Load:
         """Let each agent finish the message that it is about."""
         self._stopping.set()
 
+    def hasten(self, times: float) -> None:
+        """Rest so many times less between messages from now on."""
+        self._pause /= times
+
     async def record(self, agent: Agent) -> None:
         """Record until stopped, one message at a time, as an agent does."""
         while not self._stopping.is_set():

@@ -28,10 +28,12 @@ class ServiceProcess:
             reader, writer = await asyncio.open_connection(LOOPBACK, self.port)
         except OSError:
             return 0, ""
-        writer.write(f"GET {path} HTTP/1.0\r\nHost: {LOOPBACK}\r\n\r\n".encode())
-        raw = (await reader.read()).decode()
-        writer.close()
-        await writer.wait_closed()
+        try:
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: {LOOPBACK}\r\n\r\n".encode())
+            raw = (await reader.read()).decode()
+        finally:
+            # A process that is suspended or killed meanwhile ends the reading by an error.
+            writer.transport.abort()
         head, _, body = raw.partition("\r\n\r\n")
         return int(head.split()[1]) if head else 0, body
 

@@ -1,0 +1,86 @@
+"""The fault matrix: each fault costs time, and nothing that was acknowledged.
+
+`make faults` injects each fault in rounds; `make test` injects a few, one after the other.
+"""
+
+import os
+import time
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from support.fault_driver import FaultDriver, fault_driver
+from support.fault_matrix import MATRIX, SEED, heard, recover
+from support.fault_stage import FaultStage, fault_stage
+from support.faults import (
+    FAULTS,
+    Fault,
+    Injection,
+    cut_broker,
+    cut_database,
+    kill_navigator,
+    kill_projector,
+    terminate_at_commit,
+)
+from support.stack import NatsServer, PostgresServer
+
+ROUNDS: Final = int(os.environ.get("STRATO_FAULT_ROUNDS") or 0)
+SOAK_SECONDS: Final = float(os.environ.get("STRATO_FAULT_SOAK_SECONDS") or 0)
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(180 + 120 * ROUNDS + 2 * SOAK_SECONDS)]
+# Recovery may take this many times what is promised before a test fails: a machine that does other
+# things besides is slower. The matrix says what was measured.
+SLACK: Final = 3.0
+SHORT: Final = {terminate_at_commit, kill_projector, kill_navigator, cut_database, cut_broker}
+
+
+async def inject(
+    stage: FaultStage, driver: FaultDriver, random: Random, fault: Fault, *, thorough: bool = False
+) -> None:
+    """One round of a fault."""
+    row = MATRIX.row(fault.name, fault.promised)
+    row.losses = driver.losses
+    within = SLACK * fault.promised
+    async with heard(stage, row):
+        await fault.inject(Injection(stage, driver, random, row, thorough, within))
+
+
+async def test_several_faults_cost_nothing_but_time(
+    nats_server: NatsServer, postgres_server: PostgresServer, postgres_dsn: str, tmp_path: Path
+):
+    seed = f"several {SEED}"
+    faults = [fault for fault in FAULTS if fault.inject in SHORT]
+    random = Random(seed)
+    random.shuffle(faults)
+    async with fault_stage(nats_server, postgres_server, postgres_dsn, tmp_path) as stage:
+        async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
+            for fault in faults:
+                await inject(stage, driver, random, fault)
+        assert not stage.tracebacks(), seed
+
+
+@pytest.mark.skipif(not ROUNDS, reason="make faults runs it")
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.inject.__name__)
+async def test_a_fault_costs_nothing_but_time(
+    nats_server: NatsServer,
+    postgres_server: PostgresServer,
+    postgres_dsn: str,
+    tmp_path: Path,
+    fault: Fault,
+):
+    seed = f"{fault.name} {SEED}"
+    async with fault_stage(
+        nats_server,
+        postgres_server,
+        postgres_dsn,
+        tmp_path,
+        projectors=fault.projectors,
+        navigators=fault.navigators,
+    ) as stage:
+        async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
+            random = Random(seed)
+            for number in range(ROUNDS):
+                await recover(driver, time.monotonic(), 30)
+                await inject(stage, driver, random, fault, thorough=number == 0)
+        assert not stage.tracebacks(), seed

@@ -1,0 +1,402 @@
+"""The faults of the matrix: each is injected, and lifted where it does not end by itself.
+
+Servers are started by the test's own thread: they end with the thread that starts them.
+"""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from nats.errors import Error as NatsError
+
+from stratoscope_contracts.words import STREAM_RECORD
+from support.eventually import eventually
+from support.fault_driver import FaultDriver
+from support.fault_matrix import FaultRow, recover
+from support.fault_stage import FaultStage
+from support.service import ServiceProcess
+from support.tcp_proxy import Direction, TcpProxy
+from support.wheels import WheelPostgres
+
+# Seconds: what recovers in how long.
+SERVICE: Final = 5.0
+SERVER: Final = 15.0
+SILENCE: Final = 30.0
+# Longer than a lease.
+_SUSPENDED: Final = 12.0
+_SLOW_COMMIT: Final = (
+    """
+    create function strato.commit_slowly() returns trigger language plpgsql as
+        $$ begin perform pg_sleep(0.1); return null; end $$
+    """,
+    """
+    create constraint trigger slow after update on strato_p1.partition
+        deferrable initially deferred for each row
+        when (old.stream_seq is distinct from new.stream_seq)
+        execute function strato.commit_slowly()
+    """,
+)
+_QUICK_COMMIT: Final = (
+    "drop trigger slow on strato_p1.partition",
+    "drop function strato.commit_slowly()",
+)
+_TERMINATE: Final = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where wait_event = 'PgSleep' and application_name like 'stratoscope projector%'
+"""
+# Bodies that no record can be made of.
+MALFORMED: Final = (
+    ("event", b""),
+    ("event", b"[]"),
+    ("event", b"null"),
+    ("event", b'"type"'),
+    ("event", b"\xff\xfe\x00"),
+    ("event", b'{"type": 7}'),
+    ("event", b'{"data": {}}'),
+    ("event", b"{" * 400),
+    ("snapshot", b'{"state": []}'),
+    ("snapshot", b'{"state": '),
+    ("batch", b'{"records": 1}'),
+    ("batch", b'{"records": [{"kind": "event"}]}'),
+    ("batch", b'{"records": [{"kind": "nothing", "type": "x"}]}'),
+)
+
+
+@dataclass
+class Injection:
+    """One injection of a fault: where, by which draw, and what is written down."""
+
+    stage: FaultStage
+    driver: FaultDriver
+    random: Random
+    row: FaultRow
+    # Whether there is the time to ask the doctor.
+    thorough: bool
+    within: float
+
+    def now(self) -> float:
+        """The loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    async def queries_go_on(self) -> None:
+        """Queries that wait for nothing are answered."""
+        for space in ("default", "other"):
+            async with asyncio.timeout(15):
+                while True:
+                    try:
+                        reply = await self.driver.ask(space, "agents.list")
+                    except NatsError:
+                        continue
+                    if "agents" in reply:
+                        break
+                    await asyncio.sleep(0.1)
+        self.row.went_on["queries answered"] = None
+
+    async def recording_goes_on(self) -> None:
+        """Records are acknowledged."""
+        recording = self.driver.recording
+        acknowledged = recording.acknowledged
+
+        async def are_acknowledged() -> bool:
+            return recording.acknowledged >= acknowledged + 5
+
+        await eventually(are_acknowledged, within=10)
+        self.row.went_on["records acknowledged"] = None
+
+    async def examine(self) -> None:
+        """Ask the doctor while the fault lasts."""
+        if self.thorough:
+            self.row.doctor |= dict.fromkeys(await self.stage.examine())
+
+    async def recover(self, since: float) -> None:
+        """Write down how long it took until lag was 0."""
+        self.row.recoveries.append(await recover(self.driver, since, self.within))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, with what it needs and within how many seconds lag is 0 again."""
+
+    name: str
+    promised: float
+    inject: Callable[[Injection], Awaitable[None]] = field(repr=False)
+    projectors: int = 1
+    navigators: int = 1
+
+
+async def kill_projector(one: Injection) -> None:
+    """Its supervisor starts it at once."""
+    since = one.now()
+    await one.stage.kill(one.stage.projectors[0])
+    await one.queries_go_on()
+    await one.stage.start_projector(ready=False)
+    await one.recover(since)
+
+
+async def kill_one_projector_of_two(one: Injection) -> None:
+    """The other one takes over."""
+    since = one.now()
+    await one.stage.kill(one.random.choice(one.stage.projectors))
+    await one.recover(since)
+    await one.stage.start_projector()
+
+
+async def kill_navigator(one: Injection) -> None:
+    """Its supervisor starts it at once."""
+    since = one.now()
+    await one.stage.kill(one.stage.navigators[0])
+    starting = asyncio.create_task(one.stage.start_navigator())
+    await one.recording_goes_on()
+    await one.recover(since)
+    await starting
+
+
+async def kill_one_navigator_of_two(one: Injection) -> None:
+    """The other one takes over."""
+    since = one.now()
+    await one.stage.kill(one.random.choice(one.stage.navigators))
+    await one.queries_go_on()
+    await one.recover(since)
+    await one.stage.start_navigator()
+
+
+async def kill_broker(one: Injection) -> None:
+    """It is started at once."""
+    since = one.now()
+    one.stage.broker.kill()
+    one.stage.broker.start()
+    await one.recover(since)
+
+
+async def kill_database(one: Injection) -> None:
+    """It is away for a moment; recording goes on meanwhile."""
+    since = one.now()
+    one.stage.database.kill()
+    await one.recording_goes_on()
+    await one.examine()
+    if one.thorough:
+        since = one.now()
+    one.stage.database.start()
+    await one.recover(since)
+
+
+async def _suspend(one: Injection, group: list[ServiceProcess]) -> None:
+    running = one.random.choice(group)
+    since = one.now()
+    one.stage.suspend(running)
+    try:
+        await one.recording_goes_on()
+        await one.examine()
+        await one.recover(since)
+        await asyncio.sleep(max(0.0, _SUSPENDED - (one.now() - since)))
+    finally:
+        one.stage.resume(running)
+    # What it held is another's now, and it finds out.
+    await recover(one.driver, one.now(), one.within)
+
+
+async def suspend_projector(one: Injection) -> None:
+    """The other one takes over after the lease; it is resumed then."""
+    await _suspend(one, one.stage.projectors)
+
+
+async def suspend_navigator(one: Injection) -> None:
+    """The other one takes over after the lease; it is resumed then."""
+    await _suspend(one, one.stage.navigators)
+
+
+async def hang_database(one: Injection) -> None:
+    """All processes of the server are suspended beyond a lease."""
+    assert isinstance(one.stage.database, WheelPostgres)
+    one.stage.database.hang()
+    try:
+        began = one.now()
+        await one.recording_goes_on()
+        await one.examine()
+        await asyncio.sleep(max(0.0, _SUSPENDED - (one.now() - began)))
+    finally:
+        one.stage.database.resume()
+    await one.recover(one.now())
+
+
+async def terminate_at_commit(one: Injection) -> None:
+    """Sessions end while a deferred trigger keeps their COMMIT from its end."""
+    fetch = one.stage.projecting.fetch
+    for statement in _SLOW_COMMIT:
+        await fetch(statement)
+    try:
+        for _ in range(3):
+
+            async def is_terminated() -> bool:
+                return bool(await fetch(_TERMINATE))
+
+            await eventually(is_terminated, within=20)
+        await one.queries_go_on()
+    finally:
+        for statement in _QUICK_COMMIT:
+            await fetch(statement)
+    await one.recover(one.now())
+
+
+async def _cut(one: Injection, proxy: TcpProxy) -> None:
+    since = one.now()
+    proxy.cut()
+    await one.recover(since)
+
+
+async def cut_database(one: Injection) -> None:
+    """Connections are reset."""
+    await _cut(one, one.stage.to_database)
+
+
+async def cut_broker(one: Injection) -> None:
+    """Connections are reset."""
+    await _cut(one, one.stage.to_broker)
+
+
+async def _half_open(one: Injection, proxy: TcpProxy) -> None:
+    since = one.now()
+    proxy.silence_present(*one.random.choice([(), (Direction.TO_CLIENT,)]))
+    await one.recording_goes_on()
+    await one.recover(since)
+
+
+async def half_open_database(one: Injection) -> None:
+    """The connections that there are lose every byte, or what the server sends."""
+    await _half_open(one, one.stage.to_database)
+
+
+async def half_open_broker(one: Injection) -> None:
+    """The connections that there are lose every byte, or what the server sends."""
+    await _half_open(one, one.stage.to_broker)
+
+
+async def _black_hole(one: Injection, proxy: TcpProxy) -> None:
+    proxy.silence()
+    began = one.now()
+    await one.recording_goes_on()
+    await one.examine()
+    await asyncio.sleep(max(0.0, 15.0 - (one.now() - began)))
+    proxy.resume()
+    await one.recover(one.now())
+
+
+async def black_hole_database(one: Injection) -> None:
+    """No byte passes for 15 s, on new connections neither."""
+    await _black_hole(one, one.stage.to_database)
+
+
+async def black_hole_broker(one: Injection) -> None:
+    """No byte passes for 15 s, on new connections neither."""
+    await _black_hole(one, one.stage.to_broker)
+
+
+async def _slow(one: Injection, proxy: TcpProxy) -> None:
+    since = one.now()
+    proxy.delay(one.random.choice([0.005, 0.05, 0.2]))
+    try:
+        await one.queries_go_on()
+        await one.recording_goes_on()
+        await one.recover(since)
+    finally:
+        proxy.delay(0)
+
+
+async def slow_database(one: Injection) -> None:
+    """Each chunk comes 5 to 200 ms later."""
+    await _slow(one, one.stage.to_database)
+
+
+async def slow_broker(one: Injection) -> None:
+    """Each chunk comes 5 to 200 ms later."""
+    await _slow(one, one.stage.to_broker)
+
+
+async def delete_consumers(one: Injection) -> None:
+    """The broker forgets the consumers of the log."""
+    since = one.now()
+    jetstream = one.driver.client.jetstream()
+    for consumer in await jetstream.consumers_info(STREAM_RECORD):
+        await jetstream.delete_consumer(STREAM_RECORD, consumer.name)
+    await one.queries_go_on()
+    await one.recover(since)
+
+
+async def flood(one: Injection) -> None:
+    """Ten times the load for five seconds."""
+    recording = one.driver.recording
+    recording.hasten(10)
+    try:
+        await asyncio.sleep(5)
+        await one.queries_go_on()
+    finally:
+        recording.hasten(0.1)
+    await one.recover(one.now())
+
+
+async def malformed(one: Injection) -> None:
+    """Two hundred messages that no record can be made of, between the others."""
+    since = one.now()
+    jetstream = one.driver.client.jetstream()
+    for n in range(200):
+        kind, body = one.random.choice(MALFORMED)
+        await jetstream.publish(f"strato.default.rec.broken-{n % 5}.{kind}", body)
+    await one.queries_go_on()
+    await one.recording_goes_on()
+    await one.recover(since)
+
+
+async def restore_database(one: Injection) -> None:
+    """The database's files of some seconds ago are put back after it was killed."""
+    database = one.stage.database
+    assert isinstance(database, WheelPostgres)
+    backup = database.folder / "backup"
+
+    def copy(source: Path, target: Path) -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+
+    database.kill()
+    await asyncio.to_thread(copy, database.folder / "cluster", backup)
+    database.start()
+    await recover(one.driver, one.now(), 30)
+    await one.recording_goes_on()
+    database.kill()
+    await asyncio.to_thread(copy, backup, database.folder / "cluster")
+    # Its checkpoints are older, as they have to be.
+    one.driver.reached.clear()
+    since = one.now()
+    database.start()
+    await one.recover(since)
+    await asyncio.to_thread(shutil.rmtree, backup)
+
+
+FAULTS: Final = (
+    Fault("projector killed", SERVICE, kill_projector),
+    Fault("one projector of two killed", SERVICE, kill_one_projector_of_two, projectors=2),
+    Fault("navigator killed", SERVICE, kill_navigator),
+    Fault("one navigator of two killed", SERVICE, kill_one_navigator_of_two, navigators=2),
+    Fault("broker killed", SERVER, kill_broker),
+    Fault("Postgres killed", SERVER, kill_database),
+    Fault("a projector of two suspended beyond its lease", SILENCE, suspend_projector, 2),
+    Fault("a navigator of two suspended beyond its lease", SILENCE, suspend_navigator, 1, 2),
+    Fault("Postgres hung for 12 s", SILENCE, hang_database),
+    Fault("projector's sessions ended at COMMIT", SERVER, terminate_at_commit),
+    Fault("connections to Postgres reset", SERVICE, cut_database),
+    Fault("connections to Postgres half-open", SILENCE, half_open_database),
+    Fault("Postgres unreachable for 15 s", SILENCE, black_hole_database),
+    Fault("Postgres 5 to 200 ms away", SERVER, slow_database),
+    Fault("connections to the broker reset", SERVICE, cut_broker),
+    Fault("connections to the broker half-open", SILENCE, half_open_broker),
+    Fault("broker unreachable for 15 s", SILENCE, black_hole_broker),
+    Fault("broker 5 to 200 ms away", SERVER, slow_broker),
+    Fault("consumers of the log deleted", SERVER, delete_consumers),
+    Fault("ten times the load for 5 s", SERVER, flood),
+    Fault("200 malformed messages", SERVICE, malformed),
+    Fault("Postgres restored from older files", SERVER, restore_database),
+)
