@@ -46,8 +46,8 @@ async def test_a_batch_that_was_sent_twice_stands_where_intake_takes_it(
 
     first = recording._publisher.publish
 
-    async def publish(message, begun=None):
-        return await lose_an_acknowledgement(first(message, begun))
+    async def publish(message):
+        return await lose_an_acknowledgement(first(message))
 
     recording._publisher.publish = publish
     await recording.record(ready(olds[1]), published, lambda _: None)
