@@ -117,7 +117,7 @@ async def test_more_patches_of_a_large_state_than_the_budget_are_refused_with_th
     await packed(publish, "a", "snapshot", state_of(8))
     await packed(publish, "a", "batch", patches(70))
     last = await publish("b", "event", {"type": "after"}, space="other")
-    await eventually(lambda: projectors.passed(last), within=60)
+    await eventually(lambda: projectors.passed(last), within=100)
     (letter,) = await projectors.fetch("select reason, stream_seq from dead_letter")
     assert letter["reason"] == "over_budget"
     (taint,) = await projectors.fetch("select stream_seq from taint")
