@@ -52,7 +52,10 @@ faults: $(DEV_STAMP)  ## the fault matrix: each fault in rounds, a cluster of th
 	STRATO_FAULT_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -q -rA tests/faults
 
 SOAK_RECORDS ?= 100000
-soak: $(DEV_STAMP)  ## 100,000 malformed and odd records, and every verb and command over them
+SOAK_SECONDS ?= 14400
+soak: $(DEV_STAMP)  ## four hours of faults; 100,000 odd records, and every verb and command over them
+	STRATO_FAULT_SOAK_SECONDS=$(SOAK_SECONDS) STRATO_FAULT_SEED=$(SEED) \
+	$(BIN)/python -m pytest -n 0 -q -s tests/faults/test_matrix.py
 	STRATO_FUZZ_RECORDS=$(SOAK_RECORDS) STRATO_FUZZ_SEED=$(SEED) \
 	$(BIN)/python -m pytest -n 0 -q -s --timeout 3600 tests/integration/fuzz
 

@@ -24,6 +24,7 @@ from support.faults import (
     kill_projector,
     terminate_at_commit,
 )
+from support.projection import assert_equals_log
 from support.stack import NatsServer, PostgresServer
 
 ROUNDS: Final = int(os.environ.get("STRATO_FAULT_ROUNDS") or 0)
@@ -83,4 +84,30 @@ async def test_a_fault_costs_nothing_but_time(
             for number in range(ROUNDS):
                 await recover(driver, time.monotonic(), 30)
                 await inject(stage, driver, random, fault, thorough=number == 0)
+            await driver.recorded_enough()
+        await is_rebuilt_equal(stage)
         assert not stage.tracebacks(), seed
+
+
+@pytest.mark.skipif(not SOAK_SECONDS, reason="make soak runs it")
+async def test_faults_for_hours_cost_nothing_but_time(
+    nats_server: NatsServer, postgres_server: PostgresServer, postgres_dsn: str, tmp_path: Path
+):
+    seed = f"soak {SEED}"
+    async with fault_stage(
+        nats_server, postgres_server, postgres_dsn, tmp_path, projectors=2, navigators=2
+    ) as stage:
+        async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
+            random = Random(seed)
+            until = time.monotonic() + SOAK_SECONDS
+            while time.monotonic() < until:
+                await recover(driver, time.monotonic(), 60)
+                await inject(stage, driver, random, random.choice(FAULTS))
+        await is_rebuilt_equal(stage)
+        assert not stage.tracebacks(), seed
+
+
+async def is_rebuilt_equal(stage: FaultStage) -> None:
+    """Make the projection anew, and hold the new one to the log as well."""
+    await stage.rebuild()
+    await assert_equals_log(stage.projecting.nats_url, stage.projecting.dsn)

@@ -15,6 +15,8 @@ _NATS_CONFIGURATION = f"""\
 port: 4222
 http: 8222
 max_payload: {MAX_PAYLOAD}
+ping_interval: "10s"
+ping_max: 2
 jetstream {{ store_dir: "/data", sync_interval: "1s" }}
 """
 

@@ -32,6 +32,7 @@ from support.watched import hits_of
 Json = dict[str, Any]
 HIT_TYPE: Final = "kind_2"
 _LATEST: Final = 20
+_ENOUGH: Final = 50
 _WAIT_MS: Final = 5_000
 _CHECKPOINTS: Final = "select partition, stream_seq from strato_p1.partition"
 # Faults of the database are awaited by the test; the checker may look in between.
@@ -48,6 +49,8 @@ class Losses:
     hits_missing: int = 0
     hits_doubled: int = 0
     early: int = 0
+    # Whether the check came to its end.
+    checked: bool = False
 
 
 @dataclass
@@ -134,6 +137,22 @@ class FaultDriver:
                 self.violations.append(f"checkpoint of {partition} went back {went}")
         reached |= now
 
+    async def recorded_enough(self) -> None:
+        """Return once so much is recorded that a check says something."""
+
+        async def is_enough() -> bool:
+            return self.recording.acknowledged > 2 * _ENOUGH and self.answers > _ENOUGH
+
+        await eventually(is_enough, within=60)
+
+    def database_crashed(self) -> None:
+        """Let checkpoints be older than before.
+
+        Commits of the projection do not wait for the disk. A crash takes the last of them, with
+        their checkpoints.
+        """
+        self.reached.clear()
+
     async def has_passed(self, stream_seq: int) -> bool:
         """Whether all partitions are projected up to a message; not while the database is away."""
         return await self._have_all("select min(stream_seq) from partition", stream_seq)
@@ -166,6 +185,7 @@ class FaultDriver:
         if self.armed:
             await self._check_hits(within)
             assert self.answers > 10, f"too few answers: {self.answers}, {self.unanswered}"
+        self.losses.checked = True
         assert not self.violations, self._told()
 
     async def _count_records(self) -> None:

@@ -48,7 +48,7 @@ class FaultRow:
         took = f"{times[len(times) // 2]:.1f}, {times[-1]:.1f}" if times else "not measured"
         found = self.losses
         counts = ("not checked",) * 3
-        if found is not None:
+        if found is not None and found.checked:
             counts = (
                 f"{found.lost} / {found.doubled} / {found.reordered}",
                 f"{found.hits_missing} / {found.hits_doubled}",

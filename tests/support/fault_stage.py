@@ -112,6 +112,23 @@ class FaultStage:
         wrong = [one for one in checks if one["status"] == "fail" and one["name"] != "durability"]
         return [one["name"] for one in wrong] or ["nothing fails"]
 
+    async def rebuild(self) -> None:
+        """Make another projection from the log. AssertionError where it differs; it serves then."""
+        process = await asyncio.create_subprocess_exec(
+            *(*_COMMAND, "rebuild", "--keep-old", "--server", self.broker.url),
+            *("--postgres-dsn", self.projecting.dsn),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            async with asyncio.timeout(120):
+                said, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
+        assert process.returncode == 0, said.decode()
+
     def tracebacks(self) -> int:
         """How many tracebacks the services have written."""
         return sum(log.read_text(errors="replace").count("Traceback") for log in self.logs)

@@ -55,6 +55,9 @@ class Load:
         self._publisher = Publisher(connection, ack_timeout=1.0)
         self._random = Random(seed)
         self._stopping = asyncio.Event()
+        self._may_record = asyncio.Event()
+        self._may_record.set()
+        self._under_way = 0
         # What causes are chosen from, whoever's it is.
         self._events: deque[str] = deque(maxlen=50)
         self.agents = [Agent(SPACES[n % 5 == 4], f"agent-{n}") for n in range(agents)]
@@ -66,6 +69,19 @@ class Load:
         """Let each agent finish the message that it is about."""
         self._stopping.set()
 
+    async def rest(self) -> None:
+        """Return once all that was sent is acknowledged, and send nothing until `go_on`."""
+        self._may_record.clear()
+
+        async def is_idle() -> bool:
+            return not self._under_way
+
+        await eventually(is_idle)
+
+    def go_on(self) -> None:
+        """Record again."""
+        self._may_record.set()
+
     def hasten(self, times: float) -> None:
         """Rest so many times less between messages from now on."""
         self._pause /= times
@@ -73,8 +89,11 @@ class Load:
     async def record(self, agent: Agent) -> None:
         """Record until stopped, one message at a time, as an agent does."""
         while not self._stopping.is_set():
+            await self._may_record.wait()
             kind, body, ids = self._message(agent)
+            self._under_way += 1
             ack = await self._send(agent, kind, body)
+            self._under_way -= 1
             self.last_seq = max(self.last_seq, ack.seq)
             self.acknowledged += 1
             agent.recorded += ids

@@ -32,6 +32,9 @@ listen: "{host}:{port}"
 {monitoring}authorization {{ user: {user}, password: {password} }}
 ports_file_dir: {folder}
 max_payload: {max_payload}
+# A client that went silent gets requests until it is dropped: after half a minute.
+ping_interval: "10s"
+ping_max: 2
 jetstream {{
   store_dir: {store}
   # A process crash loses nothing either way; this bounds what a power failure may take.

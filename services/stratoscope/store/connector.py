@@ -83,7 +83,7 @@ async def connect(
     hosts = single_hosts(dsn)
 
     def attempt(host: str) -> Attempt:
-        return lambda: asyncpg.connect(host, timeout=timeout, **options)
+        return lambda: _open(host, timeout=timeout, **options)
 
     connection: asyncpg.Connection
     if len(hosts) == 1:
@@ -95,6 +95,14 @@ async def connect(
         name, connection = await _race({_name(host): attempt(host) for host in hosts})
     _last_host[dsn] = name
     return connection
+
+
+async def _open(host: str, **options: Any) -> asyncpg.Connection:
+    try:
+        return await asyncpg.connect(host, **options)
+    except RuntimeError as error:
+        # uvloop raises it for a socket that is reset between two steps of the handshake.
+        raise ConnectionResetError(str(error)) from error
 
 
 def single_hosts(dsn: str) -> list[str]:

@@ -172,3 +172,16 @@ def test_each_host_has_a_dsn_of_its_own_where_the_order_is_ours():
         "postgresql://a,b/db?target_session_attrs=prefer-standby",
     ):
         assert single_hosts(whole) == [whole]
+
+
+async def test_a_socket_that_is_reset_in_the_handshake_is_an_error_of_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """It depends on microseconds what uvloop makes of that: the fault matrix met it."""
+
+    async def reset(*_: object, **__: object) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+
+    monkeypatch.setattr(asyncpg, "connect", reset)
+    with pytest.raises(DATABASE_ERRORS):
+        await connect("postgresql://localhost/any", timeout=1)

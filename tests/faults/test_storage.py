@@ -1,0 +1,162 @@
+"""Rows of the matrix with storage of their own: full disks, a log that is rolled back."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from support.eventually import eventually
+from support.fault_driver import fault_driver
+from support.fault_matrix import MATRIX, SEED, FaultRow, heard, recover
+from support.fault_stage import FaultStage, fault_stage
+from support.faults import SERVER, Injection
+from support.service import ServiceProcess
+from support.stack import new_database
+from support.wheels import WheelNats, WheelPostgres
+
+ROUNDS: Final = int(os.environ.get("STRATO_FAULT_ROUNDS") or 0)
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(not ROUNDS, reason="make faults runs it"),
+]
+_MIB: Final = 1 << 20
+
+
+@pytest.fixture
+def small_disk(scratch: Path) -> Iterator[Path]:
+    """A file system of 192 MiB in memory."""
+    folder = scratch / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk can't be mounted: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def nats_server(scratch: Path) -> Iterator[WheelNats]:
+    """A broker in a folder that a test may exchange."""
+    (scratch / "broker").mkdir()
+    server = WheelNats(scratch / "broker")
+    yield server
+    server.close()
+
+
+def fill(disk: Path) -> Path:
+    """Leave no byte free; the file that takes the room."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * _MIB)
+        except OSError:
+            pass
+        try:
+            while True:
+                file.write(b"\0" * 512)
+        except OSError:
+            pass
+    return filler
+
+
+@asynccontextmanager
+async def at_work(
+    broker: WheelNats, database: WheelPostgres, dsn: str, folder: Path, row: FaultRow
+) -> AsyncIterator[Injection]:
+    """A deployment at work; at the end it is held to what was acknowledged."""
+    seed = f"{row.name} {SEED}"
+    async with fault_stage(broker, database, dsn, folder) as stage:
+        async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
+            row.losses = driver.losses
+            async with heard(stage, row):
+                await recover(driver, time.monotonic(), 30)
+                yield Injection(stage, driver, Random(seed), row, True, 3 * row.promised)
+        await stage.rebuild()
+
+
+async def is_unready(stage: FaultStage) -> bool:
+    """Whether a service says that it is of no use now."""
+    return any([await one.is_unready() for one in (*stage.projectors, *stage.navigators)])
+
+
+async def test_a_full_disk_of_the_database(
+    nats_server: WheelNats, small_disk: Path, tmp_path: Path
+):
+    row = MATRIX.row("Postgres's disk full until it is told", SERVER)
+    database = WheelPostgres(small_disk)
+    try:
+        with new_database(database) as dsn:
+            async with at_work(nats_server, database, dsn, tmp_path, row) as one:
+                filler = fill(small_disk)
+                await eventually(lambda: is_unready(one.stage), within=60)
+                await one.recording_goes_on()
+                await one.examine()
+                filler.unlink()
+                # It may have ended; its supervisor starts it again.
+                database.kill()
+                one.driver.database_crashed()
+                database.start()
+                await one.recover(one.now())
+    finally:
+        database.kill()
+
+
+async def test_a_log_that_is_rolled_back_and_restored(
+    nats_server: WheelNats, shared_postgres: WheelPostgres, scratch: Path, tmp_path: Path
+):
+    """The projector halts at the older log, and goes on with the restored one."""
+    row = MATRIX.row("log rolled back, told, and restored", SERVER)
+    folder, older, newer = (scratch / name for name in ("broker", "older", "newer"))
+    with new_database(shared_postgres) as dsn:
+        async with at_work(nats_server, shared_postgres, dsn, tmp_path, row) as one:
+            recording = one.driver.recording
+            await recording.rest()
+            nats_server.kill()
+            shutil.copytree(folder, older)
+            nats_server.start()
+            recording.go_on()
+            await recover(one.driver, one.now(), 30)
+            await recording.rest()
+            await eventually(lambda: one.driver.has_passed(recording.last_seq))
+            nats_server.kill()
+            folder.rename(newer)
+            older.rename(folder)
+            nats_server.start()
+            projector = one.stage.projectors[0]
+            await eventually(projector.is_unready, within=40)
+            await eventually(lambda: says(projector, "rolled back"), within=40)
+            await one.queries_go_on()
+            await one.examine()
+            nats_server.kill()
+            shutil.rmtree(folder)
+            newer.rename(folder)
+            nats_server.start()
+            recording.go_on()
+            since = one.now()
+            await one.stage.kill(projector)
+            await one.stage.start_projector(ready=False)
+            await one.recover(since)
+
+
+async def says(running: ServiceProcess, text: str) -> bool:
+    """Whether readiness gives a reason."""
+    return text in (await running.get("/readyz"))[1]
+
+
+@pytest.mark.skip(reason="libfaketime is not there: the clocks of processes can't be set apart")
+def test_a_step_of_the_clock():
+    """Leases go by the clock of Postgres, waiting by monotonic clocks."""
