@@ -9,6 +9,10 @@ so stop every reader of a log. The classes here take every line that the server 
 - A subject that is no UTF-8 is shown with a replacement character for each odd byte.
 - A header block that does not parse, or is over `MAX_HEADER_BYTES`, becomes `UnreadHeaders`.
 - An exception in the delivery of one message costs that message alone.
+
+A flood of small messages would keep the read loop busy, and what else the event loop has to do
+waits. So the loop has a turn after each stretch of reading, and a subscription may have a screen,
+which sees a message before its headers are read and refuses it in microseconds.
 """
 
 from __future__ import annotations
@@ -18,10 +22,14 @@ import base64
 import json
 import logging
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final
 
 from nats.aio.client import PING_PROTO, Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import ProtocolError
 from nats.protocol.parser import AWAITING_CONTROL_LINE, AWAITING_MSG_PAYLOAD, Parser
 
@@ -37,7 +45,33 @@ _CRLF: Final = b"\r\n"
 _MAX_LINE: Final = 1024 * 1024
 _ODD_BYTE: Final = re.compile("[\udc80-\udcff]")
 
+# How long messages are read before others have a turn, and how many between two looks at the clock.
+_READ_SECONDS: Final = 0.0005
+_READ_AT_ONCE: Final = 16
+# Of replies that a reader does not take; further refusals are dropped.
+_UNSENT_BYTES: Final = 8 * 1024 * 1024
+
+# Whether a message is delivered, by its subject, its reply subject and its size in bytes.
+Screen = Callable[[str, str, int], bool]
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedReply:
+    """A reply that is sent often: all of its bytes but the subject."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    rest: bytes
+
+    @classmethod
+    def of(cls, body: bytes, headers: Mapping[str, str]) -> PreparedReply:
+        """Prepare a reply; names and values of headers hold no line breaks."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        block = _VERSION + _CRLF + lines.encode() + _CRLF
+        sizes = f" {len(block)} {len(block) + len(body)}".encode()
+        return cls(body, headers, b"".join((sizes, _CRLF, block, body, _CRLF)))
 
 
 class UnreadHeaders(dict[str, str]):
@@ -53,12 +87,17 @@ class RobustParser(Parser):
     async def parse(self, data: bytes = b"") -> None:
         """Take what the server sent; raises ProtocolError where the server does not speak NATS."""
         self.buf.extend(data)
+        begun, read = perf_counter(), 0
         # Callbacks may reset the parser: nothing of it is kept in a local name.
         while self.buf:
             if self.state == AWAITING_MSG_PAYLOAD:
                 if len(self.buf) < self.needed + len(_CRLF):
                     return
                 await self._message()
+                read += 1
+                if read % _READ_AT_ONCE == 0 and perf_counter() - begun > _READ_SECONDS:
+                    await asyncio.sleep(0)
+                    begun = perf_counter()
                 continue
             end = self.buf.find(_CRLF)
             if end < 0:
@@ -131,6 +170,25 @@ class RobustClient(Client):
     def __init__(self) -> None:
         super().__init__()
         self._ps: Parser = RobustParser(self)
+        self._screens: dict[int, Screen] = {}
+
+    def screen(self, subscription: Subscription, screen: Screen) -> None:
+        """Have a subscription deliver only the messages that `screen` lets pass."""
+        self._screens[subscription._id] = screen
+
+    def send_prepared(self, subject: str, reply: PreparedReply) -> bool:
+        """Send a reply with the next ones that are written; False where it can't be sent now."""
+        queue = self._flush_queue
+        if not self.is_connected or queue is None or self._pending_data_size > _UNSENT_BYTES:
+            return False
+        if not subject.isascii() or not subject.isprintable() or " " in subject:
+            return False
+        command = b"HPUB " + subject.encode() + reply.rest
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        if queue.empty():
+            queue.put_nowait(asyncio.get_running_loop().create_future())
+        return True
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
         # The library writes its ping past what waits to be written, and a subscription that was
@@ -149,6 +207,11 @@ class RobustClient(Client):
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:
         try:
+            screen = self._screens.get(sid)
+            if screen is not None and sid in self._subs:
+                size = len(data) + len(headers or b"")
+                if not screen(_text(subject), _text(reply), size):
+                    return
             await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
         except Exception as error:
             # One message, and not the read loop. Its words may be a stranger's.
@@ -171,13 +234,31 @@ class RobustClient(Client):
     def _build_message(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
     ) -> Msg:
-        try:
-            texts = subject.decode(), reply.decode()
-        except UnicodeDecodeError:
-            texts = _readable(subject), _readable(reply)
+        texts = _text(subject), _text(reply)
         return Msg(
             subject=texts[0], reply=texts[1], data=data, headers=headers, _client=self, _sid=sid
         )
+
+
+def screen(client: Client, subscription: Subscription, lets_pass: Screen) -> None:
+    """Screen a subscription, where the client can; handlers of others see all messages."""
+    if isinstance(client, RobustClient):
+        client.screen(subscription, lets_pass)
+
+
+async def send(client: Client, subject: str, reply: PreparedReply) -> None:
+    """Send a prepared reply by any client. Raises nats.errors.Error."""
+    if not isinstance(client, RobustClient):
+        await client.publish(subject, reply.body, headers=dict(reply.headers))
+        return
+    client.send_prepared(subject, reply)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _readable(raw)
 
 
 def _readable(raw: bytes) -> str:

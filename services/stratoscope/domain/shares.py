@@ -187,7 +187,7 @@ class FairShares(Generic[T]):
     def ask(self, space: str, ticket: T, now: float) -> Grant:
         """Take a slot, or wait for one with a ticket; `now` is in seconds."""
         self._note(space, now)
-        if space not in self._waiting and self._may_take(space, now):
+        if self.has_room(space, now):
             self._take(space)
             return Grant.GRANTED
         queue = self._waiting.get(space)
@@ -197,6 +197,10 @@ class FairShares(Generic[T]):
             queue = self._waiting[space] = deque()
         queue.append(ticket)
         return Grant.QUEUED
+
+    def has_room(self, space: str, now: float) -> bool:
+        """Whether a space that asks now would get a slot at once."""
+        return space not in self._waiting and self._may_take(space, now)
 
     def release(self, space: str, now: float) -> list[T]:
         """Give a slot back; the tickets that have one now."""

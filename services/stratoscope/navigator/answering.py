@@ -17,7 +17,7 @@ from stratoscope.domain.delta import DamagedChain
 from stratoscope.navigator.document_budget import DocumentBudget
 from stratoscope.navigator.metrics import UNKNOWN, Metrics
 from stratoscope.navigator.spill import Spills
-from stratoscope_contracts.errors import BadRequest, Internal, StratoError
+from stratoscope_contracts.errors import BadRequest, Code, Internal, StratoError
 from stratoscope_contracts.subjects import ROOT, Cancel, Nav, SubjectError, parse
 from stratoscope_contracts.verbs import VERBS
 
@@ -81,11 +81,9 @@ class Answering:
         self._metrics.answered(verb, code, perf_counter_ns() - started)
         return outgoing
 
-    def refuse(self, subject: str, over: StratoError) -> Outgoing:
-        """The reply to a request that is not admitted."""
-        verb = verb_in(subject)
-        self._metrics.answered(verb, over.code.value, 0)
-        return Outgoing(_body(over), over.to_headers())
+    def count_refusal(self, subject: str, code: Code) -> None:
+        """Count a request that is not admitted."""
+        self._metrics.answered(verb_in(subject), code.value, 0)
 
     async def _answered(self, space: str, verb: str, body: bytes) -> Outgoing:
         async with self._documents.request(space):
@@ -99,6 +97,11 @@ def verb_in(subject: str) -> str:
     """The verb as a label: one of the contract's, or `unknown`."""
     verb = subject.partition(".nav.")[2] if subject.startswith(f"{ROOT}.") else ""
     return verb if verb in VERBS else UNKNOWN
+
+
+def refused(over: StratoError) -> Outgoing:
+    """The reply to what is not admitted."""
+    return Outgoing(_body(over), over.to_headers())
 
 
 def as_told(verb: str, error: Exception) -> tuple[StratoError, Outgoing]:

@@ -1,15 +1,25 @@
 """Which long requests their requesters have given up."""
 
+from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Final
 
+from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
+from stratoscope.broker import protocol
 from stratoscope.broker.fair_cache import FairCache
+from stratoscope.domain.rates import Rates
 from stratoscope.navigator.reply_guard import ReplyGuard
-from stratoscope_contracts.subjects import Cancel, SubjectError, parse
+from stratoscope.navigator.shares import NoMeter, ShareMeter
+from stratoscope_contracts.subjects import CANCELS, Cancel, SubjectError, parse
 from stratoscope_contracts.words import HEADER_REQUEST
 
 _REMEMBERED: Final = 1024
+# Of a space; further ones are dropped.
+_CANCELS_A_SECOND: Final = 200
+_CANCELS_AT_ONCE: Final = 512
 # A space, and the id that a requester gave its request there.
 Key = tuple[str, str]
 
@@ -17,12 +27,31 @@ Key = tuple[str, str]
 class Cancelled:
     """What was given up lately: a request may be overtaken by its own cancellation."""
 
-    def __init__(self, guard: ReplyGuard) -> None:
+    def __init__(self, guard: ReplyGuard, meter: ShareMeter | None = None) -> None:
         self._guard = guard
+        self._meter = meter or NoMeter()
+        self._rates = Rates(_CANCELS_A_SECOND, _CANCELS_AT_ONCE)
         self._keys: FairCache[bool] = FairCache(_REMEMBERED)
 
     def __contains__(self, key: Key) -> bool:
         return self._keys.get(*key) is not None
+
+    def lets_pass(self, subject: str, reply: str, _: int) -> bool:
+        """Whether to read a message on a cancel subject: its space may send so many a second."""
+        if not self._guard.accepts_cancel(subject, reply):
+            return False
+        if self._rates.allow(subject.split(".", 2)[1], monotonic()):
+            return True
+        self._meter.refuse("cancel_rate")
+        return False
+
+    async def subscribe(
+        self, client: Client, cancel: Callable[[Msg], Awaitable[None]]
+    ) -> Subscription:
+        """Hear of what is cancelled, as often as its space may say so."""
+        subscription = await client.subscribe(CANCELS, cb=cancel)
+        protocol.screen(client, subscription, self.lets_pass)
+        return subscription
 
     def hear(self, message: Msg) -> Key | None:
         """What a message on a cancel subject gives up; None where it is none."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from stratoscope.broker.ending import end_tasks
@@ -28,7 +29,7 @@ from stratoscope.navigator.shares import set_space
 from stratoscope.navigator.spelling import Json
 from stratoscope.navigator.spill import Spills
 from stratoscope_contracts.errors import BadRequest, OverBudget, StratoError
-from stratoscope_contracts.subjects import CANCELS, Nav, parse
+from stratoscope_contracts.subjects import Nav, parse
 from stratoscope_contracts.words import HEADER_PROGRESS
 
 # What answers a long verb: space, request of the verb's model, where to report. It may let Stopped
@@ -87,7 +88,7 @@ class LongRequests:
         self._metrics = metrics
         self._limit = limit
         self._running: dict[asyncio.Task[None], _Run] = {}
-        self._cancelled = Cancelled(guard)
+        self._cancelled = Cancelled(guard, metrics.shares)
 
     def takes(self, subject: str) -> bool:
         """Whether a request belongs here."""
@@ -103,9 +104,15 @@ class LongRequests:
         task.add_done_callback(self._running.pop)
         return task
 
+    async def subscribe(self) -> Subscription:
+        """Hear of cancels."""
+        return await self._cancelled.subscribe(self._client, self.cancel)
+
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
         key = self._cancelled.hear(message)
+        if key is None:
+            return
         for run in self._running.values():
             if run.key == key:
                 run.progress.stop(_CANCELLED)
@@ -183,7 +190,7 @@ async def _tell_on(progress: Progress, out: Outlet) -> None:
 @asynccontextmanager
 async def lasting(client: Client, requests: LongRequests) -> AsyncIterator[None]:
     """Hear of long requests that are to stop; at the end all do."""
-    subscription = await client.subscribe(CANCELS, cb=requests.cancel)
+    subscription = await requests.subscribe()
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import get_args
 
 from prometheus_client import (
@@ -16,7 +17,7 @@ from prometheus_client import (
 from stratoscope.navigator.holding.metrics import HoldMetrics
 from stratoscope.navigator.live.metrics import LiveMetrics
 from stratoscope.navigator.reply_guard import Asked
-from stratoscope.navigator.shares import Kind, Limit
+from stratoscope.navigator.shares import Kind, Limit, Rate
 from stratoscope.navigator.sweeper import SweepMetrics
 from stratoscope.navigator.tracing import tell_request
 from stratoscope.telemetry.traces import Traces
@@ -58,14 +59,14 @@ class ShareMetrics:
             registry=registry,
         )
         for kind in get_args(Kind):
-            self._refused.labels(kind)
             self._waits.labels(kind)
-        for limit in ("client", "request_bytes"):
-            self._refused.labels(limit)
+        # Kept, since a flood is refused often.
+        limits = ("client", "request_bytes", *get_args(Rate), *get_args(Kind))
+        self._refusals = {limit: self._refused.labels(limit) for limit in limits}
 
     def refuse(self, limit: Limit) -> None:
         """Count a refusal."""
-        self._refused.labels(limit).inc()
+        self._refusals[limit].inc()
 
     def wait(self, kind: Kind, seconds: float) -> None:
         """Count a wait for a slot."""
@@ -113,6 +114,8 @@ class Metrics:
         # A series that begins with its first one never rose, as Prometheus sees it.
         for asked in get_args(Asked):
             self._refused.labels(asked)
+        # Verbs and codes are few; a series is looked up once.
+        self._counts = lru_cache(None)(self._series)
         self.shares = ShareMetrics(self.registry)
         ProcessCollector(registry=self.registry)
         self.holds = HoldMetrics(self.registry)
@@ -122,12 +125,16 @@ class Metrics:
             {"version": __version__}
         )
 
+    def _series(self, verb: str, code: str) -> tuple[Counter, Histogram]:
+        return self._requests.labels(verb, code), self._seconds.labels(verb)
+
     def answered(self, verb: str, code: str | None, nanoseconds: int) -> None:
         """Count a reply; `code` is None where it is no error."""
         if self._traces is not None:
             tell_request(self._traces, verb, code, nanoseconds)
-        self._requests.labels(verb, code or "ok").inc()
-        self._seconds.labels(verb).observe(nanoseconds / 1e9)
+        counter, seconds = self._counts(verb, code or "ok")
+        counter.inc()
+        seconds.observe(nanoseconds / 1e9)
         tally = self.tallies.get(verb)
         if tally is None:
             return

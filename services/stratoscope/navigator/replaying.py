@@ -13,6 +13,7 @@ from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from stratoscope.domain.pace import gap
@@ -29,7 +30,7 @@ from stratoscope.navigator.spill import Spills
 from stratoscope.store.timelines import EventRow
 from stratoscope_contracts.errors import BadRequest, ReplayFailed, StratoError
 from stratoscope_contracts.looking import ReplayRequest
-from stratoscope_contracts.subjects import CANCELS, Nav, parse
+from stratoscope_contracts.subjects import Nav, parse
 from stratoscope_contracts.words import (
     FLOW_ANSWERED,
     HEADER_FLOW,
@@ -84,7 +85,7 @@ class Replays:
         self._metrics = metrics
         self._limit = limit
         self._running: dict[asyncio.Task[None], _Play] = {}
-        self._cancelled = Cancelled(guard)
+        self._cancelled = Cancelled(guard, metrics.shares)
 
     def begin(self, asked: Msg) -> asyncio.Task[None] | None:
         """Start what a request asks for; without a reply subject there is nobody to play to."""
@@ -97,9 +98,15 @@ class Replays:
         task.add_done_callback(self._running.pop)
         return task
 
+    async def subscribe(self) -> Subscription:
+        """Hear of cancels."""
+        return await self._cancelled.subscribe(self._client, self.cancel)
+
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
         key = self._cancelled.hear(message)
+        if key is None:
+            return
         for play in self._running.values():
             if key_of(play.asked) == key:
                 play.stop()
@@ -191,7 +198,7 @@ class Replays:
 @asynccontextmanager
 async def replaying(client: Client, replays: Replays) -> AsyncIterator[None]:
     """Hear of replays that are to stop; at the end all do."""
-    subscription = await client.subscribe(CANCELS, cb=replays.cancel)
+    subscription = await replays.subscribe()
     try:
         yield
     finally:

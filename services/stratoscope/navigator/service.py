@@ -4,30 +4,35 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Any, Final, cast
 
 from faststream.nats import NatsBroker, NatsMessage, NatsResponse
 from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.feed import PROJECTED, decode
+from stratoscope.broker.protocol import RobustClient, screen, send
+from stratoscope.domain.rates import Rates
 from stratoscope.navigator.answering import Answering, Outgoing, verb_in
 from stratoscope.navigator.asker import heard
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
 from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.loop_share import LoopShare
+from stratoscope.navigator.refusals import Refusals
 from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.shares import Admission, client_of, set_space, size_of
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.telemetry.parents import arrived
-from stratoscope_contracts.errors import OverBudget
+from stratoscope_contracts.errors import Code, OverBudget
 from stratoscope_contracts.subjects import ROOT
 from stratoscope_contracts.words import NAVIGATOR_QUEUE
 
@@ -35,10 +40,11 @@ _REQUESTS: Final = f"{ROOT}.*.nav.>"
 _JSON: Final = {"content-type": "application/json"}
 # Less than a supervisor waits before it kills.
 _FINISH_SECONDS: Final = 3.0
-# Refusals that wait for their space's turn; further ones are sent at once.
-_REFUSALS_QUEUED: Final = 1024
-# Of those, how many between two turns of the loop for others.
-_REFUSED_AT_ONCE: Final = 16
+_CANCEL: Final = "cancel"
+# Of a client and of all together: NATS services are asked by tools, once in a while.
+_DISCOVERY_A_SECOND: Final = 50
+_DISCOVERY_IN_ALL: Final = 200
+_ALL: Final = ""
 
 
 class ConnectedBroker(NatsBroker):
@@ -90,8 +96,23 @@ class Requests:
         self._lasting = lasting
         self._loop = loop
         self._running: set[asyncio.Task[None]] = set()
-        self._refusals = 0
-        self._refused = 0
+        self._refusals = Refusals(admission)
+
+    def lets_pass(self, subject: str, reply: str, _: int) -> bool:
+        """Whether a message is heard: a flood is refused here, before its headers are read."""
+        if not self._guard.accepts_request(subject, reply):
+            return False
+        parts = subject.split(".", 4)
+        if len(parts) > 3 and parts[3] == _CANCEL:
+            # Heard by what runs requests that can be cancelled.
+            return False
+        full = self._admission.full(parts[1], client_of(reply))
+        if full is None:
+            return True
+        self._admission.count(full)
+        self._answers.count_refusal(subject, Code.OVER_BUDGET)
+        cast(RobustClient, self._client).send_prepared(reply, self._refusals.of(full))
+        return False
 
     async def hear(self, raw: Msg) -> None:
         """Admit a request and start its task, or refuse it."""
@@ -101,7 +122,9 @@ class Requests:
         try:
             end = self._admission.admit(space, client_of(raw.reply), size_of(raw))
         except OverBudget as over:
-            await self._refuse(space, raw, over)
+            self._answers.count_refusal(raw.subject, over.code)
+            with suppress(NatsError):
+                await send(self._client, raw.reply, self._refusals.of(over.details["limit"]))
             return
         task = None
         try:
@@ -138,29 +161,6 @@ class Requests:
         if reply is not None:
             await self._send(raw.reply, reply)
 
-    async def _refuse(self, space: str, raw: Msg, over: OverBudget) -> None:
-        """Refuse a request in its space's turn, or at once where too many wait for theirs."""
-        # Without its body, which may be large.
-        refusal = self._send_refusal(raw.subject, raw.reply, over)
-        if self._refusals < _REFUSALS_QUEUED:
-            self._refusals += 1
-            task = self._loop.start(space, refusal, "refusal")
-            self._running.add(task)
-            task.add_done_callback(self._forget_refusal)
-            return
-        await refusal
-        self._refused += 1
-        if self._refused % _REFUSED_AT_ONCE == 0:
-            # A flood must not hold the loop.
-            await asyncio.sleep(0)
-
-    def _forget_refusal(self, task: asyncio.Task[None]) -> None:
-        self._refusals -= 1
-        self._running.discard(task)
-
-    async def _send_refusal(self, subject: str, reply: str, over: OverBudget) -> None:
-        await self._send(reply, self._answers.refuse(subject, over))
-
     async def _send(self, subject: str, reply: Outgoing) -> None:
         # Without a broker no reply can be sent.
         with suppress(NatsError):
@@ -195,7 +195,9 @@ async def answering(
             return NatsResponse(discovery.answer(raw.subject), headers=_JSON)
 
     await broker.start()
+    _screen_discovery(client, broker, guard, admission)
     subscription = await client.subscribe(_REQUESTS, queue=NAVIGATOR_QUEUE, cb=requests.hear)
+    screen(client, subscription, requests.lets_pass)
     # Whoever is told that this replica is ready may ask it at once.
     await client.flush()
     try:
@@ -207,6 +209,28 @@ async def answering(
                     await subscription.drain()  # type: ignore[no-untyped-call]
         await requests.finish()
         await broker.stop()
+
+
+def _screen_discovery(
+    client: Client, broker: NatsBroker, guard: ReplyGuard, admission: Admission
+) -> None:
+    """Answer each client so many questions of NATS services a second; drop further ones."""
+    each = Rates(_DISCOVERY_A_SECOND, _DISCOVERY_A_SECOND)
+    in_all = Rates(_DISCOVERY_IN_ALL, _DISCOVERY_IN_ALL)
+
+    def lets_pass(subject: str, reply: str, _: int) -> bool:
+        if not guard.accepts_discovery(subject, reply):
+            return False
+        now = monotonic()
+        if each.allow(client_of(reply), now) and in_all.allow(_ALL, now):
+            return True
+        admission.count("discovery_rate")
+        return False
+
+    for subscriber in broker.subscribers:
+        subscription = cast(LogicSubscriber[Any], subscriber).subscription
+        if isinstance(subscription, Subscription):
+            screen(client, subscription, lets_pass)
 
 
 def _broker(connection: Connection) -> ConnectedBroker:

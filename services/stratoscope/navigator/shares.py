@@ -30,7 +30,8 @@ Kind = Literal[
     "comparisons",
     "gates",
 ]
-Limit = Literal["client", "request_bytes"] | Kind
+Rate = Literal["gate_rate", "discovery_rate", "cancel_rate"]
+Limit = Literal["client", "request_bytes"] | Rate | Kind
 # What a client hears that it may wait before it asks again.
 RETRY_SECONDS: Final = 1.0
 _QUEUE: Final = 4096
@@ -79,6 +80,15 @@ def over_limit(limit: Limit, at_a_time: int) -> OverBudget:
     return OverBudget(
         f"at most {at_a_time} {whose} go on at a time here: ask again once one has ended",
         {"limit": limit, "at_a_time": at_a_time, "retry_seconds": RETRY_SECONDS},
+    )
+
+
+def over_rate(limit: Rate, per_second: float) -> OverBudget:
+    """Build the refusal of what comes too often."""
+    return OverBudget(
+        f"at most {per_second:g} a second are answered here ({limit.replace('_', ' ')}): wait a"
+        " moment before you ask again",
+        {"limit": limit, "per_second": per_second, "retry_seconds": RETRY_SECONDS},
     )
 
 
@@ -198,24 +208,43 @@ class Admission:
         self._spaces: FairShares[None] = FairShares(ShareLimits(in_all))
         self._bytes = FairBytes(bytes_in_all)
 
+    def full(self, space: str, client: str) -> Limit | None:
+        """Which limit a small request would meet now; None where it would be admitted."""
+        if self._clients.get((space, client), 0) >= self._per_client:
+            return "client"
+        return None if self._spaces.has_room(space, 0.0) else self._kind
+
+    def refusal(self, limit: Limit) -> OverBudget:
+        """Count a refusal and build its error."""
+        self._meter.refuse(limit)
+        return self.error(limit)
+
+    def count(self, limit: Limit) -> None:
+        """Count a refusal whose error is there already."""
+        self._meter.refuse(limit)
+
+    def error(self, limit: Limit) -> OverBudget:
+        """Build the error of a limit."""
+        if limit == "request_bytes":
+            return too_many_bytes(self._bytes.alone)
+        most = self._per_client if limit == "client" else self._spaces.limits.alone
+        return over_limit(limit, most)
+
     def admit(self, space: str, client: str, size: int) -> Callable[[], None]:
         """Admit a request of `size` bytes; call the result once it is answered.
 
         Raises OverBudget.
         """
+        full = self.full(space, client)
+        if full is not None:
+            raise self.refusal(full)
         key = (space, client)
-        running = self._clients.get(key, 0)
-        if running >= self._per_client:
-            self._meter.refuse("client")
-            raise over_limit("client", self._per_client)
         if self._spaces.ask(space, None, 0.0) is not Grant.GRANTED:
-            self._meter.refuse(self._kind)
-            raise over_limit(self._kind, self._spaces.limits.alone)
+            raise self.refusal(self._kind)
         if not self._bytes.take(space, size):
             self._spaces.release(space, 0.0)
-            self._meter.refuse("request_bytes")
-            raise too_many_bytes(self._bytes.alone)
-        self._clients[key] = running + 1
+            raise self.refusal("request_bytes")
+        self._clients[key] = self._clients.get(key, 0) + 1
 
         def end() -> None:
             self._bytes.give_back(space, size)

@@ -7,12 +7,11 @@ sees the hold that it led to.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
-from time import perf_counter_ns
-from typing import Final, Protocol, assert_never
+from time import monotonic, perf_counter_ns
+from typing import Final, Protocol, assert_never, cast
 
 import asyncpg
 import structlog
@@ -22,9 +21,12 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope.broker.protocol import RobustClient, screen, send
 from stratoscope.domain.holding import AtGate, Go, GoFor, Held, Verdict, verdict
+from stratoscope.domain.rates import Rates
 from stratoscope.navigator.answering import Outgoing, as_told
 from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
+from stratoscope.navigator.refusals import GATE_A_SECOND, GATE_AT_ONCE, Refusals
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.shares import Shares, size_of
 from stratoscope.navigator.spelling import Json, spelled
@@ -41,8 +43,6 @@ _SEEN_WITHIN: Final = 4.0
 # How fresh it is kept when an agent was last heard at its gate, where it does not wait there.
 _KNOWN_FOR: Final = timedelta(seconds=30)
 _JSON: Final = {"content-type": "application/json"}
-# So many refusals, and others have their turn.
-_REFUSED_AT_ONCE: Final = 16
 log = structlog.get_logger(__name__)
 
 
@@ -103,7 +103,22 @@ class Gate:
 async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator[None]:
     """Answer agents at their gates; at the end those that asked are told to ask somebody else."""
     running: set[asyncio.Task[None]] = set()
-    refused = count(1)
+    admission, refusals = gate.shares.asking, Refusals(gate.shares.asking)
+    rates = Rates(GATE_A_SECOND, GATE_AT_ONCE)
+
+    def lets_pass(subject: str, reply: str, size: int) -> bool:
+        # A flood is refused here, before anything of it is decoded.
+        if not guard.accepts_gate(subject, reply):
+            return False
+        _, space, _, agent = subject.split(".", 3)
+        full = admission.full(space, agent)
+        if full is None and not rates.allow((space, agent), monotonic()):
+            full = "gate_rate"
+        if full is None:
+            return True
+        admission.count(full)
+        cast(RobustClient, client).send_prepared(reply, refusals.of(full))
+        return False
 
     async def ask(message: Msg) -> None:
         # Of a flood the client still holds what it had read: none of it can be answered.
@@ -112,12 +127,10 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
         _, space, _, agent = message.subject.split(".", 3)
         try:
             # Replies of an import name no client, but an agent may ask at its own gate only.
-            end = gate.shares.asking.admit(space, agent, size_of(message))
+            end = admission.admit(space, agent, size_of(message))
         except OverBudget as over:
-            await _reply(client, message, as_told(_GATE, over)[1])
-            if next(refused) % _REFUSED_AT_ONCE == 0:
-                # A flood must not hold the loop.
-                await asyncio.sleep(0)
+            with suppress(NatsError):
+                await send(client, message.reply, refusals.of(over.details["limit"]))
             return
         task = gate.shares.loop.start(space, _respond(client, message, gate), "gate")
         running.add(task)
@@ -125,6 +138,7 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
         task.add_done_callback(lambda _: end())
 
     subscription = await client.subscribe(_GATES, queue=NAVIGATOR_QUEUE, cb=ask)
+    screen(client, subscription, lets_pass)
     await client.flush()
     try:
         yield
