@@ -3,9 +3,11 @@
 import asyncio
 import os
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
+from math import inf
 from types import TracebackType
 from typing import Final, Self
 
@@ -48,6 +50,16 @@ class Worker:
                 yield await process.stdout.readexactly(size)
         except (ConnectionError, asyncio.IncompleteReadError) as error:
             raise WorkerLost from error
+
+    def processor_seconds(self) -> float:
+        """The processor time of the process, in seconds; infinite where that is unknown."""
+        if self._process is None:
+            return 0.0
+        # What clock_getcpuclockid(3) gives on Linux.
+        try:
+            return time.clock_gettime((~self._process.pid << 3) | 2)
+        except OSError:
+            return inf
 
     async def kill(self) -> None:
         """End the process, whatever it is doing; the next frame starts another."""

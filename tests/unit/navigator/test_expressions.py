@@ -8,6 +8,7 @@ import orjson
 import psutil
 import pytest
 
+from stratoscope.navigator.expressions import evaluating
 from stratoscope.navigator.expressions.evaluating import Document, Expressions, Verdict
 from stratoscope_contracts.errors import InvalidExpression
 
@@ -195,6 +196,38 @@ async def test_memory_has_a_bound(expressions):
     found = await verdict(expressions, source, {"s": "x" * (32 << 20)}, seconds=20)
     assert found is STOPPED
     assert await verdict(expressions, "state.health == 10") is HOLDS
+
+
+async def test_a_worker_that_waits_for_a_processor_is_not_late(expressions, monkeypatch):
+    assert await verdict(expressions, "state.health == 10") is HOLDS
+    monkeypatch.setattr(evaluating, "_READ_SECONDS", 0.2)
+    (worker,) = workers()
+    worker.suspend()
+    checking = asyncio.create_task(expressions.check("state.health == 11"))
+    assert await asyncio.wait({checking}, timeout=0.8) == (set(), {checking})
+    worker.resume()
+    assert (await checking).source == "state.health == 11"
+    assert workers() == [worker]
+
+
+async def test_a_worker_that_gets_no_processor_is_given_up(expressions, monkeypatch):
+    assert await verdict(expressions, "state.health == 10") is HOLDS
+    monkeypatch.setattr(evaluating, "_READ_SECONDS", 0.1)
+    monkeypatch.setattr(evaluating, "_READ_WAIT_SECONDS", 0.3)
+    (worker,) = workers()
+    worker.suspend()
+    with pytest.raises(InvalidExpression, match="too long to be read"):
+        await expressions.check("state.health == 11")
+    assert workers() == []
+
+
+async def test_reading_takes_a_bounded_time_of_a_processor(expressions, monkeypatch):
+    monkeypatch.setattr(evaluating, "_READ_SECONDS", 0.02)
+    monkeypatch.setattr(evaluating, "_LOOK_SECONDS", 0.01)
+    with pytest.raises(InvalidExpression, match="too long to be read"):
+        # Starting takes longer.
+        await expressions.check("state.health == 11")
+    assert workers() == []
 
 
 async def test_a_worker_that_dies_is_replaced(expressions):

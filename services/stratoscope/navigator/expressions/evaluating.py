@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
@@ -20,8 +20,12 @@ from stratoscope_contracts.errors import InvalidExpression
 
 # By its path: `-m` would import this package first, which takes longer than all that it needs.
 _PROGRAM: Final = (str(files("stratoscope.navigator.expressions") / "worker.py"),)
-# What a worker may take to start, to read what it is asked and to compile it.
+# What a worker may take to start, to read what it is asked and to compile it: so much of a
+# processor's time, and so long where processors have others to work for.
 _READ_SECONDS: Final = 3.0
+_READ_WAIT_SECONDS: Final = 30.0
+# How often it is looked at once it is late.
+_LOOK_SECONDS: Final = 0.1
 # What it may be late with its last document, or with being scheduled at all.
 _GRACE_SECONDS: Final = 0.25
 _KNOWN: Final = 1024
@@ -140,10 +144,11 @@ async def _collect(worker: Worker, asked: bytes, found: list[str], seconds: floa
     """
     now = asyncio.get_running_loop().time
     async with (
-        asyncio.timeout(_READ_SECONDS) as silence,
+        asyncio.timeout(None) as silence,
         aclosing(worker.answers(asked)) as answers,
     ):
-        refused = orjson.loads(await anext(answers))["refused"]
+        with _reading(worker, silence):
+            refused = orjson.loads(await anext(answers))["refused"]
         if refused is not None:
             raise ExpressionRefused(*refused)
         silence.reschedule(now() + seconds + _GRACE_SECONDS)
@@ -153,6 +158,31 @@ async def _collect(worker: Worker, asked: bytes, found: list[str], seconds: floa
             if answer["last"]:
                 return
             silence.reschedule(now() + seconds + _GRACE_SECONDS)
+
+
+@contextmanager
+def _reading(worker: Worker, silence: asyncio.Timeout) -> Iterator[None]:
+    """End `silence` once a worker has taken too long to read what it is asked.
+
+    What counts is the time that it has worked: a machine that is busy makes no expression hostile.
+    """
+    loop = asyncio.get_running_loop()
+    before, end = worker.processor_seconds(), loop.time() + _READ_WAIT_SECONDS
+    timer: asyncio.TimerHandle
+
+    def look() -> None:
+        nonlocal timer
+        left = min(_READ_SECONDS - (worker.processor_seconds() - before), end - loop.time())
+        if left > 0:
+            timer = loop.call_later(max(left, _LOOK_SECONDS), look)
+        else:
+            silence.reschedule(loop.time())
+
+    timer = loop.call_later(_READ_SECONDS, look)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _frame(expression: Expression, documents: Sequence[Document], seconds: float) -> bytes:
