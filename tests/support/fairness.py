@@ -22,7 +22,9 @@ FACTOR = 2.0
 # them has a processor in the middle of a request is some milliseconds more, whatever the navigator
 # does, and requests that wait for more processes meet more of that.
 GRACE_SECONDS = 0.005
-ROUNDS = 3
+ROUNDS = 2
+# Such a moment can last for a whole measurement. What is unfair is so each time.
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +97,47 @@ async def assert_is_fair_beside(
 
     The loads come from a process of its own. Usual is what a request takes while that process keeps
     a processor busy with nothing. All are measured in turn, in several rounds of another order
-    each, so that a busy moment of the machine meets all of them.
+    each, so that a busy moment of the machine meets all of them. What is found unfair is measured
+    again, and has to be so each time.
     """
-    usual, beside = _Times(), {one.name: _Times() for one in saturations}
     await _Times().measure(quiet, space, questions)
     for one in saturations:
         await one.check(loud)
-    phases: list[Saturation | None] = [None, *saturations]
+    unfair = list(saturations)
     async with saturator() as process:
-        for turn in range(ROUNDS):
-            for one in phases[turn % len(phases) :] + phases[: turn % len(phases)]:
-                times = beside[one.name] if one else usual
-                await _measure(process, one, times, quiet, space, questions)
-    unfair = []
-    for name, times in beside.items():
-        for verb, now in times.by_verb.items():
-            before = usual.by_verb[verb]
-            said = (
-                f"{verb} beside {name}: {shown(now)}, usually {shown(before)},"
-                f" {median(now) / median(before):.2f}"
-            )
-            print(said)
-            if median(now) > FACTOR * median(before) + GRACE_SECONDS:
-                unfair.append(said)
-    assert not unfair
+        for _ in range(ATTEMPTS):
+            unfair = await _unfair(process, unfair, quiet, space, questions)
+            if not unfair:
+                break
+    assert not unfair, [one.name for one in unfair]
+
+
+async def _unfair(
+    process: Saturator,
+    saturations: list[Saturation],
+    quiet: Client,
+    space: str,
+    questions: tuple[Question, ...],
+) -> list[Saturation]:
+    """Those beside which a question takes more than it may, measured once."""
+    usual, beside = _Times(), {one.name: _Times() for one in saturations}
+    phases: list[Saturation | None] = [None, *saturations]
+    for turn in range(ROUNDS):
+        for one in phases[turn % len(phases) :] + phases[: turn % len(phases)]:
+            times = beside[one.name] if one else usual
+            await _measure(process, one, times, quiet, space, questions)
+    return [one for one in saturations if not _is_fair(one.name, beside[one.name], usual)]
+
+
+def _is_fair(name: str, beside: _Times, usual: _Times) -> bool:
+    """Whether all medians are within their limit; all are printed."""
+    are_fair = True
+    for verb, now in beside.by_verb.items():
+        before = usual.by_verb[verb]
+        factor = median(now) / median(before)
+        print(f"{verb} beside {name}: {shown(now)}, usually {shown(before)}, {factor:.2f}")
+        are_fair &= median(now) <= FACTOR * median(before) + GRACE_SECONDS
+    return are_fair
 
 
 async def _measure(

@@ -152,6 +152,9 @@ async def test_strays_on_ctl_neither_hold_an_agent_nor_let_it_go(
         assert keeper.questions == before
         keeper.holds = True
         await keeper.tell("pause")
+        # What is acknowledged after the command was sent comes after it.
+        await agent.event("x")
+        await agent.flush()
         gate = asyncio.create_task(agent.gate())
         await keeper.refused.wait()
         for body in strays:
