@@ -153,8 +153,10 @@ class RobustParser(Parser):
         self.state = AWAITING_MSG_PAYLOAD
 
     async def _message(self) -> None:
-        headers = bytes(self.buf[: self.header_needed]) if self.header_needed else None
-        payload = bytes(self.buf[self.header_needed : self.needed])
+        # Views of what was received: a slice of it would be a copy more.
+        with memoryview(self.buf) as received:
+            headers = bytes(received[: self.header_needed]) if self.header_needed else None
+            payload = bytes(received[self.header_needed : self.needed])
         del self.buf[: self.needed + len(_CRLF)]
         self.header_needed = 0
         self.state = AWAITING_CONTROL_LINE

@@ -58,6 +58,8 @@ class Delivered:
     data: bytes
     # About how many bytes it has unpacked.
     size: int = 0
+    # About what it costs a projector, once that was looked at; see `projector.backlog`.
+    weight: int | None = None
 
 
 class Puller:

@@ -61,7 +61,13 @@ class Backlog:
 
 
 def weigh(message: Delivered) -> int:
-    """About what a message costs, in bytes: its records are counted before it is read."""
+    """About what a message costs, in bytes: its records are counted before it is read, once."""
+    if message.weight is None:
+        message.weight = _weight(message)
+    return message.weight
+
+
+def _weight(message: Delivered) -> int:
     size, data = message.size, message.data
     if not message.subject.endswith(".batch"):
         return size + _MESSAGE_BYTES + _RECORD_BYTES
