@@ -45,6 +45,7 @@ def test_each_builder_spells_the_contracts_subject() -> None:
     assert subjects.cancel("default", "r-1") == "strato.default.nav.cancel.r-1"
     assert subjects.dlq("default", "a") == "strato.default.dlq.a"
     assert subjects.hit("default", "a") == "strato.default.hit.a"
+    assert subjects.hits_of("default") == "strato.default.hit.*"
     assert subjects.ctl("default", "a") == "strato.default.ctl.a"
     assert subjects.gate("default", "a") == "strato.default.gate.a"
     assert subjects.stored_partition(3) == "strato.*.part.3.*.*"

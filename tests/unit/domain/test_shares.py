@@ -156,6 +156,7 @@ def test_slots_are_neither_lost_nor_given_twice(
 def test_bytes_of_a_space_leave_room_for_the_next() -> None:
     """Three quarters of them, taken as a whole or not at all."""
     shares = FairBytes(64)
+    assert shares.free == 64
     assert shares.alone == 48
     assert shares.take("loud", 40)
     assert not shares.take("loud", 9)
