@@ -16,6 +16,17 @@ from support import stack
 from support.forking import Forking
 from support.leaks import end_leaked, mark_run
 
+# Databases and brokers make hundreds of files a test. In memory that takes a tenth of the processor
+# time that it takes on some disks. The processes that tests start keep theirs there too.
+_MEMORY, _NEEDED_BYTES = Path("/dev/shm"), 8 << 30
+if (
+    "TMPDIR" not in os.environ
+    and os.access(_MEMORY, os.W_OK)
+    and shutil.disk_usage(_MEMORY).free >= _NEEDED_BYTES
+):
+    os.environ["TMPDIR"] = str(_MEMORY)
+    tempfile.tempdir = None
+
 # Brokers that tests start register their passwords in a folder of this run, not in the user's own.
 _STATE = tempfile.TemporaryDirectory(prefix="stratoscope-state-")
 os.environ["XDG_STATE_HOME"] = _STATE.name

@@ -25,6 +25,9 @@ from stratoscope.embedded.program import Program
 USER = "stratoscope"
 DATABASE = "stratoscope"
 
+# Passwords are random and long: nothing is gained by 4096 rounds, which take every new session
+# milliseconds. Sixteen are what drivers accept at least.
+_PASSWORDS = {"scram_iterations": "16"}
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -36,9 +39,15 @@ _SETTINGS = {
     "log_timezone": "UTC",
     # The wheel is built without lz4 and zstd, and pglz costs more than the disk does here.
     "wal_compression": "off",
+    **_PASSWORDS,
 }
 # Commits are still written to the system's cache: a killed server loses nothing, a machine may.
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+_NOT_DURABLE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    # Files in the folder, and not segments of the system that outlive a killed server.
+    "dynamic_shared_memory_type": "mmap",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +151,7 @@ class EmbeddedDatabase:
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--locale=C",
+            *(f"--set={name}={value}" for name, value in _PASSWORDS.items()),
             *([] if self.durable else ["--no-sync"]),
         ]
         _run([str(binaries / "initdb"), *options], account)
