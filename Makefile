@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.demo
 DEV_STAMP := $(VENV)/.dev
 
+# Some hundred processes are started: what they compile is kept, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint types imports unit integration faults soak contracts roles clean help
 
 help:  ## what there is
