@@ -9,7 +9,7 @@ DEV_STAMP := $(VENV)/.dev
 # Some hundred processes are started: what they compile is kept, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types imports unit integration faults soak contracts roles clean help
+.PHONY: demo test lint types imports unit integration faults soak tally contracts roles clean help
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -59,11 +59,16 @@ faults: $(DEV_STAMP)  ## the fault matrix: each fault in rounds, a cluster of th
 
 SOAK_RECORDS ?= 100000
 SOAK_SECONDS ?= 14400
-soak: $(DEV_STAMP)  ## four hours of faults; 100,000 odd records, and every verb and command over them
-	STRATO_FAULT_SOAK_SECONDS=$(SOAK_SECONDS) STRATO_FAULT_SEED=$(SEED) \
-	$(BIN)/python -m pytest -n 0 -q -s tests/faults/test_matrix.py
+SOAK_CLUSTER_SECONDS ?= 3600
+soak: $(DEV_STAMP)  ## five hours of faults; 100,000 odd records, and every verb and command over them
+	STRATO_FAULT_SOAK_SECONDS=$(SOAK_SECONDS) STRATO_FAULT_CLUSTER_SECONDS=$(SOAK_CLUSTER_SECONDS) \
+	STRATO_FAULT_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -q -s -k hours \
+	tests/faults/test_matrix.py tests/faults/test_cluster.py
 	STRATO_FUZZ_RECORDS=$(SOAK_RECORDS) STRATO_FUZZ_SEED=$(SEED) \
 	$(BIN)/python -m pytest -n 0 -q -s --timeout 3600 tests/integration/fuzz
+
+tally:  ## what the soaks in .soaks came to, added up
+	cd tests && ../$(BIN)/python -m support.fault_tally ../.soaks/*.jsonl
 
 contracts: $(DEV_STAMP)  ## write contracts/schemas and contracts/asyncapi.yaml from the models
 	$(BIN)/python -m stratoscope_contracts.generate contracts

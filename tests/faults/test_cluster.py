@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,11 +17,15 @@ from stratoscope_contracts.words import PARTITIONS
 from support.cluster import NUMBERS, THREE_COPIES, BrokerCluster, broker_cluster
 from support.eventually import eventually
 from support.fault_driver import FaultDriver, fault_driver
+from support.fault_matrix import SEED
+from support.fault_tally import SoakPart, run_parts
 from support.projecting import Projecting, projecting
 from support.service import ServiceProcess, service
+from support.stack import PostgresServer, new_database
 
 # Each of these takes about a minute: `make faults` runs them all.
 SECONDS: Final = float(os.environ.get("STRATO_FAULT_SECONDS", "12"))
+SOAK_SECONDS: Final = float(os.environ.get("STRATO_FAULT_CLUSTER_SECONDS") or 0)
 is_long = pytest.mark.skipif(
     "STRATO_FAULT_SECONDS" not in os.environ, reason="STRATO_FAULT_SECONDS says for how long"
 )
@@ -81,6 +87,13 @@ class Stage:
 @pytest.fixture
 async def stage(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Broker, database and navigator; the streams have three copies."""
+    async with cluster_stage(postgres_dsn, tmp_path) as found:
+        yield found
+
+
+@asynccontextmanager
+async def cluster_stage(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The same, for a part of a soak."""
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(broker_cluster())
         projectors = await stack.enter_async_context(
@@ -193,19 +206,19 @@ async def restart_in_turn(cluster: BrokerCluster, _: Random) -> None:
         await eventually(cluster.is_current, within=60)
 
 
-@is_long
-@pytest.mark.parametrize(
-    "fault",
-    [
-        stall_a_follower,
-        stall_the_leader,
-        step_down,
-        kill_the_leader,
-        part_the_leader,
-        part_a_follower,
-        restart_in_turn,
-    ],
+FAULTS: Final = (
+    stall_a_follower,
+    stall_the_leader,
+    step_down,
+    kill_the_leader,
+    part_the_leader,
+    part_a_follower,
+    restart_in_turn,
 )
+
+
+@is_long
+@pytest.mark.parametrize("fault", FAULTS)
 async def test_nothing_is_early_or_missing(stage: Stage, fault: Fault, tmp_path: Path):
     """Two projectors, connected to one server each, and two navigators, to all of them."""
     await stage.project(1)
@@ -224,6 +237,56 @@ async def test_nothing_is_early_or_missing(stage: Stage, fault: Fault, tmp_path:
             if asyncio.get_running_loop().time() > until:
                 break
         await goes_on(driver)
+
+
+@pytest.mark.skipif(not SOAK_SECONDS, reason="make soak runs it")
+@pytest.mark.timeout(600 + 2 * SOAK_SECONDS)
+def test_faults_of_a_cluster_for_hours_cost_nothing_but_time(
+    postgres_server: PostgresServer, scratch: Path
+):
+    """In parts, each with a cluster and a database of its own that are checked at its end."""
+
+    def run(part: SoakPart, folder: Path, seconds: float) -> None:
+        with new_database(postgres_server) as dsn:
+            asyncio.run(soak(part, dsn, folder, seconds))
+
+    run_parts("cluster", SEED, scratch, SOAK_SECONDS, run)
+
+
+async def soak(part: SoakPart, dsn: str, folder: Path, seconds: float) -> None:
+    """One part: faults in turn, in an order of its own."""
+    random, done = Random(part.seed), Counter[str]()
+    until = time.monotonic() + seconds
+    async with cluster_stage(dsn, folder) as stage:
+        await stage.project(1)
+        await stage.project(2)
+        driver = None
+        try:
+            async with (
+                service("navigator", stage.cluster.url, dsn, folder),
+                fault_driver(stage.projectors, part.seed) as driver,
+            ):
+                while time.monotonic() < until:
+                    await goes_on(driver)
+                    await inject(part, stage.cluster, random, done)
+                await goes_on(driver)
+            part.checked = True
+        finally:
+            if driver is not None:
+                part.take(driver, done)
+
+
+async def inject(
+    part: SoakPart, cluster: BrokerCluster, random: Random, done: Counter[str]
+) -> None:
+    """One round of a fault, with the leader before and after it."""
+    fault, leader = random.choice(FAULTS), await cluster.leader()
+    name = f"cluster: {fault.__name__.replace('_', ' ')}"
+    part.rounds[name] = part.rounds.get(name, 0) + 1
+    await fault(cluster, random)
+    await eventually(cluster.is_current, within=60)
+    done["broker kills"] += fault is kill_the_leader
+    done["leader changes"] += await cluster.leader() != leader
 
 
 async def goes_on(driver: FaultDriver) -> None:

@@ -14,9 +14,9 @@ import pytest
 
 from support.eventually import eventually
 from support.fault_driver import fault_driver
+from support.fault_injection import SERVER, Injection
 from support.fault_matrix import MATRIX, SEED, FaultRow, heard, recover
 from support.fault_stage import FaultStage, fault_stage
-from support.faults import SERVER, Injection
 from support.service import ServiceProcess
 from support.stack import new_database
 from support.wheels import WheelNats, WheelPostgres

@@ -23,7 +23,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from stratoscope.broker.ending import end_tasks
+from stratoscope_contracts.words import STREAM_RECORD
 from support.eventually import eventually
+from support.fault_exchange import ExchangeDriver
 from support.load import SPACES, Accepted, Load, ids_in_order, load
 from support.projecting import Projecting
 from support.projection import assert_equals_log, read_projection
@@ -36,7 +38,13 @@ _ENOUGH: Final = 50
 _WAIT_MS: Final = 5_000
 _CHECKPOINTS: Final = "select partition, stream_seq from strato_p1.partition"
 # Faults of the database are awaited by the test; the checker may look in between.
-_DATABASE_AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_DATABASE_AWAY: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # A connection that is lost in its handshake.
+    asyncpg.InternalClientError,
+    OSError,
+)
 
 
 @dataclass
@@ -49,6 +57,8 @@ class Losses:
     hits_missing: int = 0
     hits_doubled: int = 0
     early: int = 0
+    # Imports that are neither whole nor nothing.
+    imports_torn: int = 0
     # Whether the check came to its end.
     checked: bool = False
 
@@ -61,6 +71,7 @@ class FaultDriver:
     recording: Load
     client: Client
     random: Random
+    exchanges: ExchangeDriver
     # By space: the breakpoint, and behind which message it is armed.
     armed: dict[str, tuple[str, int]] = field(default_factory=dict)
     answers: int = 0
@@ -141,7 +152,9 @@ class FaultDriver:
         """Return once so much is recorded that a check says something."""
 
         async def is_enough() -> bool:
-            return self.recording.acknowledged > 2 * _ENOUGH and self.answers > _ENOUGH
+            is_imported = not self.armed or self.exchanges.answered
+            recorded = self.recording.acknowledged > 2 * _ENOUGH
+            return recorded and self.answers > _ENOUGH and bool(is_imported)
 
         await eventually(is_enough, within=60)
 
@@ -179,14 +192,27 @@ class FaultDriver:
             checkpoints = await self.projectors.checkpoints()
             self.violations.append(f"not projected up to {recording.last_seq}: {checkpoints}")
         await eventually(self.projectors.resolved)
+        if self.exchanges.attempts:
+            await eventually(self._is_at_rest, within=within)
         await self._count_records()
         projected = await assert_equals_log(self.projectors.nats_url, self.projectors.dsn)
         recording.assert_recorded(projected)
         if self.armed:
             await self._check_hits(within)
+            self.losses.imports_torn += await self.exchanges.check(projected, self.projectors.fetch)
+            self.violations += self.exchanges.violations
             assert self.answers > 10, f"too few answers: {self.answers}, {self.unanswered}"
         self.losses.checked = True
         assert not self.violations, self._told()
+
+    async def _is_at_rest(self) -> bool:
+        """Whether no import records any more, and all that it recorded is projected."""
+        jetstream = self.client.jetstream()
+        last_seq = (await jetstream.stream_info(STREAM_RECORD)).state.last_seq
+        await asyncio.sleep(1)
+        if (await jetstream.stream_info(STREAM_RECORD)).state.last_seq != last_seq:
+            return False
+        return await self.projectors.passed(last_seq)
 
     async def _count_records(self) -> None:
         projected = await read_projection(self.projectors.dsn)
@@ -237,7 +263,8 @@ class FaultDriver:
         p50, p99 = (1000 * found[int(len(found) * share)] for share in (0.5, 0.99))
         return (
             f"{self.recording.acknowledged} messages acknowledged, {self.answers} answers"
-            f" (p50 {p50:.0f} ms, p99 {p99:.0f} ms), not answered {dict(self.unanswered)}"
+            f" (p50 {p50:.0f} ms, p99 {p99:.0f} ms), not answered {dict(self.unanswered)},"
+            f" exchanged {dict(self.exchanges.outcomes)}"
         )
 
 
@@ -263,17 +290,24 @@ async def fault_driver(
     tasks: list[asyncio.Task[None]] = []
     try:
         async with load(projectors.nats_url, seed, agents, pause) as recording:
-            driver = FaultDriver(projectors, recording, client, Random(seed))
+            exchanges = ExchangeDriver(client, recording, Random(f"exchange {seed}"))
+            driver = FaultDriver(projectors, recording, client, Random(seed), exchanges)
             if armed:
                 await driver.arm()
             begin: list[Callable[[], Any]] = [driver.watch_checkpoints, *[driver.read] * readers]
+            if armed:
+                begin += [exchanges.exchange] * 2
             tasks += [asyncio.create_task(one()) for one in begin]
             yield driver
         # What was acknowledged last is asked for as well.
         await asyncio.sleep(0.5)
+        for task in tasks:
+            assert not task.done(), task.exception()
         await end_tasks(tasks)
-        print(driver.report())
-        await driver.check()
+        try:
+            await driver.check()
+        finally:
+            print(driver.report())
     finally:
         await end_tasks(tasks)
         await client.close()

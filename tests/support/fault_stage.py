@@ -7,6 +7,7 @@ readers and the checker do not, so that only the services meet what happens on t
 import asyncio
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ class FaultStage:
         folder: Path,
         proxies: tuple[TcpProxy, TcpProxy],
         processes: AsyncExitStack,
+        settings: dict[str, str],
     ) -> None:
         self.broker = broker
         self.database = database
@@ -43,13 +45,21 @@ class FaultStage:
         self.navigators: list[ServiceProcess] = []
         # The logs of all services, those of dead ones included.
         self.logs: list[Path] = []
+        # What was done to it, counted by the words of `support.fault_tally`.
+        self.done: Counter[str] = Counter()
+        self._settings = settings
         self._folder = folder
         self._processes = processes
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a lease lasts."""
+        return float(self._settings.get("STRATO_LEASE_SECONDS", "10"))
 
     async def start_projector(self, *, ready: bool = True, **settings: str) -> ServiceProcess:
         """Start another projector."""
         running = await self.projecting.start(
-            ready=ready, **await self._addresses("projector"), **settings
+            ready=ready, **await self._addresses("projector"), **self._settings | settings
         )
         self.projectors.append(running)
         self.logs.append(running.log)
@@ -65,7 +75,7 @@ class FaultStage:
                 self.projecting.dsn,
                 self._folder,
                 **addresses,
-                **settings,
+                **self._settings | settings,
             )
         )
         self.navigators.append(running)
@@ -74,11 +84,22 @@ class FaultStage:
 
     async def kill(self, running: ServiceProcess) -> None:
         """End a service as a crash would."""
-        for group in (self.projectors, self.navigators):
+        for name, group in (("projector", self.projectors), ("navigator", self.navigators)):
             if running in group:
                 group.remove(running)
+                self.done[f"{name} kills"] += 1
         running.process.kill()
         await running.process.wait()
+
+    def kill_broker(self) -> None:
+        """End the broker as a crash would."""
+        self.broker.kill()
+        self.done["broker kills"] += 1
+
+    def kill_database(self) -> None:
+        """End Postgres as a crash would."""
+        self.database.kill()
+        self.done["Postgres kills"] += 1
 
     def suspend(self, running: ServiceProcess) -> None:
         """Stop all threads of a service."""
@@ -152,6 +173,7 @@ async def fault_stage(
     *,
     projectors: int = 1,
     navigators: int = 1,
+    **settings: str,
 ) -> AsyncIterator[FaultStage]:
     """A deployment whose services are ready; all of them have ended when the block ends."""
     async with AsyncExitStack() as processes:
@@ -160,7 +182,7 @@ async def fault_stage(
             await processes.enter_async_context(tcp_proxy(address_of(with_password(broker.url)))),
             await processes.enter_async_context(tcp_proxy(address_of(dsn))),
         )
-        stage = FaultStage(broker, database, of_projecting, folder, proxies, processes)
+        stage = FaultStage(broker, database, of_projecting, folder, proxies, processes, settings)
         for _ in range(projectors):
             await stage.start_projector()
         for _ in range(navigators):

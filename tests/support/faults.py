@@ -6,27 +6,17 @@ Servers are started by the test's own thread: they end with the thread that star
 import asyncio
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Final
-
-from nats.errors import Error as NatsError
 
 from stratoscope_contracts.words import STREAM_RECORD
 from support.eventually import eventually
-from support.fault_driver import FaultDriver
-from support.fault_matrix import FaultRow, recover
-from support.fault_stage import FaultStage
+from support.fault_injection import SERVER, SERVICE, SILENCE, Fault, Injection
+from support.fault_matrix import recover
 from support.service import ServiceProcess
 from support.tcp_proxy import Direction, TcpProxy
 from support.wheels import WheelPostgres
 
-# Seconds: what recovers in how long.
-SERVICE: Final = 5.0
-SERVER: Final = 15.0
-SILENCE: Final = 30.0
 # Longer than a lease.
 _SUSPENDED: Final = 12.0
 _SLOW_COMMIT: Final = (
@@ -64,68 +54,6 @@ MALFORMED: Final = (
     ("batch", b'{"records": 1}'),
     ("batch", b'{"records": [{"kind": "nothing", "type": "x"}]}'),
 )
-
-
-@dataclass
-class Injection:
-    """One injection of a fault: where, by which draw, and what is written down."""
-
-    stage: FaultStage
-    driver: FaultDriver
-    random: Random
-    row: FaultRow
-    # Whether there is the time to ask the doctor.
-    thorough: bool
-    within: float
-
-    def now(self) -> float:
-        """The loop's clock."""
-        return asyncio.get_running_loop().time()
-
-    async def queries_go_on(self) -> None:
-        """Queries that wait for nothing are answered."""
-        for space in ("default", "other"):
-            async with asyncio.timeout(15):
-                while True:
-                    try:
-                        reply = await self.driver.ask(space, "agents.list")
-                    except NatsError:
-                        continue
-                    if "agents" in reply:
-                        break
-                    await asyncio.sleep(0.1)
-        self.row.went_on["queries answered"] = None
-
-    async def recording_goes_on(self) -> None:
-        """Records are acknowledged."""
-        recording = self.driver.recording
-        acknowledged = recording.acknowledged
-
-        async def are_acknowledged() -> bool:
-            return recording.acknowledged >= acknowledged + 5
-
-        await eventually(are_acknowledged, within=10)
-        self.row.went_on["records acknowledged"] = None
-
-    async def examine(self) -> None:
-        """Ask the doctor while the fault lasts."""
-        if self.thorough:
-            self.row.doctor |= dict.fromkeys(await self.stage.examine())
-
-    async def recover(self, since: float) -> None:
-        """Write down how long it took until lag was 0."""
-        self.row.recoveries.append(await recover(self.driver, since, self.within))
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault, with what it needs and within how many seconds lag is 0 again."""
-
-    name: str
-    promised: float
-    inject: Callable[[Injection], Awaitable[None]] = field(repr=False)
-    projectors: int = 1
-    navigators: int = 1
 
 
 async def kill_projector(one: Injection) -> None:
@@ -167,7 +95,7 @@ async def kill_one_navigator_of_two(one: Injection) -> None:
 async def kill_broker(one: Injection) -> None:
     """It is started at once."""
     since = one.now()
-    one.stage.broker.kill()
+    one.stage.kill_broker()
     one.stage.broker.start()
     await one.recover(since)
 
@@ -175,7 +103,7 @@ async def kill_broker(one: Injection) -> None:
 async def kill_database(one: Injection) -> None:
     """It is away for a moment; recording goes on meanwhile."""
     since = one.now()
-    one.stage.database.kill()
+    one.stage.kill_database()
     one.driver.database_crashed()
     await one.recording_goes_on()
     await one.examine()
@@ -185,29 +113,47 @@ async def kill_database(one: Injection) -> None:
     await one.recover(since)
 
 
-async def _suspend(one: Injection, group: list[ServiceProcess]) -> None:
+async def _suspend(one: Injection, group: list[ServiceProcess], table: str, seconds: float) -> None:
+    """Suspend a holder of leases, and let it go on when another one takes them, or later."""
     running = one.random.choice(group)
-    since = one.now()
+    since, epochs = one.now(), await one.epochs(table)
     one.stage.suspend(running)
     try:
-        await one.recording_goes_on()
-        await one.examine()
-        await one.recover(since)
-        await asyncio.sleep(max(0.0, _SUSPENDED - (one.now() - since)))
+        if one.thorough:
+            await one.recording_goes_on()
+            await one.examine()
+            await one.recover(since)
+        await asyncio.sleep(max(0.0, seconds - (one.now() - since)))
     finally:
         one.stage.resume(running)
     # What it held is another's now, and it finds out.
-    await recover(one.driver, one.now(), one.within)
+    resumed = await recover(one.driver, one.now(), one.within)
+    if not one.thorough:
+        one.row.recoveries.append(resumed + seconds)
+    if await one.epochs(table) > epochs:
+        one.stage.done["lease races"] += 1
 
 
 async def suspend_projector(one: Injection) -> None:
     """The other one takes over after the lease; it is resumed then."""
-    await _suspend(one, one.stage.projectors)
+    await _suspend(one, one.stage.projectors, "partition", one.stage.lease_seconds + 2)
 
 
 async def suspend_navigator(one: Injection) -> None:
     """The other one takes over after the lease; it is resumed then."""
-    await _suspend(one, one.stage.navigators)
+    await _suspend(one, one.stage.navigators, "watch", one.stage.lease_seconds + 2)
+
+
+async def race_projectors(one: Injection) -> None:
+    """A projector goes on just when its lease ends, while the other one claims it."""
+    seconds = one.stage.lease_seconds * one.random.uniform(0.95, 1.2)
+    await _suspend(one, one.stage.projectors, "partition", seconds)
+
+
+async def race_navigators(one: Injection) -> None:
+    """A navigator goes on just when its lease ends, while the other one claims it."""
+    seconds = one.stage.lease_seconds * one.random.uniform(0.95, 1.2)
+    await _suspend(one, one.stage.navigators, "watch", seconds)
 
 
 async def hang_database(one: Injection) -> None:
@@ -296,9 +242,9 @@ async def black_hole_broker(one: Injection) -> None:
     await _black_hole(one, one.stage.to_broker)
 
 
-async def _slow(one: Injection, proxy: TcpProxy) -> None:
+async def _slow(one: Injection, proxy: TcpProxy, longest: float) -> None:
     since = one.now()
-    proxy.delay(one.random.choice([0.005, 0.05, 0.2]))
+    proxy.delay(one.random.choice([0.005, 0.05, longest]))
     try:
         await one.queries_go_on()
         await one.recording_goes_on()
@@ -308,13 +254,13 @@ async def _slow(one: Injection, proxy: TcpProxy) -> None:
 
 
 async def slow_database(one: Injection) -> None:
-    """Each chunk comes 5 to 200 ms later."""
-    await _slow(one, one.stage.to_database)
+    """Each chunk comes 5 to 50 ms later."""
+    await _slow(one, one.stage.to_database, 0.02)
 
 
 async def slow_broker(one: Injection) -> None:
     """Each chunk comes 5 to 200 ms later."""
-    await _slow(one, one.stage.to_broker)
+    await _slow(one, one.stage.to_broker, 0.2)
 
 
 async def delete_consumers(one: Injection) -> None:
@@ -363,13 +309,13 @@ async def restore_database(one: Injection) -> None:
         shutil.rmtree(target, ignore_errors=True)
         subprocess.run(["cp", "-a", str(source), str(target)], check=True)
 
-    database.kill()
+    one.stage.kill_database()
     one.driver.database_crashed()
     await asyncio.to_thread(copy, database.folder / "cluster", backup)
     database.start()
     await recover(one.driver, one.now(), 30)
     await one.recording_goes_on()
-    database.kill()
+    one.stage.kill_database()
     await asyncio.to_thread(copy, backup, database.folder / "cluster")
     one.driver.database_crashed()
     since = one.now()
@@ -379,20 +325,22 @@ async def restore_database(one: Injection) -> None:
 
 
 FAULTS: Final = (
-    Fault("projector killed", SERVICE, kill_projector),
-    Fault("one projector of two killed", SERVICE, kill_one_projector_of_two, projectors=2),
-    Fault("navigator killed", SERVICE, kill_navigator),
-    Fault("one navigator of two killed", SERVICE, kill_one_navigator_of_two, navigators=2),
-    Fault("broker killed", SERVER, kill_broker),
-    Fault("Postgres killed", SERVER, kill_database),
+    Fault("projector killed", SERVICE, kill_projector, weight=6),
+    Fault("one projector of two killed", SERVICE, kill_one_projector_of_two, 2, weight=6),
+    Fault("navigator killed", SERVICE, kill_navigator, weight=3),
+    Fault("one navigator of two killed", SERVICE, kill_one_navigator_of_two, 1, 2, weight=3),
+    Fault("broker killed", SERVER, kill_broker, weight=4),
+    Fault("Postgres killed", SERVER, kill_database, weight=3),
     Fault("a projector of two suspended beyond its lease", SILENCE, suspend_projector, 2),
     Fault("a navigator of two suspended beyond its lease", SILENCE, suspend_navigator, 1, 2),
+    Fault("a projector of two suspended until its lease ends", SILENCE, race_projectors, 2, 1, 6),
+    Fault("a navigator of two suspended until its lease ends", SILENCE, race_navigators, 1, 2, 4),
     Fault("Postgres hung for 12 s", SILENCE, hang_database),
     Fault("projector's sessions ended at COMMIT", SERVER, terminate_at_commit),
     Fault("connections to Postgres reset", SERVICE, cut_database),
     Fault("connections to Postgres half-open", SILENCE, half_open_database),
     Fault("Postgres unreachable for 15 s", SILENCE, black_hole_database),
-    Fault("Postgres 5 to 200 ms away", SERVER, slow_database),
+    Fault("Postgres 5 to 50 ms away", SERVER, slow_database),
     Fault("connections to the broker reset", SERVICE, cut_broker),
     Fault("connections to the broker half-open", SILENCE, half_open_broker),
     Fault("broker unreachable for 15 s", SILENCE, black_hole_broker),

@@ -1,6 +1,6 @@
 """What the log says, folded as plainly as can be: a page of code to hold the projector against.
 
-It shares nothing with the product: the standard library, the client of the broker, and the
+It shares nothing with the product: the standard library, zstd, the client of the broker, and the
 contract's text. It judges only what the tests publish: a body that is no JSON or has no shape, and
 a patch that does not apply.
 """
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import nats
+import zstandard
 
 STREAM = "STRATO_RECORD"
 PLACES = UUID("5c2f5d2a-5f0e-5b8e-9d52-7d9a1f0c6d11")
@@ -77,8 +78,15 @@ async def _messages(stream: Any) -> AsyncIterator[Logged]:
         msg = await reading.next_msg(timeout=5)
         seq, nanoseconds = (int(msg.reply.split(".")[part]) for part in (5, 7))
         at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=nanoseconds // 1000)
-        yield Logged(seq, at, msg.subject, msg.data)
+        yield Logged(seq, at, msg.subject, _unpacked(msg))
     await reading.unsubscribe()
+
+
+def _unpacked(msg: Any) -> bytes:
+    """The body, which imports may have compressed."""
+    if (msg.headers or {}).get("Content-Encoding") == "zstd":
+        return zstandard.ZstdDecompressor().decompressobj().decompress(msg.data)
+    return bytes(msg.data)
 
 
 def naive_fold(log: Iterable[Logged]) -> Folded:
