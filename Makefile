@@ -48,7 +48,7 @@ unit: $(DEV_STAMP)  ## the pure parts, with a branch coverage of 100 %
 	$(BIN)/python -m pytest -n 2 -q tests/unit tests/golden $(COVERING:%=--ignore=%)
 
 integration: $(DEV_STAMP)  ## what needs a broker and a database
-	$(BIN)/python -m pytest -n 3 -q tests/integration tests/faults
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q tests/integration tests/faults
 
 # Each run draws its own seed and prints it; SEED= repeats one.
 FAULTS_ROUNDS ?= 3
