@@ -30,6 +30,9 @@ PARTITIONS: Final = 16
 STREAM_RECORD: Final = "STRATO_RECORD"
 STREAM_DLQ: Final = "STRATO_DLQ"
 STREAM_HITS: Final = "STRATO_HITS"
+# Of the services alone: shows that the broker's disk takes writes.
+STREAM_PROBE: Final = "STRATO_PROBE"
+SUBJECT_PROBE: Final = "strato._probe"
 NAVIGATOR_SERVICE: Final = "stratoscope-navigator"
 NAVIGATOR_QUEUE: Final = "navigator"
 

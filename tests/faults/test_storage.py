@@ -1,5 +1,6 @@
 """Rows of the matrix with storage of their own: full disks, a log that is rolled back."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -30,19 +31,24 @@ pytestmark = [
 _MIB: Final = 1 << 20
 
 
-@pytest.fixture
-def small_disk(scratch: Path) -> Iterator[Path]:
-    """A file system of 192 MiB in memory."""
-    folder = scratch / "disk"
-    folder.mkdir()
+def mount(folder: Path, *options: str) -> None:
+    """Mount a file system in memory, or change its size; skips the test where that is refused."""
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)],
         capture_output=True,
         text=True,
         check=False,
     )
     if mounted.returncode:
         pytest.skip(f"a small disk can't be mounted: {mounted.stderr.strip()}")
+
+
+@pytest.fixture
+def small_disk(scratch: Path) -> Iterator[Path]:
+    """A file system of 192 MiB in memory."""
+    folder = scratch / "disk"
+    folder.mkdir()
+    mount(folder, "size=192m")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -160,3 +166,57 @@ async def says(running: ServiceProcess, text: str) -> bool:
 @pytest.mark.skip(reason="libfaketime is not there: the clocks of processes can't be set apart")
 def test_a_step_of_the_clock():
     """Leases go by the clock of Postgres, waiting by monotonic clocks."""
+
+
+@pytest.fixture
+def broker_disk(scratch: Path) -> Iterator[Path]:
+    """A file system with room for what the streams reserve, which is little in memory."""
+    folder = scratch / "disk"
+    folder.mkdir()
+    mount(folder, "size=4g")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def nats_on_disk(broker_disk: Path) -> Iterator[WheelNats]:
+    """A broker that shares its disk with nothing."""
+    server = WheelNats(broker_disk)
+    yield server
+    server.close()
+
+
+def shrink(disk: Path) -> None:
+    """Leave no room: the file system gets as small as what it holds."""
+    while os.statvfs(disk).f_bavail:
+        found = os.statvfs(disk)
+        # The broker may write meanwhile: a size below what is used is refused.
+        used = (found.f_blocks - found.f_bfree) * found.f_bsize
+        subprocess.run(["mount", "-o", f"remount,size={used}", str(disk)], check=False)
+
+
+def widen(disk: Path) -> None:
+    """Give the room back."""
+    subprocess.run(["mount", "-o", "remount,size=4g", str(disk)], check=True)
+
+
+async def test_a_full_disk_of_the_broker(
+    nats_on_disk: WheelNats, broker_disk: Path, shared_postgres: WheelPostgres, tmp_path: Path
+):
+    """What was acknowledged stays. Space alone does not help: the broker has to be restarted."""
+    row = MATRIX.row("broker's disk full until it is told", SERVER)
+    with new_database(shared_postgres) as dsn:
+        async with at_work(nats_on_disk, shared_postgres, dsn, tmp_path, row) as one:
+            await asyncio.to_thread(shrink, broker_disk)
+            since = one.now()
+            for running in (*one.stage.projectors, *one.stage.navigators):
+                await eventually(lambda run=running: says(run, "stored nothing"), within=20)
+            assert one.now() - since < 15
+            await one.queries_go_on()
+            await one.examine()
+            await asyncio.to_thread(widen, broker_disk)
+            one.stage.kill_broker()
+            nats_on_disk.start()
+            await one.recover(one.now())
+            for running in (*one.stage.projectors, *one.stage.navigators):
+                await eventually(running.is_ready, within=10)

@@ -28,7 +28,9 @@ from stratoscope_contracts.words import (
     SERVER_MAX_PAYLOAD,
     STREAM_DLQ,
     STREAM_HITS,
+    STREAM_PROBE,
     STREAM_RECORD,
+    SUBJECT_PROBE,
 )
 
 __all__ = [
@@ -57,7 +59,7 @@ AGENT_LIMITS: Final = {
 }
 
 _ROOT: Final = subjects.ROOT
-_STREAMS: Final = (STREAM_RECORD, STREAM_DLQ, STREAM_HITS)
+_STREAMS: Final = (STREAM_RECORD, STREAM_DLQ, STREAM_HITS, STREAM_PROBE)
 _ANY_SPACE: Final = f"{_ROOT}.*"
 _PROJECTED: Final = f"{_ROOT}._projected"
 _COMMITTED: Final = f"{_ROOT}._committed"
@@ -166,6 +168,7 @@ def _projector(own: str) -> Permissions:
         (
             _PROJECTED,
             _COMMITTED,
+            SUBJECT_PROBE,
             f"{_ANY_SPACE}.dlq.*",
             *_api(("STREAM.INFO.{}", "STREAM.CREATE.{}"), _STREAMS),
             *_api(("STREAM.MSG.GET.{}", *_CONSUMER), (STREAM_RECORD,)),
@@ -178,7 +181,7 @@ def _navigator(own: str) -> Permissions:
     """Answers, publishes hits and commands, and records imports.
 
     It creates a bucket for each space. Only wildcards for all streams can mean these names, so the
-    three streams are denied.
+    streams of the projector are denied.
     """
     # Navigators answer each other too.
     asking: tuple[Role, ...] = (*SPACED_ASKERS, *COMMON_ASKERS, "navigator")
@@ -189,6 +192,7 @@ def _navigator(own: str) -> Permissions:
             f"{IMPORTED_REPLIES}>",
             _WATCHED,
             _WATCH,
+            SUBJECT_PROBE,
             *(f"{_ANY_SPACE}.{room}" for room in ("hit.*", "ctl.*", "rec.*.*")),
             *_api(("STREAM.INFO.{}", "STREAM.CREATE.{}", "STREAM.PURGE.{}"), ("*",)),
             *_api(("STREAM.MSG.GET.{}", "DIRECT.GET.{}", "DIRECT.GET.{}.>"), ("*",)),

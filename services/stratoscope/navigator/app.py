@@ -17,6 +17,7 @@ from nats.js.errors import NotFoundError
 from stratoscope.broker.connection import BrokerError, Connection, connect
 from stratoscope.broker.objects import BucketLimits
 from stratoscope.broker.publishing import Publisher
+from stratoscope.broker.store_probe import NOT_STORED, UNSTORED_SECONDS, StoreProbe, probing
 from stratoscope.navigator.answering import Answering
 from stratoscope.navigator.comparing.comparisons import Comparisons
 from stratoscope.navigator.discovery import Discovery
@@ -116,7 +117,8 @@ async def run(settings: NavigatorSettings) -> int:
         log_watch = await stack.enter_async_context(
             log_watching(LogWatch(parts.connection.client, parts.sessions, parts.waiting))
         )
-        app = service_app(_readiness(parts, log_watch, watched), parts.metrics.registry)
+        probe = await stack.enter_async_context(probing(StoreProbe(parts.connection.client)))
+        app = service_app(_readiness(parts, log_watch, watched, probe), parts.metrics.registry)
         port = await stack.enter_async_context(serve(app, settings.http_host, settings.http_port))
         log.info("answering", http=f"http://{settings.http_host}:{port}")
         await stopping.wait()
@@ -298,7 +300,9 @@ def _log_end(connection: Connection) -> LogEnd:
     return log_end
 
 
-def _readiness(parts: Parts, log_watch: LogWatch, watching: Watching) -> Readiness:
+def _readiness(
+    parts: Parts, log_watch: LogWatch, watching: Watching, probe: StoreProbe
+) -> Readiness:
     """What has to hold, each with what to do where it does not."""
 
     async def ready() -> dict[str, bool | str]:
@@ -308,6 +312,7 @@ def _readiness(parts: Parts, log_watch: LogWatch, watching: Watching) -> Readine
             "broker": (not broker.is_silent or _SILENT_BROKER.format(broker.seconds))
             if connected
             else _NO_BROKER,
+            "storing": probe.seconds <= UNSTORED_SECONDS or NOT_STORED.format(probe.seconds),
             "database": await _answers(parts.sessions) or _NO_DATABASE,
             "log": difference is None or f"{difference}: {_OTHER_LOG}",
             "watching": blind <= SILENCE_SECONDS or _BLIND.format(blind),

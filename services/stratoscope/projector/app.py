@@ -8,8 +8,16 @@ import sys
 
 import structlog
 import uvloop
+from nats.errors import Error as NatsError
 
 from stratoscope.broker.connection import BrokerError, Connection, connect
+from stratoscope.broker.store_probe import (
+    NOT_STORED,
+    UNSTORED_SECONDS,
+    StoreProbe,
+    ensure_probe_stream,
+    probing,
+)
 from stratoscope.broker.streams import StreamSettings, ensure_streams
 from stratoscope.projector.feeding import listening
 from stratoscope.projector.following import Serving
@@ -98,6 +106,8 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         projector = Projector(wiring)
         progress = ProgressWatch(settings.stall_seconds)
         metrics.standing.without_progress.set_function(lambda: progress.seconds)
+        probe = await stack.enter_async_context(probing(StoreProbe(broker.client)))
+        metrics.standing.without_storing.set_function(lambda: probe.seconds)
         looks = Looking(
             broker.client,
             sessions,
@@ -109,7 +119,7 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
         )
         await stack.enter_async_context(looking(looks))
 
-        ready = _readiness(broker, projector, progress, metrics.standing)
+        ready = _readiness(broker, projector, progress, metrics.standing, probe)
         port = await stack.enter_async_context(
             serve(service_app(ready, metrics.registry), settings.http_host, settings.http_port)
         )
@@ -119,7 +129,11 @@ async def run(settings: ProjectorSettings, reached: Checkpoints | None = None) -
 
 
 def _readiness(
-    broker: Connection, projector: Projector, progress: ProgressWatch, standing: StandMetrics
+    broker: Connection,
+    projector: Projector,
+    progress: ProgressWatch,
+    standing: StandMetrics,
+    probe: StoreProbe,
 ) -> Readiness:
     """What has to hold, each with what to do where it does not."""
 
@@ -129,6 +143,7 @@ def _readiness(
             "broker": _answers(standing.broker, _SILENT_BROKER)
             if broker.connected.is_set()
             else _NO_BROKER,
+            "storing": probe.seconds <= UNSTORED_SECONDS or NOT_STORED.format(probe.seconds),
             "database": _answers(standing.database, _SILENT_DATABASE),
             "running": projector.halted is None or f"{projector.halted}: {_HALTED}",
             "leases": projector.holding > 0 or _NO_LEASES + trouble,
@@ -149,6 +164,11 @@ async def _prepare_streams(broker: Connection, settings: ProjectorSettings) -> N
         replicas=settings.stream_replicas,
     )
     report = await ensure_streams(broker.jetstream, wanted)
+    try:
+        await ensure_probe_stream(broker.jetstream, settings.stream_replicas)
+    except (NatsError, TimeoutError) as error:
+        # Records are taken without it. Users from before it may not make it.
+        log.warning("whether the broker stores messages is not probed", error=str(error))
     for name in report.made:
         log.info("made a stream", stream=name)
     for warning in report.warnings:

@@ -67,6 +67,11 @@ class StandMetrics:
             "Seconds since records wait in held partitions and none was committed.",
             registry=registry,
         )
+        self.without_storing = Gauge(
+            "strato_projector_seconds_without_storing",
+            "Seconds in which the broker stored none of the messages that probe it.",
+            registry=registry,
+        )
         self.looked_at = Gauge(
             "strato_projector_looked_timestamp_seconds",
             "When log and database were last looked at.",

@@ -18,8 +18,9 @@ from stratoscope.admin.doctor.buckets import bucket_checks
 from stratoscope.admin.doctor.checks import Check, graded
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.quorum import copies_in_reach, has_quorum
+from stratoscope.broker.store_probe import is_stored
 from stratoscope.broker.streams import Difference, StreamSettings, definitions, differences
-from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB, STREAM_RECORD
+from stratoscope_contracts.words import MAX_MESSAGE_BYTES, MIB, STREAM_PROBE, STREAM_RECORD
 
 _OLDEST = (2, 10)
 _ROOM = MAX_MESSAGE_BYTES + MIB
@@ -42,6 +43,7 @@ async def broker_checks(broker: Connection) -> list[Check]:
     """What can be seen of a broker that answers."""
     found = [_version(broker), _payload(broker)]
     found += [check async for check in _streams(broker)]
+    found.append(await _storing(broker))
     # Where JetStream does not answer, the streams have a line that says so.
     with suppress(NatsError, TimeoutError):
         found += await bucket_checks(broker)
@@ -90,6 +92,20 @@ async def _streams(broker: Connection) -> AsyncIterator[Check]:
         if name == STREAM_RECORD:
             yield log_room(info.state.bytes, info.config.max_bytes)
             yield copies_check(info)
+
+
+async def _storing(broker: Connection) -> Check:
+    """Whether the broker stores a message: a full disk leaves all else as it was."""
+    stored = await is_stored(broker.client)
+    if stored is None:
+        return Check("storing", "skip", f"there is no stream {STREAM_PROBE}: a projector makes it")
+    if stored:
+        return Check("storing", "ok", "a message was stored")
+    advice = (
+        "see its log: after a full disk, free space and restart the broker, which does not write to"
+        " a stream again before; a cluster needs a majority of its servers"
+    )
+    return Check("storing", "fail", "JetStream stores nothing: nothing can be recorded", advice)
 
 
 def _stream(name: str, found: Any, wanted: Any) -> Iterator[Check]:
