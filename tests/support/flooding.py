@@ -1,5 +1,7 @@
 """A process that publishes so many messages a second: `flooding.py URL SUBJECT BODY RATE`.
 
+With a rate of 0 it publishes as fast as the broker reads.
+
 It writes a line to stdout once it floods, and goes on until it is killed. It speaks the protocol
 itself, so that the flood takes little of the processors on which the others run.
 """
@@ -13,6 +15,8 @@ from urllib.parse import urlsplit
 
 _EVERY_SECONDS = 0.01
 _INBOX = "_INBOX.floodfloodfloodfloodfl"
+# Of a flood at full speed, in bytes.
+_UNPACED = 1 << 20
 
 
 def _drain(connection: socket.socket) -> None:
@@ -38,13 +42,14 @@ def flood(url: str, subject: str, body: str, rate: int) -> None:
         assert part, heard
     threading.Thread(target=_drain, args=(connection,), daemon=True).start()
     message = f"PUB {subject} {_INBOX}.1 {len(body)}\r\n{body}\r\n".encode()
-    burst = message * round(rate * _EVERY_SECONDS)
+    burst = message * (round(rate * _EVERY_SECONDS) or max(1, _UNPACED // len(message)))
     connection.sendall(burst)
     print("flooding", flush=True)
     due = time.monotonic()
     while True:
         due += _EVERY_SECONDS
-        time.sleep(max(0.0, due - time.monotonic()))
+        if rate:
+            time.sleep(max(0.0, due - time.monotonic()))
         connection.sendall(burst)
 
 

@@ -31,6 +31,7 @@ from nats.aio.client import PING_PROTO, Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import ProtocolError
+from nats.protocol.command import sub_cmd, unsub_cmd
 from nats.protocol.parser import AWAITING_CONTROL_LINE, AWAITING_MSG_PAYLOAD, Parser
 
 from stratoscope_contracts.words import HEADER_UNREAD
@@ -180,17 +181,53 @@ class RobustClient(Client):
 
     def send_prepared(self, subject: str, reply: PreparedReply) -> bool:
         """Send a reply with the next ones that are written; False where it can't be sent now."""
-        queue = self._flush_queue
-        if not self.is_connected or queue is None or self._pending_data_size > _UNSENT_BYTES:
+        if not self.is_connected or self._pending_data_size > _UNSENT_BYTES:
             return False
         if not subject.isascii() or not subject.isprintable() or " " in subject:
             return False
         command = b"HPUB " + subject.encode() + reply.rest
+        self._send_soon(command)
+        return True
+
+    def pause(self, subscription: Subscription) -> None:
+        """Ask the server for no further messages; those on their way are still delivered."""
+        self._send_soon(unsub_cmd(subscription._id, 0))
+
+    def resume(self, subscription: Subscription, most: int = 0) -> None:
+        """Ask the server for the messages again; for `most` of them where that is not 0."""
+        self._send_soon(sub_cmd(subscription._subject, subscription._queue, subscription._id))
+        if most:
+            self._send_soon(unsub_cmd(subscription._id, most))
+
+    def add_branch(
+        self, trunk: Subscription, subject: str, screen: Screen, most: int = 0
+    ) -> Subscription:
+        """Subscribe to a part of another subscription's subjects, for the same handler.
+
+        Messages of both go through one queue. In a queue group, the server sends a message that
+        both have subscribed to once.
+        """
+        self._sid += 1
+        # Bytes are counted where messages leave the queue, which is at the trunk.
+        branch = Subscription(
+            *(self, self._sid, subject, trunk._queue, trunk._cb), pending_bytes_limit=0
+        )
+        branch._pending_queue = trunk._pending_queue
+        self._subs[branch._id] = branch
+        self._screens[branch._id] = screen
+        self.resume(branch, most)
+        return branch
+
+    def remove(self, branch: Subscription) -> None:
+        """Forget a branch that was paused; what is on its way is lost."""
+        self._subs.pop(branch._id, None)
+        self._screens.pop(branch._id, None)
+
+    def _send_soon(self, command: bytes) -> None:
         self._pending.append(command)
         self._pending_data_size += len(command)
-        if queue.empty():
-            queue.put_nowait(asyncio.get_running_loop().create_future())
-        return True
+        if self._flush_queue is not None and self._flush_queue.empty():
+            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
         # The library writes its ping past what waits to be written, and a subscription that was

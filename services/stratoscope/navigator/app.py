@@ -48,6 +48,7 @@ from stratoscope.navigator.serving import Serving, following, serving
 from stratoscope.navigator.sessions.continuing import Runs
 from stratoscope.navigator.settings import NavigatorSettings
 from stratoscope.navigator.shares import Admission, Shares
+from stratoscope.navigator.space_directory import SPACES_KEPT, SpaceDirectory
 from stratoscope.navigator.spill import ObjectSpills
 from stratoscope.navigator.standing import looking
 from stratoscope.navigator.stats import LogEnd
@@ -55,6 +56,7 @@ from stratoscope.navigator.sweeper import Sweeper, sweeping
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.store.database import DATABASE_ERRORS, DatabaseUnreachable, log_lost_sessions
 from stratoscope.store.migration import migrate
+from stratoscope.store.space_names import SpaceNames
 from stratoscope.store.watermarks import Watermarks
 from stratoscope.telemetry.allocator import bound_the_allocator
 from stratoscope.telemetry.http import Readiness, serve, service_app
@@ -154,7 +156,8 @@ async def _parts(
     metrics = Metrics(sorted(SERVED), traces)
     tell = telling(connection.client)
     guard = _guard(settings, metrics)
-    shares = Shares(settings.navigator_pool, metrics.shares)
+    directory = SpaceDirectory(SpaceNames(sessions, SPACES_KEPT).read)
+    shares = Shares(settings.navigator_pool, metrics.shares, directory)
     return Parts(
         *(stack, settings, connection, sessions, waiting, metrics, traces, tell, guard, shares)
     )
@@ -255,7 +258,7 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
         connection, BucketLimits(SPILL_KEPT_SECONDS, settings.navigator_spill_bytes)
     )
     replays = Replays(connection.client, dispatch, spills, metrics, limit, guard)
-    await enter(replaying(connection.client, replays))
+    await enter(replaying(replays))
     readers = await enter(Readers(AT_A_TIME))
     bounds = Bounds(all_bytes=settings.navigator_import_bytes)
     folder = ImportFolder.checked(settings.navigator_import_folder, bounds.all_bytes)
@@ -266,7 +269,7 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
         "session.import": Imports(desk),
     }
     long = LongRequests(connection.client, dispatch, verbs, spills, metrics, limit, guard)
-    await enter(lasting(connection.client, long))
+    await enter(lasting(long))
     await enter(
         answering(
             connection,
@@ -281,6 +284,7 @@ async def _answer(parts: Parts, dispatch: Dispatch) -> None:
             ),
             lasting=long,
             loop=parts.shares.loop,
+            directory=parts.shares.directory,
         )
     )
 

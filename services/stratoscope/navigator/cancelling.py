@@ -1,18 +1,19 @@
 """Which long requests their requesters have given up."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
-from stratoscope.broker import protocol
 from stratoscope.broker.fair_cache import FairCache
 from stratoscope.domain.rates import Rates
+from stratoscope.navigator.flood_cutoff import cutting_off
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.shares import NoMeter, ShareMeter
+from stratoscope.navigator.space_directory import SpaceDirectory
 from stratoscope_contracts.subjects import CANCELS, Cancel, SubjectError, parse
 from stratoscope_contracts.words import HEADER_REQUEST
 
@@ -45,13 +46,21 @@ class Cancelled:
         self._meter.refuse("cancel_rate")
         return False
 
-    async def subscribe(
-        self, client: Client, cancel: Callable[[Msg], Awaitable[None]]
-    ) -> Subscription:
+    @asynccontextmanager
+    async def listening(
+        self,
+        client: Client,
+        cancel: Callable[[Msg], Awaitable[None]],
+        directory: SpaceDirectory,
+    ) -> AsyncIterator[None]:
         """Hear of what is cancelled, as often as its space may say so."""
         subscription = await client.subscribe(CANCELS, cb=cancel)
-        protocol.screen(client, subscription, self.lets_pass)
-        return subscription
+        try:
+            async with cutting_off(client, subscription, self.lets_pass, directory, self._meter):
+                yield
+        finally:
+            if client.is_connected:
+                await subscription.unsubscribe()
 
     def hear(self, message: Msg) -> Key | None:
         """What a message on a cancel subject gives up; None where it is none."""

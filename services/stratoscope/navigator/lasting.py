@@ -6,14 +6,13 @@ that header before the reply. One that cancels it, or does not listen any more, 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter_ns
 from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from stratoscope.broker.ending import end_tasks
@@ -104,9 +103,10 @@ class LongRequests:
         task.add_done_callback(self._running.pop)
         return task
 
-    async def subscribe(self) -> Subscription:
-        """Hear of cancels."""
-        return await self._cancelled.subscribe(self._client, self.cancel)
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """Hear of cancels as long as the block lasts."""
+        directory = self._dispatch.shares.directory
+        return self._cancelled.listening(self._client, self.cancel, directory)
 
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
@@ -188,12 +188,10 @@ async def _tell_on(progress: Progress, out: Outlet) -> None:
 
 
 @asynccontextmanager
-async def lasting(client: Client, requests: LongRequests) -> AsyncIterator[None]:
+async def lasting(requests: LongRequests) -> AsyncIterator[None]:
     """Hear of long requests that are to stop; at the end all do."""
-    subscription = await requests.subscribe()
-    try:
-        yield
-    finally:
-        await requests.close()
-        if client.is_connected:
-            await subscription.unsubscribe()
+    async with requests.listening():
+        try:
+            yield
+        finally:
+            await requests.close()

@@ -6,14 +6,13 @@ given up when its requester says so, when nobody listens any more, or when this 
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter_ns
 from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from stratoscope.domain.pace import gap
@@ -98,9 +97,10 @@ class Replays:
         task.add_done_callback(self._running.pop)
         return task
 
-    async def subscribe(self) -> Subscription:
-        """Hear of cancels."""
-        return await self._cancelled.subscribe(self._client, self.cancel)
+    def listening(self) -> AbstractAsyncContextManager[None]:
+        """Hear of cancels as long as the block lasts."""
+        directory = self._dispatch.shares.directory
+        return self._cancelled.listening(self._client, self.cancel, directory)
 
     async def cancel(self, message: Msg) -> None:
         """Stop what a message on a cancel subject names."""
@@ -196,15 +196,13 @@ class Replays:
 
 
 @asynccontextmanager
-async def replaying(client: Client, replays: Replays) -> AsyncIterator[None]:
+async def replaying(replays: Replays) -> AsyncIterator[None]:
     """Hear of replays that are to stop; at the end all do."""
-    subscription = await replays.subscribe()
-    try:
-        yield
-    finally:
-        await replays.close()
-        if client.is_connected:
-            await subscription.unsubscribe()
+    async with replays.listening():
+        try:
+            yield
+        finally:
+            await replays.close()
 
 
 async def _in_time(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -17,12 +17,13 @@ from nats.errors import Error as NatsError
 from stratoscope.broker.connection import Connection
 from stratoscope.broker.ending import end_tasks
 from stratoscope.broker.feed import PROJECTED, decode
-from stratoscope.broker.protocol import RobustClient, screen, send
+from stratoscope.broker.protocol import RobustClient, send
 from stratoscope.domain.rates import Rates
 from stratoscope.navigator.answering import Answering, Outgoing, verb_in
 from stratoscope.navigator.asker import heard
 from stratoscope.navigator.discovery import Discovery
 from stratoscope.navigator.dispatch import REPLAY
+from stratoscope.navigator.flood_cutoff import cutting_off
 from stratoscope.navigator.lasting import LongRequests
 from stratoscope.navigator.loop_share import LoopShare
 from stratoscope.navigator.refusals import Refusals
@@ -30,6 +31,7 @@ from stratoscope.navigator.replaying import Replays
 from stratoscope.navigator.reply_guard import ReplyGuard
 from stratoscope.navigator.serving import Serving
 from stratoscope.navigator.shares import Admission, client_of, set_space, size_of
+from stratoscope.navigator.space_directory import SpaceDirectory
 from stratoscope.navigator.waiting import Waiting
 from stratoscope.telemetry.parents import arrived
 from stratoscope_contracts.errors import Code, OverBudget
@@ -178,6 +180,7 @@ async def answering(
     *,
     lasting: LongRequests | None = None,
     loop: LoopShare | None = None,
+    directory: SpaceDirectory | None = None,
 ) -> AsyncIterator[None]:
     """Answer requests; at the end those that were taken over are answered first."""
     client = connection.client
@@ -195,13 +198,16 @@ async def answering(
             return NatsResponse(discovery.answer(raw.subject), headers=_JSON)
 
     await broker.start()
-    _screen_discovery(client, broker, guard, admission)
     subscription = await client.subscribe(_REQUESTS, queue=NAVIGATOR_QUEUE, cb=requests.hear)
-    screen(client, subscription, requests.lets_pass)
+    directory = directory or SpaceDirectory()
     # Whoever is told that this replica is ready may ask it at once.
     await client.flush()
     try:
-        yield
+        async with (
+            _screening_discovery(client, broker, guard, admission),
+            cutting_off(client, subscription, requests.lets_pass, directory, admission.meter),
+        ):
+            yield
     finally:
         if connection.connected.is_set():
             with suppress(TimeoutError, NatsError):
@@ -211,9 +217,10 @@ async def answering(
         await broker.stop()
 
 
-def _screen_discovery(
+@asynccontextmanager
+async def _screening_discovery(
     client: Client, broker: NatsBroker, guard: ReplyGuard, admission: Admission
-) -> None:
+) -> AsyncIterator[None]:
     """Answer each client so many questions of NATS services a second; drop further ones."""
     each = Rates(_DISCOVERY_A_SECOND, _DISCOVERY_A_SECOND)
     in_all = Rates(_DISCOVERY_IN_ALL, _DISCOVERY_IN_ALL)
@@ -227,10 +234,15 @@ def _screen_discovery(
         admission.count("discovery_rate")
         return False
 
-    for subscriber in broker.subscribers:
-        subscription = cast(LogicSubscriber[Any], subscriber).subscription
-        if isinstance(subscription, Subscription):
-            screen(client, subscription, lets_pass)
+    async with AsyncExitStack() as stack:
+        for subscriber in broker.subscribers:
+            subscription = cast(LogicSubscriber[Any], subscriber).subscription
+            if isinstance(subscription, Subscription):
+                # Its subject has no space: it is cut off as a whole.
+                none, meter = SpaceDirectory(), admission.meter
+                cutoff = cutting_off(client, subscription, lets_pass, none, meter)
+                await stack.enter_async_context(cutoff)
+        yield
 
 
 def _broker(connection: Connection) -> ConnectedBroker:

@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from stratoscope.domain.shares import FairBytes, FairShares, Grant, ShareLimits
 from stratoscope.navigator.document_budget import DocumentBudget
 from stratoscope.navigator.loop_share import LoopShare
+from stratoscope.navigator.space_directory import SpaceDirectory
 from stratoscope_contracts.errors import OverBudget
 from stratoscope_contracts.words import MAX_REQUESTS_AT_A_TIME, MIB
 
@@ -30,7 +31,7 @@ Kind = Literal[
     "comparisons",
     "gates",
 ]
-Rate = Literal["gate_rate", "discovery_rate", "cancel_rate"]
+Rate = Literal["gate_rate", "discovery_rate", "cancel_rate", "flood"]
 Limit = Literal["client", "request_bytes"] | Rate | Kind
 # What a client hears that it may wait before it asks again.
 RETRY_SECONDS: Final = 1.0
@@ -202,7 +203,7 @@ class Admission:
     ) -> None:
         self._kind: Kind = kind
         self._per_client = per_client
-        self._meter = meter or NoMeter()
+        self.meter = meter or NoMeter()
         # By space too: an operator may name an admin's inbox, and would use up its requests.
         self._clients: dict[tuple[str, str], int] = {}
         self._spaces: FairShares[None] = FairShares(ShareLimits(in_all))
@@ -216,12 +217,12 @@ class Admission:
 
     def refusal(self, limit: Limit) -> OverBudget:
         """Count a refusal and build its error."""
-        self._meter.refuse(limit)
+        self.meter.refuse(limit)
         return self.error(limit)
 
     def count(self, limit: Limit) -> None:
         """Count a refusal whose error is there already."""
-        self._meter.refuse(limit)
+        self.meter.refuse(limit)
 
     def error(self, limit: Limit) -> OverBudget:
         """Build the error of a limit."""
@@ -260,9 +261,15 @@ class Admission:
 class Shares:
     """The shares of all that requests of one navigator use."""
 
-    def __init__(self, pool: int = 16, meter: ShareMeter | None = None) -> None:
+    def __init__(
+        self,
+        pool: int = 16,
+        meter: ShareMeter | None = None,
+        directory: SpaceDirectory | None = None,
+    ) -> None:
         """Part `pool` database sessions; the rest is for breakpoints, holds and health."""
-        self._meter = meter
+        self.meter = meter
+        self.directory = directory or SpaceDirectory()
         self.loop = LoopShare()
         self.documents = DocumentBudget()
         self.asking = Admission(MAX_REQUESTS_AT_A_TIME, _GATES, meter, "gates")
@@ -278,4 +285,4 @@ class Shares:
         return self._queued(kind, count, max(1, count // 2), None)
 
     def _queued(self, kind: Kind, capacity: int, crowded: int, patience: float | None) -> Share:
-        return Share(kind, ShareLimits(capacity, crowded, _QUEUE), self._meter, patience)
+        return Share(kind, ShareLimits(capacity, crowded, _QUEUE), self.meter, patience)

@@ -15,9 +15,11 @@ from statistics import median
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from support import flooding
-from support.fairness import FACTOR, LOUD, QUIET, Question, shown
+from support.eventually import eventually
+from support.fairness import ATTEMPTS, FACTOR, LOUD, QUIET, Question, shown
 from support.recorded import Recorded, event, snapshot
 from support.saturating import saturator
 from support.service import ServiceProcess, service
@@ -38,6 +40,10 @@ FLOODS = {
     "discovery": ("$SRV.INFO", ""),
     "cancels": (f"strato.{LOUD}.nav.cancel.none", ""),
 }
+# What a flood costs the machine and the broker, since the navigator reads none of it.
+UNREAD = (f"strato.{LOUD}.none", "")
+UNPACED = 0
+LARGE = {"large requests": (f"strato.{LOUD}.nav.stats", json.dumps({"wait": "x" * 100_000}))}
 
 
 @pytest.fixture
@@ -53,10 +59,10 @@ async def navigator(
 
 
 @asynccontextmanager
-async def flood(url: str, subject: str, body: str) -> AsyncIterator[None]:
+async def flood(url: str, subject: str, body: str, rate: int = RATE) -> AsyncIterator[None]:
     """Flood from a process of its own, from its first message until the block ends."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, flooding.__file__, url, subject, body, str(RATE)), stdin=PIPE, stdout=PIPE
+        *(sys.executable, flooding.__file__, url, subject, body, str(rate)), stdin=PIPE, stdout=PIPE
     )
     try:
         assert process.stdout is not None
@@ -96,3 +102,60 @@ async def test_a_flood_of_messages_delays_no_other_space(
         said = f"beside {kind}: {shown(beside)}, usually {shown(usual)}, back after {taken:.2f} s"
         print(said)
         assert median(beside) <= bound, said
+
+
+async def asked_or_held(client: Client, times: int = ASKED) -> list[float]:
+    """What so many questions of the quiet space and of an agent at its gate take together."""
+    taken = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        await STATE.seconds(client, QUIET)
+        reply = await client.request(f"strato.{QUIET}.gate.walker", b'{"after":0}', timeout=60)
+        assert json.loads(reply.data) == {"go": True}
+        taken.append(time.perf_counter() - begun)
+    return taken
+
+
+@pytest.mark.parametrize("kind", FLOODS | LARGE)
+async def test_a_flood_at_full_speed_is_left_to_the_broker(
+    nats_url: str, navigator: ServiceProcess, kind: str
+) -> None:
+    """Beside it at most twice the median beside a flood that reaches no navigator."""
+    async with connected(nats_url) as quiet:
+        await asked_or_held(quiet)
+        for attempt in range(ATTEMPTS):
+            async with flood(nats_url, *UNREAD, UNPACED):
+                usual = await asked_or_held(quiet)
+            async with flood(nats_url, *(FLOODS | LARGE)[kind], UNPACED), asyncio.timeout(60):
+                # The first of them waits for what was sent before the flood was noticed.
+                await asyncio.sleep(0.5)
+                beside = await asked_or_held(quiet)
+            said = f"beside {kind}: {shown(beside)}, usually {shown(usual)}, attempt {attempt}"
+            print(said)
+            if median(beside) <= FACTOR * median(usual) + GRACE_SECONDS:
+                break
+        else:
+            pytest.fail(said)
+
+
+@pytest.mark.parametrize("kind", ["requests", "gates", "cancels"])
+async def test_a_space_that_stops_its_flood_is_answered_again(
+    nats_url: str, navigator: ServiceProcess, kind: str
+) -> None:
+    """Some of its requests are answered beside the flood, all of them soon after it."""
+    async with connected(nats_url) as client:
+        async with flood(nats_url, *FLOODS[kind], UNPACED):
+            await asyncio.sleep(0.5)
+            await asked(client, 1)
+
+        async def is_answered(space: str) -> bool:
+            try:
+                await client.request(f"strato.{space}.nav.stats", b"", timeout=2)
+                await client.request(f"strato.{space}.gate.walker", b'{"after":0}', timeout=2)
+            except NatsError:
+                return False
+            return True
+
+        await eventually(lambda: is_answered(LOUD), within=20)
+        # A space of which nothing was known has its answers by the wildcard again.
+        await eventually(lambda: is_answered("unheard"), within=20)

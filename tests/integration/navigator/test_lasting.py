@@ -77,7 +77,7 @@ async def served(nats_url, ask) -> AsyncIterator[Served]:
         found.requests.begin(message)
 
     try:
-        async with lasting.lasting(connection.client, found.requests):
+        async with lasting.lasting(found.requests):
             await connection.client.subscribe(f"strato.*.nav.{VERB}", cb=begin)
             await connection.client.subscribe("strato.*.nav.object.get", cb=found.get)
             await connection.client.flush()

@@ -67,7 +67,7 @@ async def navigating(url: str, ask, limit: int | None = None) -> AsyncIterator[S
     discovery = Discovery("id", datetime.now(UTC), metrics.tallies)
     try:
         async with (
-            replaying.replaying(connection.client, replays),
+            replaying.replaying(replays),
             answering(connection, answers, replays, discovery, guard, Admission()),
         ):
             # What was subscribed is on its way; the server has it once it answers this.

@@ -21,10 +21,11 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from stratoscope.broker.ending import end_tasks
-from stratoscope.broker.protocol import RobustClient, screen, send
+from stratoscope.broker.protocol import RobustClient, send
 from stratoscope.domain.holding import AtGate, Go, GoFor, Held, Verdict, verdict
 from stratoscope.domain.rates import Rates
 from stratoscope.navigator.answering import Outgoing, as_told
+from stratoscope.navigator.flood_cutoff import cutting_off
 from stratoscope.navigator.holding.metrics import Answer, HoldMetrics
 from stratoscope.navigator.refusals import GATE_A_SECOND, GATE_AT_ONCE, Refusals
 from stratoscope.navigator.reply_guard import ReplyGuard
@@ -138,10 +139,12 @@ async def gating(client: Client, gate: Gate, guard: ReplyGuard) -> AsyncIterator
         task.add_done_callback(lambda _: end())
 
     subscription = await client.subscribe(_GATES, queue=NAVIGATOR_QUEUE, cb=ask)
-    screen(client, subscription, lets_pass)
     await client.flush()
     try:
-        yield
+        async with cutting_off(
+            client, subscription, lets_pass, gate.shares.directory, gate.shares.meter
+        ):
+            yield
     finally:
         if client.is_connected:
             await subscription.unsubscribe()

@@ -312,3 +312,14 @@ select count(*) from dead_letter where space = $1
 
 -- name: watermarks
 select partition, stream_seq from partition
+
+-- name: spaces
+-- Names of spaces of which something was recorded, at most $1, each by one look into an index.
+with recursive named as (
+    (select space from agent order by space limit 1)
+    union all
+    select (select space from agent where space > named.space order by space limit 1)
+    from named
+    where named.space is not null
+)
+select space from named where space is not null limit $1
