@@ -53,6 +53,15 @@ MALFORMED: Final = (
     ("snapshot", b'{"state": '),
     ("batch", b'{"records": 1}'),
     ("batch", b'{"records": [{"kind": "nothing", "type": "x"}]}'),
+    # Of these only the one with a patch was to change a state.
+    ("batch", b'{"records": [{"kind": "event", "data": {}}]}'),
+    ("batch", b'{"records": [{"kind": "event", "data": {}, "patch": []}]}'),
+    ("batch", b'{"records": [{"kind": "event", "type": "x"}, {"kind": "event"}]}'),
+    ("batch", b'{"records": [{"kind": "snapshot", "state": {}}, {"kind": "event"}]}'),
+    ("batch", b'{"records": [{"type": "x"}]}'),
+    ("batch", b'{"records": [7]}'),
+    ("batch", b'{"records": []}'),
+    ("batch", b"{}"),
 )
 
 

@@ -55,7 +55,11 @@ class Folded:
 
 
 class Unreadable(Exception):
-    """No records can be made of the message."""
+    """No records can be made of the message; `ordinal` of the first that is none."""
+
+    def __init__(self, ordinal: int = 0) -> None:
+        super().__init__(ordinal)
+        self.ordinal = ordinal
 
 
 class Conflict(Exception):
@@ -109,10 +113,10 @@ def naive_fold(log: Iterable[Logged]) -> Folded:
         try:
             for ordinal, record in enumerate(_records(kind, message.body)):
                 _take(draft, message, ordinal, record, space, found)
-        except Unreadable:
+        except Unreadable as error:
             folded.dead.add(message.seq)
             if _may_set_state(kind, message.body):
-                line.taints.add((message.seq, 0, len(line.events) - 1))
+                line.taints.add((message.seq, error.ordinal, len(line.events) - 1))
         except Conflict:
             folded.dead.add(message.seq)
             line.taints.add((message.seq, ordinal, len(line.events) - 1))
@@ -123,24 +127,37 @@ def naive_fold(log: Iterable[Logged]) -> Folded:
 
 
 def _may_set_state(kind: str, body: bytes) -> bool:
+    """Whether it was not an event, or a batch of events, that has no patch as far as it is read."""
     try:
         sent = json.loads(body)
     except ValueError:
         return True
-    return kind != "event" or not isinstance(sent, dict) or "patch" in sent
+    if not isinstance(sent, dict) or kind == "snapshot" or "patch" in sent:
+        return True
+    if kind == "event":
+        return False
+    records = sent.get("records", [])
+    return not isinstance(records, list) or any(
+        not isinstance(one, dict) or one.get("kind") != "event" or "patch" in one for one in records
+    )
 
 
 def _records(kind: str, body: bytes) -> list[dict[str, Any]]:
     try:
         read = json.loads(body)
-        records = read["records"] if kind == "batch" else [{"kind": kind} | read]
-        for record in records:
-            wanted, shape = {"event": ("type", str), "snapshot": ("state", dict)}[record["kind"]]
-            if not isinstance(record[wanted], shape):
-                raise Unreadable
+        records = list(read["records"] if kind == "batch" else [{"kind": kind} | read])
     except (ValueError, TypeError, KeyError) as error:
         raise Unreadable from error
-    return list(records)
+    for ordinal, record in enumerate(records):
+        try:
+            wanted, shape = {"event": ("type", str), "snapshot": ("state", dict)}[record["kind"]]
+            if not isinstance(record[wanted], shape):
+                raise Unreadable(ordinal)
+        except (TypeError, KeyError) as error:
+            raise Unreadable(ordinal) from error
+    if not records:
+        raise Unreadable
+    return records
 
 
 def _take(
