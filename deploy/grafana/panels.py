@@ -339,7 +339,7 @@ RELIABILITY: Final = Dashboard(
         Panel(
             "Since log and database were looked at",
             "s",
-            [("time() - strato_projector_looked_timestamp_seconds", "{{instance}}")],
+            [("strato_projector_seconds_without_look", "{{instance}}")],
         ),
         Panel(
             "Processes by version",

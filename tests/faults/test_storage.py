@@ -163,11 +163,6 @@ async def says(running: ServiceProcess, text: str) -> bool:
     return text in (await running.get("/readyz"))[1]
 
 
-@pytest.mark.skip(reason="libfaketime is not there: the clocks of processes can't be set apart")
-def test_a_step_of_the_clock():
-    """Leases go by the clock of Postgres, waiting by monotonic clocks."""
-
-
 @pytest.fixture
 def broker_disk(scratch: Path) -> Iterator[Path]:
     """A file system with room for what the streams reserve, which is little in memory."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 from nats.aio.client import Client
+from nats.js.api import StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
 _SECONDS: Final = 5.0
@@ -27,6 +28,15 @@ async def lost_until(client: Client, stream: str) -> datetime:
     answer = await client.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=_SECONDS)
     state = orjson.loads(answer.data)["state"]
     return datetime.fromisoformat(state["first_ts" if state["messages"] else "last_ts"])
+
+
+async def describe_stream(client: Client, stream: str) -> tuple[StreamInfo, datetime]:
+    """A stream, and the broker's clock. Raises NatsError, APIError."""
+    answer = await client.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=_SECONDS)
+    reply = orjson.loads(answer.data)
+    if "error" in reply:
+        raise APIError.from_error(reply["error"])
+    return StreamInfo.from_response(reply), datetime.fromisoformat(reply["ts"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ and a projector that has halted still says by how much.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -20,7 +20,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from stratoscope.broker.ending import end_tasks
-from stratoscope.broker.front import read_message
+from stratoscope.broker.front import describe_stream, read_message
 from stratoscope.broker.quorum import has_quorum
 from stratoscope.store.database import DATABASE_ERRORS
 from stratoscope.store.projections import Projections, database_bytes, serving_schema
@@ -72,11 +72,13 @@ class StandMetrics:
             "Seconds in which the broker stored none of the messages that probe it.",
             registry=registry,
         )
-        self.looked_at = Gauge(
-            "strato_projector_looked_timestamp_seconds",
-            "When log and database were last looked at.",
+        # A duration: the clocks of a projector and of Prometheus may differ by hours.
+        self.looked = Pulse(silence)
+        Gauge(
+            "strato_projector_seconds_without_look",
+            "Seconds since log and database were last looked at.",
             registry=registry,
-        )
+        ).set_function(lambda: self.looked.seconds)
 
     def _register(self, of_log: CollectorRegistry, of_database: CollectorRegistry) -> None:
         self.lag_messages = Gauge(
@@ -158,7 +160,7 @@ class Looking:
             try:
                 self._holds()
                 async with asyncio.timeout(_PATIENCE):
-                    await self.look(datetime.now(UTC))
+                    await self.look()
                 outage.end()
             except _PASSING as error:
                 outage.fail(error)
@@ -167,20 +169,21 @@ class Looking:
                 log.exception("can't see how far the projection is")
             await asyncio.sleep(self._every)
 
-    async def look(self, now: datetime) -> None:
-        """Look once."""
+    async def look(self, now: datetime | None = None) -> None:
+        """Look once; lag is by the broker's clock, as its messages are, unless a time is given."""
         # Both, whatever becomes of the other. The database first: what a batch commits between the
         # two would look like a log that was rolled back.
         reading = asyncio.create_task(self._read())
         try:
-            last = (await self._look_at_log(reading)).state.last_seq
+            info, broker_now = await self._look_at_log(reading)
+            last = info.state.last_seq
             reached = await reading
         finally:
             await end_tasks([reading])
         self._reaches(last, min(reached.values()))
         late = {stream_seq for stream_seq in reached.values() if stream_seq < last}
-        self._metrics.behind(reached, last, await self._sent_after(late), now)
-        self._metrics.looked_at.set(now.timestamp())
+        self._metrics.behind(reached, last, await self._sent_after(late), now or broker_now)
+        self._metrics.looked.beat()
 
     async def _read(self) -> dict[int, int]:
         async with self._pool.acquire() as session:
@@ -189,15 +192,17 @@ class Looking:
             self._metrics.database_bytes.set(await database_bytes(session))
         return reached
 
-    async def _look_at_log(self, reading: asyncio.Task[dict[int, int]]) -> StreamInfo:
+    async def _look_at_log(
+        self, reading: asyncio.Task[dict[int, int]]
+    ) -> tuple[StreamInfo, datetime]:
         # A database that does not answer must not keep the log's end from sight.
         await asyncio.wait([reading], timeout=_FIRST_SECONDS)
-        info = await self._client.jetstream().stream_info(STREAM_RECORD)
+        info, broker_now = await describe_stream(self._client, STREAM_RECORD)
         if has_quorum(info):
             self._metrics.broker.beat()
         self._metrics.log(info)
         self._ends(info.state.last_seq)
-        return info
+        return info, broker_now
 
     async def _sent_after(self, checkpoints: Iterable[int]) -> dict[int, datetime]:
         """When the first message behind each of these was sent, where there still is one."""

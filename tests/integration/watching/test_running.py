@@ -121,7 +121,7 @@ async def test_what_is_not_projected_is_seen_to_wait(busy: Busy) -> None:
         looks = Looking(busy.client, sessions, metrics, holds=lambda: None)
 
         async def is_behind_by_none() -> bool:
-            await looks.look(datetime.now(UTC))
+            await looks.look()
             return values(metrics.lag_messages) == {0.0}
 
         await eventually(is_behind_by_none)
@@ -142,7 +142,7 @@ async def test_what_is_not_projected_is_seen_to_wait(busy: Busy) -> None:
 async def test_a_log_without_limit_is_never_full(busy: Busy) -> None:
     metrics = StandMetrics(CollectorRegistry())
     async with pool(busy.stand.dsn, OPERATIONS, "test", size=1) as sessions:
-        await Looking(busy.client, sessions, metrics, lambda: None).look(datetime.now(UTC))
+        await Looking(busy.client, sessions, metrics, lambda: None).look()
     (limit,), (size,), (database,) = map(
         values, (metrics.log_limit, metrics.log_bytes, metrics.database_bytes)
     )
