@@ -4,35 +4,58 @@ import asyncio
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
 
 from stratoscope.admin import creds
+from stratoscope.broker.connection import connect
+from stratoscope.broker.publishing import Outgoing, Publisher
+from stratoscope.broker.streams import StreamSettings, ensure_streams
 from stratoscope.embedded import Process
 from stratoscope.embedded.broker import find_nats_server
 from stratoscope.embedded.ports import LOOPBACK, free_port
 from stratoscope.embedded.program import Program
 from stratoscope_contracts.inboxes import Role
-from stratoscope_contracts.words import SERVER_MAX_PAYLOAD
+from stratoscope_contracts.words import SERVER_MAX_PAYLOAD, STREAM_RECORD
 from support.eventually import eventually
 from support.guarded import Guarded, guarded
-from support.raw_client import raw_client
+from support.raw_client import RawClient, raw_client
 
 _FEW = 5
+_RECORDS = 500
+_FLOOD = 20_000
+_QUIET = "strato.other.rec.explorer.event"
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Guarded]:
     """As shipped, but for a few connections an account in place of thousands."""
+    yield from _changed(few_connections)
+
+
+@pytest.fixture
+def slow_broker() -> Iterator[Guarded]:
+    """As shipped, but for few messages that wait to be written."""
+    yield from _changed(few_waiting_messages)
+
+
+def _changed(change: Callable[[Guarded], None]) -> Iterator[Guarded]:
     folder = Path(tempfile.mkdtemp(prefix="stratoscope-limited-"))
     try:
-        with guarded(folder, change=few_connections) as running:
+        with guarded(folder, change=change) as running:
             yield running
     finally:
         shutil.rmtree(folder)
+
+
+def few_waiting_messages(broker: Guarded) -> None:
+    text = broker.configuration.read_text()
+    text, count = re.subn(r"(max_buffered_msgs:) \d+", rf"\1 {_FEW}", text)
+    assert count == 1
+    broker.configuration.write_text(text)
 
 
 def few_connections(broker: Guarded) -> None:
@@ -117,3 +140,41 @@ async def test_no_role_is_let_in_as_a_leafnode(broker: Guarded, role: Role, name
             return "Authorization Violation" in said or "authentication error" in said.lower()
 
         await eventually(is_refused)
+
+
+async def test_messages_without_acknowledgements_are_dropped_and_records_sent_again(
+    slow_broker: Guarded,
+) -> None:
+    """A flood of them fills the row of the log; all that is acknowledged is stored, once."""
+    broker = slow_broker
+    retries: list[str] = []
+    async with AsyncExitStack() as stack:
+        owner = await connect(broker.url, name="projector", login=broker.login("projector"))
+        stack.push_async_callback(owner.close)
+        await ensure_streams(owner.jetstream, StreamSettings())
+        login = broker.login("agent", "explorer", "other")
+        quiet = await connect(broker.url, name="quiet", login=login)
+        stack.push_async_callback(quiet.close)
+        loud = await stack.enter_async_context(raw_client(broker, broker.key("agent", "explorer")))
+        publisher = Publisher(quiet, on_retry=retries.append)
+
+        async def record(number: int) -> int:
+            body = f'{{"type":"n{number}"}}'.encode()
+            return (await publisher.publish(Outgoing(_QUIET, body))).seq
+
+        async with asyncio.timeout(60):
+            flooding = asyncio.create_task(_flood(loud))
+            stored = await asyncio.gather(*map(record, range(_RECORDS)))
+            await flooding
+        info = await owner.jetstream.stream_info(STREAM_RECORD)
+    assert len(set(stored)) == _RECORDS
+    assert "too many requests" in retries
+    assert _RECORDS < info.state.messages < _RECORDS + _FLOOD
+
+
+async def _flood(loud: RawClient) -> None:
+    for number in range(_FLOOD):
+        loud.publish("strato.default.rec.explorer.event", b'{"type":"x"}')
+        if number % 1000 == 0:
+            await loud.flush()
+    await loud.flush()
