@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -61,11 +61,50 @@ def _shared_processors(service: str) -> list[Processor]:
 
 
 def _renderers(stream: TextIO) -> list[Processor]:
+    # A trace becomes one string of the object, so that an event stays one line. It shows no local
+    # variables, as the console renderer's own would: they hold what agents recorded.
+    trace = structlog.processors.format_exc_info
     if stream.isatty():
-        return [structlog.dev.ConsoleRenderer()]
-    # A trace becomes one string of the object, so that an event stays one line.
-    return [structlog.processors.format_exc_info, _as_json]
+        plain = structlog.dev.plain_traceback
+        return [trace, _printable, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    return [trace, _as_json]
+
+
+def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Spell out what a terminal would obey, and line breaks outside of traces."""
+    return {_escape(str(key)): _printable_value(key, value) for key, value in event.items()}
+
+
+def _printable_value(key: str, value: Any) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value
+    text = str(value)
+    if key == "exception":
+        return "\n".join(map(_escape, text.split("\n")))
+    return _escape(text)
+
+
+def _escape(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # A lone surrogate, an integer beyond 64 bits, a container within itself: told as text.
+        return orjson.dumps({_utf8(key): _json_value(one) for key, one in event.items()}).decode()
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, bool | float | None):
+        return value
+    return _utf8(value)
+
+
+def _utf8(value: object) -> str:
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stratoscope.navigator.exchange.import_folder import ImportFolder
+from stratoscope.navigator.exchange.import_folder import ImportFolder, path_for_workers
 from stratoscope_contracts.errors import ImportFailed
 
 MIB = 1 << 20
@@ -26,11 +26,16 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-def test_a_file_is_gone_after_its_block(tmp_path: Path) -> None:
+def test_a_file_has_no_name_that_a_killed_process_could_leave(tmp_path: Path) -> None:
     folder = ImportFolder.checked(tmp_path, MIB)
     with folder.file() as file:
-        assert list(tmp_path.iterdir()) == [Path(file.name)]
-    assert not list(tmp_path.iterdir())
+        file.write(bytes(MIB))
+        file.flush()
+        assert not list(tmp_path.iterdir())
+        seen = subprocess.run(
+            ["wc", "-c", path_for_workers(file)], check=True, capture_output=True, text=True
+        )
+    assert seen.stdout.split()[0] == str(MIB)
 
 
 def test_a_folder_that_can_not_be_used_ends_the_start(tmp_path: Path) -> None:

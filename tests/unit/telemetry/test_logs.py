@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 from collections.abc import Iterator
 
@@ -90,3 +91,46 @@ def test_a_person_at_a_terminal_is_not_given_json() -> None:
     structlog.get_logger("somewhere").info("hello")
     assert "hello" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+_HOSTILE = "\x1b]0;title\x07\x9b2J\r\u202e"
+
+
+def test_a_terminal_is_given_nothing_that_it_obeys() -> None:
+    stream = Terminal()
+    configure_logs("projector", stream=stream)
+    logger = structlog.get_logger("somewhere")
+    logger.info("first", value=_HOSTILE, **{f"key{_HOSTILE}": [_HOSTILE]})
+    logging.getLogger("library").error("second %s", f"{_HOSTILE}\nforged line")
+    try:
+        raise ValueError(_HOSTILE)
+    except ValueError:
+        logger.exception("third")
+    text = stream.getvalue()
+    # The renderer's own colours are all that is left.
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert all(line.isprintable() for line in plain.splitlines())
+    assert not any(line.startswith("forged") for line in plain.splitlines())
+    assert "\\x1b]0;title" in plain
+
+
+def test_a_trace_on_a_terminal_shows_no_local_variables() -> None:
+    stream = Terminal()
+    configure_logs("projector", stream=stream)
+    secret = "".join(["of", "-an-", "agent"])
+    try:
+        int("x" + secret[:0])
+    except ValueError:
+        structlog.get_logger("somewhere").exception("failed")
+    assert "ValueError" in stream.getvalue()
+    assert "of-an-agent" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("value", ["\udcff", 1 << 70, {"of": ["\udcff"]}])
+def test_what_json_has_no_room_for_is_told_as_text(value: object) -> None:
+    stream = io.StringIO()
+    configure_logs("projector", stream=stream)
+    structlog.get_logger("somewhere").warning("refused", value=value, count=2)
+    line = orjson.loads(stream.getvalue())
+    assert (line["event"], line["level"]) == ("refused", "warning")
+    assert isinstance(line["value"], str)

@@ -1,6 +1,7 @@
 """The folder in which an import's object lies while it is read."""
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,9 +16,20 @@ from stratoscope_contracts.errors import ImportFailed
 from stratoscope_contracts.words import MIB
 
 _PREFIX: Final = "strato-import-"
+_PROC: Final = Path("/proc/self")
 # The disk, a quota, or the process's own limit on a file.
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 log = structlog.get_logger(__name__)
+
+
+def path_for_workers(file: IO[bytes]) -> str:
+    """A path by which processes of the same user open a file of this process.
+
+    The file has no name where there is a /proc; elsewhere it has one.
+    """
+    if _PROC.is_dir():
+        return str(_PROC.parent / str(os.getpid()) / "fd" / str(file.fileno()))
+    return str(file.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +66,15 @@ class ImportFolder:
 
     @contextmanager
     def file(self) -> Iterator[IO[bytes]]:
-        """A file that is gone at the end. Raises ImportFailed where the folder has no room."""
+        """A file for one import, gone at the end of the block.
+
+        On Linux it has no name, so that a process that is killed leaves nothing behind.
+        Raises ImportFailed where the folder has no room.
+        """
         try:
-            with tempfile.NamedTemporaryFile(prefix=_PREFIX, dir=self.path) as file:
+            # Without a /proc, a worker can open only a file that has a name.
+            make = tempfile.TemporaryFile if _PROC.is_dir() else tempfile.NamedTemporaryFile
+            with make(prefix=_PREFIX, dir=self.path) as file:
                 yield file
         except OSError as error:
             if error.errno not in _NO_ROOM:

@@ -21,6 +21,7 @@ from stratoscope.domain.exchange.damage import Damaged
 from stratoscope.domain.exchange.landing import Landing
 from stratoscope.navigator.asker import asker
 from stratoscope.navigator.exchange.desk import Desk
+from stratoscope.navigator.exchange.import_folder import path_for_workers
 from stratoscope.navigator.exchange.publishing import Published, Recording
 from stratoscope.navigator.exchange.reading import records, survey
 from stratoscope.navigator.exchange.settling import Settling, check_kept
@@ -108,7 +109,7 @@ class Imports:
         def seen(done: int) -> None:
             progress.report(done, size, "checking")
 
-        found = await survey(worker, file.name, self._desk.bounds, self._limit, seen)
+        found = await survey(worker, path_for_workers(file), self._desk.bounds, self._limit, seen)
         async with self._desk.reading(space) as reading:
             await check_kept(reading, found)
         return _Fetched(worker, found, digest)
