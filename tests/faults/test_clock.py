@@ -13,6 +13,7 @@ import pytest
 
 from stratoscope.embedded.ports import LOOPBACK
 from support.eventually import eventually
+from support.fault_alerts import alerts_heard
 from support.fault_driver import fault_driver
 from support.fault_injection import SERVER, Injection
 from support.fault_matrix import MATRIX, SEED, heard, recover
@@ -94,7 +95,7 @@ async def test_steps_of_the_clocks_of_services(
         async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
             row.losses = driver.losses
             one = Injection(stage, driver, random, row, True, 3 * row.promised)
-            async with heard(stage, row):
+            async with heard(stage, row), alerts_heard(stage, row):
                 await recover(driver, time.monotonic(), 30)
                 for _ in range(3 * ROUNDS):
                     for clock in clocks:

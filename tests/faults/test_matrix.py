@@ -13,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from support.fault_alerts import alerts_heard
 from support.fault_driver import FaultDriver, fault_driver
 from support.fault_injection import Fault, Injection
 from support.fault_matrix import MATRIX, SEED, heard, recover
@@ -22,8 +23,10 @@ from support.faults import (
     FAULTS,
     cut_broker,
     cut_database,
+    flood,
     kill_navigator,
     kill_projector,
+    quiet,
     terminate_at_commit,
 )
 from support.projection import assert_equals_log
@@ -35,6 +38,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(180 + 120 * ROUNDS + 2 * S
 # Recovery may take this many times what is promised before a test fails: a machine that does other
 # things besides is slower. The matrix says what was measured.
 SLACK: Final = 3.0
+# What is nothing to be alarmed by.
+HARMLESS: Final = {quiet, flood}
 SHORT: Final = {terminate_at_commit, kill_projector, kill_navigator, cut_database, cut_broker}
 
 
@@ -83,10 +88,14 @@ async def test_a_fault_costs_nothing_but_time(
         navigators=fault.navigators,
     ) as stage:
         async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
-            random = Random(seed)
-            for number in range(ROUNDS):
-                await recover(driver, time.monotonic(), 30)
-                await inject(stage, driver, random, fault, thorough=number == 0)
+            random, row = Random(seed), MATRIX.row(fault.name, fault.promised)
+            async with alerts_heard(stage, row):
+                for number in range(ROUNDS):
+                    await recover(driver, time.monotonic(), 30)
+                    await inject(stage, driver, random, fault, thorough=number == 0)
+            if fault.inject in HARMLESS:
+                assert not [one for one in row.alerts if one.endswith("firing")], row.alerts
+                assert not row.readiness, row.readiness
             await driver.recorded_enough()
         await is_rebuilt_equal(stage)
         assert not stage.tracebacks(), seed

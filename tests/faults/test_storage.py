@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from support.eventually import eventually
+from support.fault_alerts import alerts_heard
 from support.fault_driver import fault_driver
 from support.fault_injection import SERVER, Injection
 from support.fault_matrix import MATRIX, SEED, FaultRow, heard, recover
@@ -88,7 +89,7 @@ async def at_work(
     async with fault_stage(broker, database, dsn, folder) as stage:
         async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
             row.losses = driver.losses
-            async with heard(stage, row):
+            async with heard(stage, row), alerts_heard(stage, row):
                 await recover(driver, time.monotonic(), 30)
                 yield Injection(stage, driver, Random(seed), row, True, 3 * row.promised)
         await stage.rebuild()

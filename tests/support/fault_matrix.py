@@ -24,8 +24,8 @@ _LAG: Final = {
 }
 _HEADER: Final = (
     "| fault | rounds | seconds to lag 0: median, worst (promised) | went on meanwhile "
-    "| `/readyz` meanwhile | metrics | `doctor` | lost / doubled / reordered | hits missing / "
-    "doubled | early answers |"
+    "| `/readyz` meanwhile | metrics | alerts | `doctor` | lost / doubled / reordered "
+    "| hits missing / doubled | early answers |"
 )
 
 
@@ -40,6 +40,8 @@ class FaultRow:
     readiness: dict[str, None] = field(default_factory=dict)
     metrics: dict[str, None] = field(default_factory=dict)
     doctor: dict[str, None] = field(default_factory=dict)
+    # By name and state, as in `Blind pending`.
+    alerts: dict[str, None] = field(default_factory=dict)
     losses: Losses | None = None
 
     def line(self) -> str:
@@ -58,7 +60,7 @@ class FaultRow:
             self.name,
             str(len(times)),
             f"{took} ({self.promised:.0f})",
-            *(_told(one) for one in (self.went_on, self.readiness, self.metrics, self.doctor)),
+            *map(_told, (self.went_on, self.readiness, self.metrics, self.alerts, self.doctor)),
             *counts,
         )
         return f"| {' | '.join(cells)} |"

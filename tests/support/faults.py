@@ -294,6 +294,15 @@ async def flood(one: Injection) -> None:
     await one.recover(one.now())
 
 
+async def quiet(one: Injection) -> None:
+    """No fault, for longer than most alerts wait."""
+    await asyncio.sleep(40)
+    await one.queries_go_on()
+    await one.recording_goes_on()
+    await one.examine()
+    await one.recover(one.now())
+
+
 async def malformed(one: Injection) -> None:
     """Two hundred messages that no record can be made of, between the others."""
     since = one.now()
@@ -334,6 +343,7 @@ async def restore_database(one: Injection) -> None:
 
 
 FAULTS: Final = (
+    Fault("no fault for 40 s", SERVICE, quiet, weight=0),
     Fault("projector killed", SERVICE, kill_projector, weight=6),
     Fault("one projector of two killed", SERVICE, kill_one_projector_of_two, 2, weight=6),
     Fault("navigator killed", SERVICE, kill_navigator, weight=3),
