@@ -15,6 +15,7 @@ import pytest
 
 from stratoscope_contracts.words import PARTITIONS
 from support.cluster import NUMBERS, THREE_COPIES, BrokerCluster, broker_cluster
+from support.cluster_namespaces import CannotSeparate, NamespaceCluster
 from support.eventually import eventually
 from support.fault_driver import FaultDriver, fault_driver
 from support.fault_matrix import SEED
@@ -92,10 +93,12 @@ async def stage(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 @asynccontextmanager
-async def cluster_stage(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """The same, for a part of a soak."""
+async def cluster_stage(
+    postgres_dsn: str, tmp_path: Path, make: Callable[[Path], BrokerCluster] = BrokerCluster
+) -> AsyncIterator[Stage]:
+    """The same, for a part of a soak, or with another kind of cluster."""
     async with AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(broker_cluster())
+        cluster = await stack.enter_async_context(broker_cluster(make))
         projectors = await stack.enter_async_context(
             projecting(cluster.url, postgres_dsn, tmp_path)
         )
@@ -237,6 +240,62 @@ async def test_nothing_is_early_or_missing(stage: Stage, fault: Fault, tmp_path:
             if asyncio.get_running_loop().time() > until:
                 break
         await goes_on(driver)
+
+
+async def drop_the_leader(cluster: NamespaceCluster, random: Random) -> None:
+    """Lose all packets between the leader and the others: nothing is reset."""
+    cluster.isolate(await cluster.leader())
+    await asyncio.sleep(random.choice([2.0, 15.0]))
+    cluster.mend()
+
+
+async def drop_one_way(cluster: NamespaceCluster, random: Random) -> None:
+    """Lose what the leader sends to one follower, or what that one sends."""
+    ends = [await cluster.leader(), await cluster.follower()]
+    random.shuffle(ends)
+    cluster.lose(*ends, percent=100)
+    await asyncio.sleep(random.choice([2.0, 12.0]))
+    cluster.mend()
+
+
+async def lose_some(cluster: NamespaceCluster, random: Random) -> None:
+    """Lose a third of what the leader sends, and a tenth of what comes back."""
+    leader = await cluster.leader()
+    for other in NUMBERS:
+        if other != leader:
+            cluster.lose(leader, other, percent=30)
+            cluster.lose(other, leader, percent=10)
+    await asyncio.sleep(8.0)
+    cluster.mend()
+
+
+@is_long
+@pytest.mark.parametrize("fault", [drop_the_leader, drop_one_way, lose_some])
+async def test_packets_that_are_lost_make_nothing_early_or_missing(
+    fault: Callable[[NamespaceCluster, Random], Awaitable[None]],
+    postgres_dsn: str,
+    tmp_path: Path,
+):
+    """Servers in network namespaces; two projectors and two navigators."""
+    random = Random(f"{fault.__name__} {SEED}")
+    try:
+        async with cluster_stage(postgres_dsn, tmp_path, NamespaceCluster) as stage:
+            await stage.project(1)
+            await stage.project(2)
+            cluster = stage.cluster
+            assert isinstance(cluster, NamespaceCluster)
+            async with (
+                service("navigator", cluster.url, postgres_dsn, tmp_path),
+                fault_driver(stage.projectors, fault.__name__) as driver,
+            ):
+                until = asyncio.get_running_loop().time() + SECONDS
+                while asyncio.get_running_loop().time() < until:
+                    await goes_on(driver)
+                    await fault(cluster, random)
+                    await eventually(cluster.is_current, within=60)
+                await goes_on(driver)
+    except CannotSeparate as error:
+        pytest.skip(f"no network namespaces: {error}")
 
 
 @pytest.mark.skipif(not SOAK_SECONDS, reason="make soak runs it")

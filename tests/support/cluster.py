@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,7 @@ http: "{host}:{monitor}"
 max_payload: {max_payload}
 jetstream {{ store_dir: "{folder}/store", sync_interval: "1s", max_file_store: 4GB }}
 cluster {{
-  name: faults, listen: "{host}:{route}", advertise: "{nowhere}", pool_size: -1
+  name: faults, listen: "{host}:{route}", advertise: "{advertised}", pool_size: -1
   routes: [{routes}]
 }}
 """
@@ -142,36 +142,40 @@ async def _write_when_due(
 class BrokerServer:
     """One server of the cluster. Its data stays until the cluster is closed."""
 
-    def __init__(self, number: int, folder: Path) -> None:
+    def __init__(
+        self, number: int, folder: Path, host: str = LOOPBACK, within: tuple[str, ...] = ()
+    ) -> None:
         self.number = number
+        self.host = host
+        # The command that runs it somewhere else, as in a network namespace.
+        self._within = within
         self.port, self.monitor, self.route = free_port(), free_port(), free_port()
         self.folder = folder / f"n{number}"
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         self._process: Process | None = None
 
     @property
     def url(self) -> str:
         """Of this server alone."""
-        return f"nats://{LOOPBACK}:{self.port}"
+        return f"nats://{self.host}:{self.port}"
 
     @property
     def is_running(self) -> bool:
         """Whether it was started and neither stopped nor killed; it may be suspended."""
         return self._process is not None
 
-    def configure(self, routes: Iterable[int]) -> None:
-        """Write its configuration; `routes` are ports that it dials."""
+    def configure(self, routes: Iterable[str], advertised: str = _NOWHERE) -> None:
+        """Write its configuration; `routes` are addresses that it dials."""
         configuration = _CONFIGURATION.format(
             number=self.number,
-            host=LOOPBACK,
+            host=self.host,
             port=self.port,
             monitor=self.monitor,
             route=self.route,
             max_payload=MAX_PAYLOAD,
             folder=self.folder,
-            nowhere=_NOWHERE,
-            routes=", ".join(f'"nats://{LOOPBACK}:{port}"' for port in routes)
-            or f'"nats://{_NOWHERE}"',
+            advertised=advertised,
+            routes=", ".join(f'"nats://{address}"' for address in routes) or f'"nats://{_NOWHERE}"',
         )
         (self.folder / "nats.conf").write_text(configuration)
 
@@ -181,9 +185,12 @@ class BrokerServer:
             self._process = Process(
                 Program(
                     name=f"n{self.number}",
-                    command=(str(find_nats_server()), "-c", str(self.folder / "nats.conf")),
+                    command=(
+                        *self._within,
+                        *(str(find_nats_server()), "-c", str(self.folder / "nats.conf")),
+                    ),
                     log=self.folder / "nats.log",
-                    is_ready=lambda _: _listens(self.port),
+                    is_ready=lambda _: _listens(self.host, self.port),
                     stop_seconds=20.0,
                 )
             )
@@ -212,10 +219,10 @@ class BrokerServer:
         os.kill(self._process.pid, signal.SIGCONT)
 
 
-def _listens(port: int) -> bool:
+def _listens(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +261,14 @@ class BrokerCluster:
         for link in self.links.values():
             await link.open()
         for number, server in self.servers.items():
-            server.configure(link.port for ends, link in self.links.items() if ends[0] == number)
+            self._configure(number, server)
             server.start()
         self._client = await nats.connect(self.urls, max_reconnect_attempts=-1, error_cb=_ignore)
         await eventually(self._is_whole, within=40)
+
+    def _configure(self, number: int, server: BrokerServer) -> None:
+        ports = (link.port for ends, link in self.links.items() if ends[0] == number)
+        server.configure(f"{LOOPBACK}:{port}" for port in ports)
 
     async def close(self) -> None:
         """Kill all."""
@@ -313,7 +324,7 @@ class BrokerCluster:
     async def meta_leader(self) -> int | None:
         """The server that assigns streams and consumers to servers, as far as one knows it."""
         for server in self.servers.values():
-            page = await _monitor(server.monitor, "jsz") if server.is_running else {}
+            page = await _monitor(server, "jsz") if server.is_running else {}
             if leader := page.get("meta_cluster", {}).get("leader"):
                 return _number(leader)
         return None
@@ -348,7 +359,7 @@ class BrokerCluster:
     async def _is_whole(self) -> bool:
         """Whether all servers know each other and have chosen who leads them."""
         for server in self.servers.values():
-            page = await _monitor(server.monitor, "jsz")
+            page = await _monitor(server, "jsz")
             meta = page.get("meta_cluster", {})
             if not meta.get("leader") or meta.get("cluster_size") != len(NUMBERS):
                 return False
@@ -373,10 +384,10 @@ class BrokerCluster:
         return reply
 
 
-async def _monitor(port: int, page: str) -> Json:
+async def _monitor(server: BrokerServer, page: str) -> Json:
     """What a server says of itself; nothing where it does not answer."""
     try:
-        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        reader, writer = await asyncio.open_connection(server.host, server.monitor)
     except OSError:
         return {}
     writer.write(f"GET /{page} HTTP/1.0\r\n\r\n".encode())
@@ -395,10 +406,12 @@ async def _ignore(_: Exception) -> None:
 
 
 @asynccontextmanager
-async def broker_cluster() -> AsyncIterator[BrokerCluster]:
+async def broker_cluster(
+    make: Callable[[Path], BrokerCluster] = BrokerCluster,
+) -> AsyncIterator[BrokerCluster]:
     """Three servers that are one cluster, none of which outlives the block."""
     folder = Path(tempfile.mkdtemp(prefix="stratoscope-cluster-"))
-    cluster = BrokerCluster(folder)
+    cluster = make(folder)
     try:
         await cluster.open()
         yield cluster
