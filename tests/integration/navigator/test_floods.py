@@ -29,6 +29,9 @@ STATE = Question("state.at", {"agent": "walker", "at": {"latest": True}})
 ASKED = 20
 # Messages a second.
 RATE = 5_000
+# Just below what is cut off, and above it.
+UNCUT_RATE = 9_000
+CUT_RATE = 20_000
 # Broker, database and test run on the same processors, and the broker works for the flood too.
 GRACE_SECONDS = 0.01
 BACK_SECONDS = 2.0
@@ -81,9 +84,15 @@ async def asked(client: Client, times: int = ASKED) -> list[float]:
     return [await STATE.seconds(client, QUIET) for _ in range(times)]
 
 
-@pytest.mark.parametrize("kind", FLOODS)
+@pytest.mark.parametrize(
+    ("kind", "rate"),
+    [
+        *((kind, RATE) for kind in FLOODS),
+        *((kind, rate) for kind in ("requests", "gates") for rate in (UNCUT_RATE, CUT_RATE)),
+    ],
+)
 async def test_a_flood_of_messages_delays_no_other_space(
-    nats_url: str, navigator: ServiceProcess, kind: str
+    nats_url: str, navigator: ServiceProcess, kind: str, rate: int
 ) -> None:
     """At most twice the usual median beside it, and back to usual within two seconds after it."""
     async with connected(nats_url) as quiet:
@@ -91,7 +100,7 @@ async def test_a_flood_of_messages_delays_no_other_space(
         async with saturator() as process, process.load(None):
             usual = await asked(quiet)
         bound = FACTOR * median(usual) + GRACE_SECONDS
-        async with flood(nats_url, *FLOODS[kind]), asyncio.timeout(8):
+        async with flood(nats_url, *FLOODS[kind], rate), asyncio.timeout(8):
             # A flood needs a moment to be what it is.
             await asyncio.sleep(0.5)
             beside = await asked(quiet)
@@ -99,7 +108,8 @@ async def test_a_flood_of_messages_delays_no_other_space(
         while median(after := await asked(quiet, 5)) > bound:
             assert time.monotonic() - ended < BACK_SECONDS, after
         taken = time.monotonic() - ended
-        said = f"beside {kind}: {shown(beside)}, usually {shown(usual)}, back after {taken:.2f} s"
+        said = f"beside {rate} {kind}: {shown(beside)}, usually {shown(usual)}"
+        said += f", back after {taken:.2f} s"
         print(said)
         assert median(beside) <= bound, said
 
