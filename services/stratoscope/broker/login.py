@@ -21,6 +21,7 @@ INBOX_COMMENT: Final = "# inbox: "
 _JWT: Final = "BEGIN NATS USER JWT"
 _SEED: Final = "SU"
 _PREFIX: Final = "STRATO_"
+_MOST_BYTES: Final = 64 * 1024
 
 
 class LoginUnusable(ValueError):
@@ -96,7 +97,12 @@ def _tls(ca: str | None, cert: str | None, key: str | None) -> ssl.SSLContext | 
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text("utf-8")
+        # A device or a pipe may never end.
+        with Path(path).open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
+            raise LoginUnusable(f"can't read the credentials {path}: more than {_MOST_BYTES} bytes")
+        return raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LoginUnusable(f"can't read the credentials {path}: {error}") from error
 

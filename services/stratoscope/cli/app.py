@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger("stratoscope").addHandler(logging.NullHandler())
     try:
         take_secrets(os.environ)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(f"error: {FOLDER}: {error}", file=sys.stderr)
         return 2
     try:

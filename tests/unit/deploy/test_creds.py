@@ -11,6 +11,7 @@ from nats.aio.client import DEFAULT_INBOX_PREFIX
 from stratoscope.admin import creds
 from stratoscope.admin.roles import ROLES, Account, Role, account_of, permissions
 from stratoscope.broker.login import Access, Login, LoginUnusable
+from stratoscope.cli.app import run
 from stratoscope.cli.secret_files import FOLDER, take_secrets
 
 
@@ -194,3 +195,31 @@ def test_secrets_are_read_from_their_folder_and_replace_nothing(tmp_path: Path) 
     assert nothing == {}
     with pytest.raises(FileNotFoundError):
         take_secrets({FOLDER: str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\xff", "not UTF-8"), (b"a\0b", "NUL"), (b"x" * 70_000, "more than 65536 bytes")],
+)
+def test_a_secret_that_is_no_setting_is_one_line(
+    tmp_path: Path,
+    content: bytes,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "strato_nats_url").write_bytes(content)
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.delenv("STRATO_NATS_URL", raising=False)
+    assert run(["agents"]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.splitlines()) == 1
+
+
+def test_credentials_without_an_end_are_refused(tmp_path: Path) -> None:
+    """More than a file of credentials has is not read: a device would take all memory."""
+    file = tmp_path / "endless.nk"
+    file.write_bytes(b"x" * 70_000)
+    with pytest.raises(LoginUnusable, match="more than 65536 bytes"):
+        Access(nats_creds=str(file)).login.options()

@@ -10,7 +10,7 @@ import asyncpg
 
 from stratoscope.broker.feed import Committed
 from stratoscope.domain import delta
-from stratoscope.domain.canonical import decoded
+from stratoscope.domain.canonical import count_values, decoded
 from stratoscope.domain.delta import Frame
 from stratoscope.navigator.reading import EMPTY_STATE
 from stratoscope.navigator.threads import LARGE
@@ -20,8 +20,8 @@ _FRAME_BYTES: Final = 64 << 20
 _DOCUMENT_BYTES: Final = 64 << 20
 # What a frame takes beside its blob.
 _FRAME_COST: Final = 200
-# What a decoded document takes, as a multiple of its text.
-_DECODED: Final = 6
+# What a value of a decoded document takes beside its text, as an empty object does.
+_VALUE_BYTES: Final = 72
 
 
 class States:
@@ -33,7 +33,8 @@ class States:
         self._frame_bytes = 0
         self._raws: OrderedDict[Version, bytes] = OrderedDict()
         self._documents: dict[Version, Any] = {}
-        self._raw_bytes = 0
+        self._document_costs: dict[Version, int] = {}
+        self._document_bytes = 0
 
     def told(self, committed: Committed) -> None:
         """Keep the frames of a batch that was told."""
@@ -71,7 +72,11 @@ class States:
         if version[1] < 0:
             return {}
         if version not in self._documents:
-            self._documents[version] = decoded(self.raw(version))
+            raw = self.raw(version)
+            self._documents[version] = decoded(raw)
+            cost = len(raw) + count_values(raw) * _VALUE_BYTES
+            self._document_costs[version] = cost
+            self._document_bytes += cost
         return self._documents[version]
 
     def raw(self, version: Version) -> bytes:
@@ -89,7 +94,7 @@ class States:
         ]
         raw = delta.unfold_last([one.blob for one in chain], [one.size for one in chain])
         self._raws[version] = delta.verified(raw, chain[-1].digest)
-        self._raw_bytes += len(raw)
+        self._document_bytes += len(raw)
         return raw
 
     def size(self, version: Version) -> int:
@@ -102,10 +107,10 @@ class States:
         while self._frame_bytes > _FRAME_BYTES:
             _, frame = self._frames.popitem(last=False)
             self._frame_bytes -= len(frame.blob) + _FRAME_COST
-        while self._raw_bytes * _DECODED > _DOCUMENT_BYTES and self._raws:
+        while self._document_bytes > _DOCUMENT_BYTES and self._raws:
             version, raw = self._raws.popitem(last=False)
             self._documents.pop(version, None)
-            self._raw_bytes -= len(raw)
+            self._document_bytes -= len(raw) + self._document_costs.pop(version, 0)
 
     def _lacks(self, version: Version, as_document: bool) -> bool:
         """Whether a version is still to be unpacked, or read."""
