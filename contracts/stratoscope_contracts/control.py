@@ -51,7 +51,8 @@ class AgentReply(Reply):
     waiting_since: Time | None = None
 
 
-class CtlMessage(ValueModel):
+# Built at once, as records are: an agent's program may fork while a thread of it reads its first.
+class CtlMessage(ValueModel, defer_build=False):
     """A command to a live agent; `by` is a breakpoint's id, or `operator`; `events` is a step's."""
 
     command: Command
@@ -59,7 +60,7 @@ class CtlMessage(ValueModel):
     events: Annotated[int | None, Field(ge=1, le=MAX_STEP_EVENTS, exclude_if=_is_none)] = None
 
 
-class GateRequest(Request):
+class GateRequest(Request, defer_build=False):
     """May the agent go on, now that everything up to `after` is recorded?"""
 
     after: StreamSeq

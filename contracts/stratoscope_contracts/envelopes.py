@@ -7,7 +7,7 @@ something else, so it is told.
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import VERSION, BaseModel, ConfigDict, Field
 
 from stratoscope_contracts.words import (
     DEFAULT_LIMIT,
@@ -29,6 +29,10 @@ _SPELLING = ConfigDict(
     serialize_by_alias=True,
     allow_inf_nan=False,
 )
+# A process uses few of the messages of verbs, and building all is a fifth of its start: each is
+# built at its first use. Earlier versions of pydantic can't do that in several threads at once.
+_BUILT_AT_FIRST_USE = tuple(map(int, VERSION.split(".")[:2])) >= (2, 14)
+_SELDOM = ConfigDict(**_SPELLING, defer_build=_BUILT_AT_FIRST_USE)
 
 
 class RecordModel(BaseModel):
@@ -40,19 +44,19 @@ class RecordModel(BaseModel):
 class ValueModel(BaseModel):
     """A value inside a reply, or a message that the services send."""
 
-    model_config = ConfigDict(**_SPELLING, extra="ignore")
+    model_config = ConfigDict(**_SELDOM, extra="ignore")
 
 
 class ChoiceModel(BaseModel):
     """A value inside a request: unknown fields are told."""
 
-    model_config = ConfigDict(**_SPELLING, strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(**_SELDOM, strict=True, extra="forbid", frozen=True)
 
 
 class Request(BaseModel):
     """The body of a verb: an unknown field is an error; may wait for the projection."""
 
-    model_config = ConfigDict(**_SPELLING, strict=True, extra="forbid")
+    model_config = ConfigDict(**_SELDOM, strict=True, extra="forbid")
 
     wait_for: StreamSeq | None = None
     wait_ms: Annotated[int, Field(ge=0, le=MAX_WAIT_MS)] = DEFAULT_WAIT_MS

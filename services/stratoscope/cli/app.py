@@ -4,6 +4,7 @@ typer, rich and prompt_toolkit come with the extra `[cli]`. This module is impor
 so that who has only the recorder is told what to install.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -44,8 +45,12 @@ def run(arguments: Sequence[str]) -> int:
         print(f"error: {FOLDER}: {error}", file=sys.stderr)
         return 2
     try:
+        # What is imported stays: looking through it again and again is a tenth of the start.
+        gc.disable()
         from stratoscope.cli.commands import execute
 
+        gc.freeze()
+        gc.enable()
         return execute(arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
