@@ -14,6 +14,8 @@ from stratoscope.store.migration import Migrated, migrate
 from stratoscope.telemetry.logs import configure_logs
 from stratoscope.telemetry.settings import read_settings
 
+_VERIFY = "stratoscope verify"
+
 
 def run_rebuild(
     nats_url: str, postgres_dsn: str, wanted: Wanted, teller: Teller, login: Login | None = None
@@ -47,9 +49,27 @@ def run_discard(postgres_dsn: str) -> list[str]:
     return uvloop.run(run())
 
 
-def run_verify(postgres_dsn: str, teller: Teller, space: str | None, agent: str | None) -> Verified:
-    """Verify the serving projection."""
-    return uvloop.run(verify(postgres_dsn, teller, space, agent))
+def run_verify(
+    postgres_dsn: str,
+    teller: Teller,
+    space: str | None,
+    agent: str | None,
+    *,
+    nats_url: str | None,
+    login: Login | None = None,
+) -> Verified:
+    """Verify the serving projection; without a broker's address it is not compared with the log."""
+
+    async def run() -> Verified:
+        if nats_url is None:
+            return await verify(postgres_dsn, teller, space, agent)
+        broker = await connect(nats_url, name=_VERIFY, login=login)
+        try:
+            return await verify(postgres_dsn, teller, space, agent, broker)
+        finally:
+            await broker.close()
+
+    return uvloop.run(run())
 
 
 def run_migrate(postgres_dsn: str) -> Migrated:

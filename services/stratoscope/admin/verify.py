@@ -1,4 +1,6 @@
-"""Whether a projection holds together: every chain against its hashes, every count.
+"""Whether a projection holds together, and has what the log says.
+
+Every chain is held against its hashes, every count against its rows, and then all against the log.
 
 The whole of it is read once, in the order of its tables and at one moment, while it goes on being
 projected into; at most nine documents of one agent are in memory at a time.
@@ -8,11 +10,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from stratoscope.admin.log_comparison import LogCompared, LogComparison
 from stratoscope.admin.progress import Pace, Teller
+from stratoscope.broker.connection import Connection
 from stratoscope.broker.payload import PayloadRejected, decode_record_json
 from stratoscope.domain.delta import DamagedChain, Group, follow
+from stratoscope.domain.records import Timeline
 from stratoscope.domain.timeline import Place
 from stratoscope.store.database import connection
+from stratoscope.store.fold_reader import erased_since
 from stratoscope.store.migration import migrate
 from stratoscope.store.verifying import Content, Line, StoredVersion, Whole, one_moment
 from stratoscope_contracts.words import MAX_MEMORY_USAGE
@@ -28,13 +34,17 @@ class NoSuchAgent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is wrong: where, and what. `version` or `event_index` where it is one row."""
+    """One thing that is wrong: where, and what. `version` or `event_index` where it is one row.
+
+    `stream_seq` is the message of the log that says so.
+    """
 
     space: str
     agent: str
     what: str
     version: int | None = None
     event_index: int | None = None
+    stream_seq: int | None = None
 
 
 @dataclass(slots=True)
@@ -47,27 +57,75 @@ class Verified:
     versions: int = 0
     damaged: int = 0
     damage: list[Damage] = field(default_factory=list)
+    # None where it was not compared with the log.
+    log: LogCompared | None = None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.damaged and (self.log is None or self.log.difference is None)
 
 
-async def verify(dsn: str, teller: Teller, space: str | None, agent: str | None) -> Verified:
-    """Look at the serving projection; of one space or agent, or all of it."""
+class Faults:
+    """What is wrong, by agent: all is counted, the first of each agent is told."""
+
+    def __init__(self) -> None:
+        self.told: dict[Timeline, list[Damage]] = {}
+
+    def add(
+        self,
+        timeline: Timeline,
+        what: str,
+        *,
+        version: int | None = None,
+        event_index: int | None = None,
+        stream_seq: int | None = None,
+    ) -> None:
+        """Add what is wrong with an agent, named by space and name."""
+        told = self.told.setdefault(timeline, [])
+        if len(told) < _TOLD:
+            told.append(Damage(*timeline, what, version, event_index, stream_seq))
+
+
+async def verify(
+    dsn: str,
+    teller: Teller,
+    space: str | None,
+    agent: str | None,
+    broker: Connection | None = None,
+) -> Verified:
+    """Look at the serving projection; of one space or agent, or all of it.
+
+    It is compared with the log where there is a broker.
+    """
+    faults = Faults()
     schema = (await migrate(dsn)).serving
     async with connection(dsn, schema, _APPLICATION) as session, one_moment(session) as whole:
         lines = await whole.lines(space, agent)
         if agent is not None and not lines:
             raise NoSuchAgent(f"nothing was recorded of {agent}")
         found = Verified(schema)
-        for checked in await _checked(whole, lines, teller):
+        for checked in await _checked(whole, lines, teller, faults):
             found.agents += 1
             found.events += checked.events
             found.versions += checked.versions
-            found.damaged += bool(checked.faults)
-            found.damage += checked.told
+        if broker is not None:
+            scope = (space, agent)
+            found.log = await LogComparison(session, broker, scope, faults.add, teller).run()
+            began = await whole.began()
+            # An erasure takes rows and messages away, and not at one moment.
+            async with connection(dsn, schema, _APPLICATION) as now:
+                for timeline in await erased_since(now, began):
+                    faults.told.pop(timeline, None)
+        found.damaged = len(faults.told)
+        found.damage = [one for told in faults.told.values() for one in told]
         return found
 
 
-async def _checked(whole: Whole, lines: list[Line], teller: Teller) -> list["_Check"]:
-    checks = {line.agent_id: _Check(line) for line in lines}
+async def _checked(
+    whole: Whole, lines: list[Line], teller: Teller, faults: Faults
+) -> list["_Check"]:
+    checks = {line.agent_id: _Check(line, faults) for line in lines}
     total = sum(line.next_version - line.first_version for line in lines)
     done, pace, told = 0, Pace(), 0.0
     async for version in whole.versions(lines):
@@ -86,8 +144,9 @@ async def _checked(whole: Whole, lines: list[Line], teller: Teller) -> list["_Ch
 class _Check:
     """One timeline, version by version."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, faults: Faults) -> None:
         self._line = line
+        self._faults = faults
         self._next = line.first_version
         self._group = Group()
         self._slot = -1
@@ -98,8 +157,6 @@ class _Check:
         )
         self.events = 0
         self.versions = 0
-        self.faults = 0
-        self.told: list[Damage] = []
 
     def see(self, version: StoredVersion) -> None:
         """Take the next version in."""
@@ -177,10 +234,8 @@ class _Check:
     def _fault(
         self, what: str, *, version: int | None = None, event_index: int | None = None
     ) -> None:
-        self.faults += 1
-        if len(self.told) < _TOLD:
-            where = (self._line.space, self._line.agent)
-            self.told.append(Damage(*where, what, version, event_index))
+        timeline = (self._line.space, self._line.agent)
+        self._faults.add(timeline, what, version=version, event_index=event_index)
 
 
 def _unreadable(content: Content) -> Iterator[str]:

@@ -33,6 +33,9 @@ DsnOption = Annotated[
 ]
 
 
+_WITHOUT_LOG = "name it with --server or STRATO_NATS_URL; --no-log checks the projection in itself"
+
+
 class Unreached(Fault):
     """The broker or the database is not there, or is gone."""
 
@@ -97,18 +100,23 @@ def verify(
         str | None, typer.Option("--agent", help="Only the agent of this name.")
     ] = None,
     space: Annotated[str | None, typer.Option("--space", help="Only this space.")] = None,
+    no_log: Annotated[
+        bool, typer.Option("--no-log", help="Do not compare with the log; needs no broker.")
+    ] = False,
     output: OutputOption = Output.TABLE,
     data: DataOption = None,
+    server: ServerOption = None,
     postgres_dsn: DsnOption = None,
 ) -> None:
-    """Check every state against its hash, and all that is counted."""
-    where = addresses(data, None, postgres_dsn)
+    """Check every state against its hash, all that is counted, and all of it against the log."""
+    where = addresses(data, server, postgres_dsn)
     with extras("server"):
         from stratoscope.admin.app import run_verify
-    with faults_told(""), telling(stderr()) as teller:
-        found = run_verify(where.postgres, teller, space, agent)
+    with faults_told("", _WITHOUT_LOG), telling(stderr()) as teller:
+        nats_url = None if no_log else where.nats
+        found = run_verify(where.postgres, teller, space, agent, nats_url=nats_url, login=chosen())
     show_report(document_of(found), output, reports.verified(found))
-    if found.damaged:
+    if not found.is_sound:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -144,8 +152,11 @@ def addresses(data: Path | None, server: str | None, dsn: str | None) -> Address
 
 
 @contextmanager
-def faults_told(hint: str) -> Iterator[None]:
-    """Have what goes wrong told as a fault; the hint is for what was cut short."""
+def faults_told(hint: str, without_broker: str = "") -> Iterator[None]:
+    """Have what goes wrong told as a fault; the hint is for what was cut short.
+
+    `without_broker` says what to do where there is none.
+    """
     with extras("server"):
         from nats.errors import Error as NatsError
 
@@ -159,7 +170,9 @@ def faults_told(hint: str) -> Iterator[None]:
         raise Fault(str(error), error.hint) from error
     except NoSuchAgent as error:
         raise NotThere(str(error), "`stratoscope agents` lists those there are") from error
-    except (BrokerUnreachable, DatabaseUnreachable) as error:
+    except BrokerUnreachable as error:
+        raise Unreached(str(error), without_broker) from error
+    except DatabaseUnreachable as error:
         raise Unreached(str(error)) from error
     except (*DATABASE_ERRORS, NatsError) as error:
         raise Unreached(f"cut short: {type(error).__name__}: {error}".rstrip(": "), hint) from error

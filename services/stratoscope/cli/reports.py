@@ -10,6 +10,7 @@ from stratoscope.cli.rendering import DIM, columns
 from stratoscope.cli.telling import duration
 
 if TYPE_CHECKING:
+    from stratoscope.admin.log_comparison import LogCompared
     from stratoscope.admin.rebuild import Rebuilt
     from stratoscope.admin.verify import Damage, Verified
     from stratoscope.store.digests import Difference
@@ -91,8 +92,9 @@ def _part(name: str, old: int, new: int) -> str:
 def verified(found: "Verified") -> Report:
     """A verification: all is well, or what is damaged and what to do."""
     looked = f"{found.agents:,} agents, {found.events:,} events, {found.versions:,} states"
-    if not found.damaged:
-        return Text(f"{found.schema} holds together: {looked}", style="green")
+    if found.is_sound:
+        sound = Text(f"{found.schema} holds together: {looked}", style="green")
+        return Group(sound, *_of_the_log(found.log))
     rows = [_damage(one) for one in found.damage[:_SHOWN]]
     return Group(
         Text(
@@ -101,11 +103,25 @@ def verified(found: "Verified") -> Report:
         ),
         columns(("space", "agent", "where", "what"), rows),
         *_and_more(len(found.damage) - len(rows)),
+        *_of_the_log(found.log),
         Text(
             "the log has it all: `stratoscope rebuild` builds another projection from it, with"
             " --force-swap where records are missing here"
         ),
     )
+
+
+def _of_the_log(log: "LogCompared | None") -> list[Text]:
+    """What of the log was compared, and what was not."""
+    if log is None:
+        return [Text("not compared with the log")]
+    if log.difference is not None:
+        return [Text(f"not compared with the log: {harmless(log.difference)}", style="bold red")]
+    compared = (
+        f"compared with the log up to message {log.through:,}: {log.messages:,} messages,"
+        f" {log.events:,} events, {log.states:,} states, {log.refused:,} refused"
+    )
+    return [Text(compared), *(Text(f"not compared: {harmless(one)}") for one in log.uncompared)]
 
 
 def _damage(one: "Damage") -> tuple[Text, ...]:
@@ -114,6 +130,8 @@ def _damage(one: "Damage") -> tuple[Text, ...]:
         where = f"state {one.version:,}"
     elif one.event_index is not None:
         where = f"event {one.event_index:,}"
+    elif one.stream_seq is not None:
+        where = f"message {one.stream_seq:,}"
     agent = Text(one.agent, style="bold")
     return Text(one.space), agent, Text(where), Text(harmless(one.what))
 

@@ -44,6 +44,20 @@ async def check_log(client: Client, pool: asyncpg.Pool, stream: str, held: Seque
     """Compare the stream with what the checkpoints remember of it. Raises LogReplaced."""
     info = await _describe(client, stream, max(one.stream_seq for one in held))
     known = await pool.fetchval(_SQL["log"], stream, info.created)
+    await _compare(client, stream, info, known, held)
+
+
+async def compare_log(
+    client: Client, created_at: datetime, stream: str, held: Sequence[Held]
+) -> None:
+    """The same with a projection that remembers when its stream was created; writes nothing."""
+    info = await _describe(client, stream, max(one.stream_seq for one in held))
+    await _compare(client, stream, info, created_at, held)
+
+
+async def _compare(
+    client: Client, stream: str, info: StreamInfo, known: datetime | None, held: Sequence[Held]
+) -> None:
     remembered = remember(known, held)
     _refuse(identity_difference(stream, info.created, info.state.last_seq, remembered))
     for stream_seq, digest in remembered.probes:

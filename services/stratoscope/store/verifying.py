@@ -96,6 +96,11 @@ class Whole:
     def __init__(self, session: asyncpg.Connection) -> None:
         self._session = session
 
+    async def began(self) -> datetime:
+        """The moment that is looked at."""
+        began: datetime = await self._session.fetchval("select now()")
+        return began
+
     async def lines(self, space: str | None, agent: str | None) -> list[Line]:
         """The heads of all timelines, or of those in a space or with a name."""
         return [Line(*row) for row in await self._session.fetch(_SQL["lines"], space, agent)]
