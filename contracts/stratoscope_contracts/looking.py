@@ -235,7 +235,10 @@ class StatsRequest(Request):
 
 
 class StatsReply(Reply):
-    """Counts of the space; `lag` is how many messages of the stream are not projected yet."""
+    """Counts of the space; `lag` is how many messages of the stream are not projected yet.
+
+    It is null where that is not known: the stream is not the one that was projected.
+    """
 
     total_agents: Count
     total_events: Count
@@ -248,4 +251,4 @@ class StatsReply(Reply):
     total_sessions: Count
     dead_letters: Count
     projected: dict[Partition, StreamSeq]
-    lag: Count
+    lag: Count | None

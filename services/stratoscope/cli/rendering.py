@@ -261,6 +261,8 @@ def in_full(event: Event) -> RenderableType:
 def _stats_rows(reply: StatsReply) -> list[tuple[str, str, str]]:
     ratio = reply.raw_bytes / reply.stored_bytes if reply.stored_bytes else 0
     behind = "everything is projected" if reply.lag == 0 else "messages not projected yet"
+    if reply.lag is None:
+        behind = "the log ends before the projection: see `stratoscope doctor`"
     return [
         ("agents", f"{reply.total_agents:,}", ""),
         ("events", f"{reply.total_events:,}", ""),
@@ -273,7 +275,7 @@ def _stats_rows(reply: StatsReply) -> list[tuple[str, str, str]]:
         ("agents' memory", size(reply.total_memory_usage), "as they said themselves"),
         ("sessions", f"{reply.total_sessions:,}", f"{reply.active_sessions:,} active"),
         ("dead letters", f"{reply.dead_letters:,}", ""),
-        ("lag", f"{reply.lag:,}", behind),
+        ("lag", "unknown" if reply.lag is None else f"{reply.lag:,}", behind),
     ]
 
 

@@ -9,7 +9,11 @@ LogEnd = Callable[[], Awaitable[int]]
 
 
 async def stats(reading: Reading, projected: Mapping[int, int], log_end: int) -> Json:
-    """What the space holds; `lag` counts the log's messages behind the slowest partition."""
+    """What the space holds; `lag` counts the log's messages behind the slowest partition.
+
+    It is None where the log ends before the projection: it was rolled back or replaced, and their
+    numbers do not compare. `projected` has to be read before `log_end`.
+    """
     counts = await reading.timelines.counts(reading.space)
     total_sessions, active_sessions = await reading.sessions.count(reading.space, reading.now)
     return {
@@ -24,5 +28,12 @@ async def stats(reading: Reading, projected: Mapping[int, int], log_end: int) ->
         "total_sessions": total_sessions,
         "dead_letters": await reading.timelines.dead_letters(reading.space),
         "projected": {str(number): projected[number] for number in sorted(projected)},
-        "lag": max(0, log_end - min(projected.values(), default=0)),
+        "lag": lag_of(projected, log_end),
     }
+
+
+def lag_of(projected: Mapping[int, int], log_end: int) -> int | None:
+    """How many messages are not projected yet; None where that is not known."""
+    if max(projected.values(), default=0) > log_end:
+        return None
+    return log_end - min(projected.values(), default=0)

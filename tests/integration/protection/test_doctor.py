@@ -124,7 +124,7 @@ async def _streams_that_are_gone_or_others(administered: Administered) -> None:
     assert found["stream STRATO_HITS"] == found["stream STRATO_RECORD"] == "fail"
     assert (found["stream STRATO_DLQ"], found["projection"]) == ("warn", "fail")
     # Without its transform the log has no partitions, and it is not the one that was projected.
-    assert other["stream STRATO_RECORD"] == other["log"] == "fail"
+    assert other["stream STRATO_RECORD"] == other["log"] == other["lag"] == "fail"
 
 
 async def _a_database_that_is_not_migrated_or_not_there(administered: Administered) -> None:

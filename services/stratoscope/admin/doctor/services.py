@@ -80,8 +80,12 @@ def _leases(leases: Sequence[Lease]) -> Check:
 
 async def _lag(broker: Connection, patient: Patient) -> Check:
     """Behind is well as long as it moves."""
-    last = (await broker.jetstream.stream_info(STREAM_RECORD)).state.last_seq
+    # In this order: what is committed between the two is in the log.
     first = reached = await _reached(patient)
+    last = (await broker.jetstream.stream_info(STREAM_RECORD)).state.last_seq
+    if reached > last:
+        message = f"unknown: the log ends at {last:,}, and {reached:,} messages were projected"
+        return Check("lag", "fail", message, "see the check `log`")
     until = asyncio.get_running_loop().time() + _LOOK_SECONDS
     while reached < last and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(_LOOK_EVERY)
