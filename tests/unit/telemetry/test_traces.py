@@ -25,7 +25,9 @@ async def main():
         assert traces is None
 
 asyncio.run(main())
-assert not [name for name in sys.modules if name.startswith("opentelemetry")]
+# What FastStream looks for is `opentelemetry.semconv`, a list of names.
+costly = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.trace")
+assert not [name for name in sys.modules if name.startswith(costly)]
 """
 
 
