@@ -12,6 +12,9 @@ from stratoscope.embedded.ports import LOOPBACK, free_port
 from stratoscope.store.migration import migrate
 from support.database_roles import dsn_as
 from support.eventually import eventually
+from support.fault_driver import Losses
+from support.fault_injection import SILENCE
+from support.fault_matrix import MATRIX, FaultRow
 from support.load import Load, load, settled
 from support.projecting import Projecting, projecting
 from support.service import ServiceProcess, service
@@ -159,6 +162,7 @@ async def test_services_follow_a_standby_from_a_dead_and_from_a_hung_primary(
     folders = [scratch / name for name in ("first", "second", "third")]
     for folder in folders:
         folder.mkdir()
+    row = MATRIX.row("primary killed, then hung: a standby promoted", SILENCE)
     second_port, third_port = free_port(), free_port()
     servers = [WheelPostgres(folders[0])]
     try:
@@ -174,21 +178,25 @@ async def test_services_follow_a_standby_from_a_dead_and_from_a_hung_primary(
             async with load(nats_url, "failover", agents=6) as recording:
                 await projects_on(projectors, recording)
                 servers[0].kill()
-                await fail_over(projectors, servers[1])
-                await projects_on(projectors, recording)
+                await fail_over(projectors, servers[1], recording, row)
                 servers.append(new_standby(servers[1], folders[2], third_port))
                 await projects_on(projectors, recording)
                 servers[1].hang()
-                await fail_over(projectors, servers[2])
-                await projects_on(projectors, recording)
+                await fail_over(projectors, servers[2], recording, row)
             await settled(projectors, recording)
+            row.losses = Losses(checked=True)
     finally:
         for server in servers:
             server.kill()
     assert "Traceback" not in running.log.read_text(), running.log.read_text()
 
 
-async def fail_over(projectors: Projecting, standby: WheelPostgres) -> None:
-    """Promote a standby, and look at it from here on."""
+async def fail_over(
+    projectors: Projecting, standby: WheelPostgres, recording: Load, row: FaultRow
+) -> None:
+    """Promote a standby, look at it from here on, and write down when it is projected to."""
     await asyncio.to_thread(promote, standby)
+    since = time.monotonic()
     projectors.look_at(standby.dsn("stratoscope"))
+    await projects_on(projectors, recording)
+    row.recoveries.append(time.monotonic() - since)

@@ -11,6 +11,8 @@ from time import perf_counter_ns
 from typing import Final
 
 import asyncpg
+import nats.errors
+import nats.js.errors
 import structlog
 
 from stratoscope.domain.delta import DamagedChain
@@ -34,6 +36,16 @@ _LOST = (
     asyncpg.InsufficientResourcesError,
     OSError,
     TimeoutError,
+)
+# Before those of the database: nats-py's time-out is a TimeoutError as well.
+_LOST_BROKER = (
+    nats.errors.TimeoutError,
+    nats.errors.NoRespondersError,
+    nats.errors.ConnectionClosedError,
+    nats.errors.OutboundBufferLimitError,
+    nats.js.errors.NoStreamResponseError,
+    nats.js.errors.ServiceUnavailableError,
+    nats.js.errors.ServerError,
 )
 log = structlog.get_logger(__name__)
 
@@ -138,6 +150,8 @@ def _internal(verb: str, error: Exception) -> Internal:
     match error:
         case DamagedChain():
             said = "the state that is stored there is damaged"
+        case _ if isinstance(error, _LOST_BROKER):
+            said, trace = "the broker does not answer just now", None
         case _ if isinstance(error, _LOST):
             said, trace = "the database does not answer just now", None
         case _:

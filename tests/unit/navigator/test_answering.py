@@ -2,6 +2,8 @@
 
 import json
 
+import nats.errors
+import nats.js.errors
 import pytest
 from structlog.testing import capture_logs
 
@@ -39,6 +41,9 @@ def answering(outcome, *, kept: Kept | None = None, limit: int = 100_000) -> Ans
         (RuntimeError("secret of the inside"), "something went wrong here"),
         (OSError("secret of the inside"), "the database does not answer just now"),
         (TimeoutError("secret of the inside"), "the database does not answer just now"),
+        (nats.errors.TimeoutError(), "the broker does not answer just now"),
+        (nats.errors.NoRespondersError(), "the broker does not answer just now"),
+        (nats.js.errors.ServiceUnavailableError(), "the broker does not answer just now"),
         (DamagedChain("secret of the inside"), "the state that is stored there is damaged"),
     ],
 )
