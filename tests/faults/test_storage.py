@@ -13,12 +13,14 @@ from typing import Final
 
 import pytest
 
+from stratoscope.embedded.database import find_postgres
 from support.eventually import eventually
 from support.fault_alerts import alerts_heard
 from support.fault_driver import fault_driver
 from support.fault_injection import SERVER, Injection
 from support.fault_matrix import MATRIX, SEED, FaultRow, heard, recover
 from support.fault_stage import FaultStage, fault_stage
+from support.pages import ROOT
 from support.service import ServiceProcess
 from support.stack import new_database
 from support.wheels import WheelNats, WheelPostgres
@@ -82,12 +84,18 @@ def fill(disk: Path) -> Path:
 
 @asynccontextmanager
 async def at_work(
-    broker: WheelNats, database: WheelPostgres, dsn: str, folder: Path, row: FaultRow
+    broker: WheelNats,
+    database: WheelPostgres,
+    dsn: str,
+    folder: Path,
+    row: FaultRow,
+    *,
+    exchanging: bool = True,
 ) -> AsyncIterator[Injection]:
     """A deployment at work; at the end it is held to what was acknowledged."""
     seed = f"{row.name} {SEED}"
     async with fault_stage(broker, database, dsn, folder) as stage:
-        async with fault_driver(stage.projecting, seed, pause=1.0) as driver:
+        async with fault_driver(stage.projecting, seed, pause=1.0, exchanging=exchanging) as driver:
             row.losses = driver.losses
             async with heard(stage, row), alerts_heard(stage, row):
                 await recover(driver, time.monotonic(), 30)
@@ -216,3 +224,51 @@ async def test_a_full_disk_of_the_broker(
             await one.recover(one.now())
             for running in (*one.stage.projectors, *one.stage.navigators):
                 await eventually(running.is_ready, within=10)
+
+
+def run_script(script: str, *words: str | Path, dsn: str = "") -> None:
+    """Run a script of backups as an operator does."""
+    programs = find_postgres()
+    names = {name.upper(): str(programs / name) for name in ("pg_dump", "pg_restore", "psql")}
+    done = subprocess.run(
+        [ROOT / "deploy/backup" / script, *words],
+        env=os.environ | names | {"STRATO_POSTGRES_DSN": dsn, "SETTLE_SECONDS": "0.1"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_backup_is_restored_into_nothing(
+    nats_server: WheelNats, shared_postgres: WheelPostgres, scratch: Path, tmp_path: Path
+):
+    """Operations are backed up at work, the log some seconds later; all else is gone then."""
+    row = MATRIX.row("all lost; operations and log restored from backups", SERVER)
+    kept, data = scratch / "kept", scratch / "broker"
+    with new_database(shared_postgres) as dsn, new_database(shared_postgres) as empty_dsn:
+        async with at_work(
+            nats_server, shared_postgres, dsn, tmp_path, row, exchanging=False
+        ) as one:
+            stage, recording = one.stage, one.driver.recording
+            await asyncio.to_thread(run_script, "backup.sh", "operations", kept, dsn=dsn)
+            # Hits of these are in no backup but the log's: they are made again, once.
+            await one.recover(one.now())
+            await recording.rest()
+            await eventually(lambda: one.driver.has_watched(recording.last_seq), within=20)
+            for running in (*stage.projectors, *stage.navigators):
+                await stage.kill(running)
+            nats_server.stop()
+            await asyncio.to_thread(run_script, "backup.sh", "log", kept, data / "store")
+            shutil.rmtree(data / "store")
+            await asyncio.to_thread(run_script, "restore.sh", "log", kept, data / "store")
+            await asyncio.to_thread(run_script, "restore.sh", "operations", kept, dsn=empty_dsn)
+            stage.projecting.look_at(empty_dsn)
+            one.driver.database_crashed()
+            since = one.now()
+            nats_server.start()
+            await stage.start_projector(ready=False)
+            await stage.start_navigator()
+            recording.go_on()
+            await one.recover(since)

@@ -277,6 +277,7 @@ async def fault_driver(
     pause: float = 3.0,
     readers: int = 3,
     armed: bool = True,
+    exchanging: bool = True,
 ) -> AsyncIterator[FaultDriver]:
     """Agents and readers at work while the block runs; `check` at its end.
 
@@ -295,7 +296,7 @@ async def fault_driver(
             if armed:
                 await driver.arm()
             begin: list[Callable[[], Any]] = [driver.watch_checkpoints, *[driver.read] * readers]
-            if armed:
+            if armed and exchanging:
                 begin += [exchanges.exchange] * 2
             tasks += [asyncio.create_task(one()) for one in begin]
             yield driver
