@@ -57,9 +57,10 @@ class ExchangeDriver:
         """Export and import, one after the other, until cancelled."""
         while True:
             await asyncio.sleep(self.random.uniform(0.3, 1.5))
-            agent = self._next_source()
-            if agent is not None:
-                await self._exchange(agent)
+            with self.recording.busy() as may_record:
+                agent = self._next_source()
+                if may_record and agent is not None:
+                    await self._exchange(agent)
 
     async def import_begins(self) -> None:
         """Return where an import was just asked for, or after some seconds without one."""

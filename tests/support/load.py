@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -77,6 +77,15 @@ class Load:
             return not self._under_way
 
         await eventually(is_idle)
+
+    @contextmanager
+    def busy(self) -> Iterator[bool]:
+        """Whether something may be recorded now; `rest` waits for the end of the block."""
+        self._under_way += 1
+        try:
+            yield self._may_record.is_set()
+        finally:
+            self._under_way -= 1
 
     def go_on(self) -> None:
         """Record again."""

@@ -56,14 +56,25 @@ async def ensure_probe_stream(jetstream: JetStreamContext, replicas: int) -> Non
 
 
 async def is_stored(client: Client) -> bool | None:
-    """Whether the broker stores a message now; None where no stream takes it."""
+    """Whether the broker stores a message now.
+
+    None where no stream takes it, and where JetStream answers nothing else either.
+    """
     try:
         reply = await client.request(SUBJECT_PROBE, _BODY, timeout=_ANSWER_SECONDS)
     except NoRespondersError:
         return None
     except NatsError:
-        return False
+        return False if await _is_answered(client) else None
     return "error" not in orjson.loads(reply.data)
+
+
+async def _is_answered(client: Client) -> bool:
+    try:
+        await client.request(f"$JS.API.STREAM.INFO.{STREAM_PROBE}", b"", timeout=_ANSWER_SECONDS)
+    except NatsError:
+        return False
+    return True
 
 
 class StoreProbe:

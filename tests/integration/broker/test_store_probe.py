@@ -2,14 +2,30 @@
 
 from nats.js.api import DiscardPolicy, StreamConfig
 
-from stratoscope.broker.connection import Connection
+from stratoscope.broker.connection import Connection, connect
+from stratoscope.broker.local_brokers import with_password
 from stratoscope.broker.store_probe import StoreProbe, ensure_probe_stream, is_stored, probing
 from stratoscope_contracts.words import STREAM_PROBE, SUBJECT_PROBE
 from support.eventually import eventually
+from support.tcp_proxy import address_of, tcp_proxy, through
 
 
 async def test_nothing_is_known_without_the_stream(connection: Connection):
     assert await is_stored(connection.client) is None
+
+
+async def test_a_broker_that_answers_nothing_is_not_taken_for_full(nats_url: str):
+    url = with_password(nats_url)
+    async with tcp_proxy(address_of(url)) as proxy:
+        connection = await connect(through(url, proxy), name="probe")
+        try:
+            await ensure_probe_stream(connection.jetstream, replicas=1)
+            assert await is_stored(connection.client) is True
+            proxy.silence()
+            assert await is_stored(connection.client) is None
+        finally:
+            proxy.cut()
+            await connection.close()
 
 
 async def test_one_message_is_kept_of_those_that_are_stored(connection: Connection):
