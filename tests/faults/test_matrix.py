@@ -149,6 +149,7 @@ async def soak(
                 for fault in drawn(random):
                     if time.monotonic() > until:
                         break
+                    await stage.revive()
                     await recover(driver, time.monotonic(), 60)
                     part.rounds[fault.name] = part.rounds.get(fault.name, 0) + 1
                     recoveries = MATRIX.row(fault.name, fault.promised).recoveries

@@ -16,6 +16,7 @@ import orjson
 
 from stratoscope.broker.local_brokers import with_password
 from support.database_roles import dsn_as
+from support.eventually import eventually
 from support.projecting import Projecting, projecting
 from support.service import ServiceProcess, service
 from support.stack import NatsServer, PostgresServer
@@ -90,6 +91,23 @@ class FaultStage:
                 self.done[f"{name} kills"] += 1
         running.process.kill()
         await running.process.wait()
+
+    async def revive(self) -> None:
+        """Start anew what has ended by itself, as a supervisor does; return once all are ready.
+
+        A service that is started while the database is away ends with a word.
+        """
+        for group, start in (
+            (self.projectors, self.start_projector),
+            (self.navigators, self.start_navigator),
+        ):
+            for running in [*group]:
+                if running.process.returncode is not None:
+                    group.remove(running)
+                    self.done["services that ended and were started again"] += 1
+                    await start()
+        for running in (*self.projectors, *self.navigators):
+            await eventually(running.is_ready, within=60)
 
     def kill_broker(self) -> None:
         """End the broker as a crash would."""

@@ -214,21 +214,30 @@ async def cut_broker(one: Injection) -> None:
     await _cut(one, one.stage.to_broker)
 
 
-async def _half_open(one: Injection, proxy: TcpProxy) -> None:
-    since = one.now()
+def _silence(one: Injection, proxy: TcpProxy) -> None:
     proxy.silence_present(*one.random.choice([(), (Direction.TO_CLIENT,)]))
-    await one.recording_goes_on()
-    await one.recover(since)
 
 
 async def half_open_database(one: Injection) -> None:
     """The connections that there are lose every byte, or what the server sends."""
-    await _half_open(one, one.stage.to_database)
+    since = one.now()
+    _silence(one, one.stage.to_database)
+    await one.recording_goes_on()
+    await one.recover(since)
 
 
 async def half_open_broker(one: Injection) -> None:
     """The connections that there are lose every byte, or what the server sends."""
-    await _half_open(one, one.stage.to_broker)
+    since, proxy = one.now(), one.stage.to_broker
+    _silence(one, proxy)
+    await one.recording_goes_on()
+
+    async def is_left() -> bool:
+        return not proxy.has_silent
+
+    # Until then a navigator may swallow requests, while another one answers some.
+    await eventually(is_left, within=one.within)
+    await one.recover(since)
 
 
 async def _black_hole(one: Injection, proxy: TcpProxy) -> None:

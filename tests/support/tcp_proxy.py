@@ -44,6 +44,15 @@ class TcpProxy:
         port: int = self.server.sockets[0].getsockname()[1]
         return port
 
+    @property
+    def has_silent(self) -> bool:
+        """Whether a client still holds a connection that was silenced."""
+        silent = {connection for connection, _ in self._silent}
+        return any(
+            connection in silent and way is Direction.TO_SERVER
+            for connection, way in self._pumps.values()
+        )
+
     def silence(self) -> None:
         """Let nothing pass any more, on no connection, present or new."""
         self._all_silent = True
