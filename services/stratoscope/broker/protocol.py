@@ -174,6 +174,8 @@ class RobustClient(Client):
         super().__init__()
         self._ps: Parser = RobustParser(self)
         self._screens: dict[int, Screen] = {}
+        # Kept apart: after a reconnect the library subscribes to all that it has.
+        self._paused: dict[int, Subscription] = {}
 
     def screen(self, subscription: Subscription, screen: Screen) -> None:
         """Have a subscription deliver only the messages that `screen` lets pass."""
@@ -190,14 +192,25 @@ class RobustClient(Client):
         return True
 
     def pause(self, subscription: Subscription) -> None:
-        """Ask the server for no further messages; those on their way are still delivered."""
+        """Ask the server for no further messages; those on their way are still delivered.
+
+        So it stays after a reconnect.
+        """
+        self._paused[subscription._id] = subscription
+        self._subs.pop(subscription._id, None)
         self._send_soon(unsub_cmd(subscription._id, 0))
 
     def resume(self, subscription: Subscription, most: int = 0) -> None:
         """Ask the server for the messages again; for `most` of them where that is not 0."""
+        self.keep(subscription)
         self._send_soon(sub_cmd(subscription._subject, subscription._queue, subscription._id))
         if most:
             self._send_soon(unsub_cmd(subscription._id, most))
+
+    def keep(self, subscription: Subscription) -> None:
+        """Take a paused subscription for one that is not, without asking the server."""
+        if self._paused.pop(subscription._id, None) is not None:
+            self._subs[subscription._id] = subscription
 
     def add_branch(
         self, trunk: Subscription, subject: str, screen: Screen, most: int = 0
@@ -213,6 +226,8 @@ class RobustClient(Client):
             *(self, self._sid, subject, trunk._queue, trunk._cb), pending_bytes_limit=0
         )
         branch._pending_queue = trunk._pending_queue
+        # What the library tells the server again after a reconnect.
+        branch._max_msgs = most
         self._subs[branch._id] = branch
         self._screens[branch._id] = screen
         self.resume(branch, most)
@@ -221,6 +236,7 @@ class RobustClient(Client):
     def remove(self, branch: Subscription) -> None:
         """Forget a branch that was paused; what is on its way is lost."""
         self._subs.pop(branch._id, None)
+        self._paused.pop(branch._id, None)
         self._screens.pop(branch._id, None)
 
     def _send_soon(self, command: bytes) -> None:
@@ -245,6 +261,9 @@ class RobustClient(Client):
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> None:
+        paused = self._paused.get(sid)
+        if paused is not None:
+            self._subs[sid] = paused
         try:
             screen = self._screens.get(sid)
             if screen is not None and sid in self._subs:
@@ -255,6 +274,9 @@ class RobustClient(Client):
         except Exception as error:
             # One message, and not the read loop. Its words may be a stranger's.
             log.warning("a message could not be delivered: %s", type(error).__name__)
+        finally:
+            if sid in self._paused:
+                self._subs.pop(sid, None)
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         if not headers:

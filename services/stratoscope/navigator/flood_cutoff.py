@@ -30,10 +30,12 @@ from stratoscope.broker.protocol import RobustClient, Screen, screen
 from stratoscope.navigator.shares import NoMeter, ShareMeter
 from stratoscope.navigator.space_directory import SpaceDirectory
 
-# More than this of a space in a window is a flood: ten times of what a navigator answers. A large
-# message counts as several ones.
+# More than this of a space that is refused in a window is a flood: ten times of what a navigator
+# answers. A message counts one more for so many bytes: the broker ends a connection for which it
+# keeps 64 MiB, and a navigator that has a part of a processor reads some 20 MB a second.
 _WINDOW_SECONDS: Final = 0.5
 _FLOOD: Final = 5000
+_COUNTED_BYTES: Final = 2 * 1024
 _LARGE_BYTES: Final = 16 * 1024
 # How many messages are let through of a space that is cut off.
 _PROBE_SECONDS: Final = 1.0
@@ -72,28 +74,27 @@ class FloodCutoff:
     _task: asyncio.Task[None] | None = None
 
     def lets_pass(self, subject: str, reply: str, size: int) -> bool:
-        """Count a message, and drop it if its space is cut off."""
+        """Whether a message is heard; of those that are not, count what a space sends."""
         space = subject.split(".", 2)[1]
+        probe = self._probes.get(space)
+        # Other agents of the space may have asked before the flood ended in the broker.
+        passes = (probe is None or probe.flooded != subject) and self.inner(subject, reply, size)
         now = monotonic()
         if now - self._began > _WINDOW_SECONDS:
             self._began = now
             self._counts.clear()
-        count = self._counts.get(space, 0)
-        if not count:
+        count = self._counts.get(space)
+        if count is None:
+            count = 0
             self.directory.note(space)
-        count = self._counts[space] = count + 1 + size // _LARGE_BYTES
-        probe = self._probes.get(space)
+        if not passes:
+            count += 1 + size // _COUNTED_BYTES
+        self._counts[space] = count
         if count > _FLOOD:
             self._counts[space] = 0
             if probe is None:
-                most = _PROBE if size < _LARGE_BYTES else _LARGE_PROBE
-                self._cut_off(space, subject, most)
-            else:
-                # A client that connects again subscribes to what it had before.
-                self.client.pause(self.trunk)
-            return False
-        # Other agents of the space may have asked before the flood ended in the broker.
-        return (probe is None or probe.flooded != subject) and self.inner(subject, reply, size)
+                self._cut_off(space, subject, _PROBE if size < _LARGE_BYTES else _LARGE_PROBE)
+        return passes
 
     async def end(self) -> None:
         """End what runs; the trunk is its owner's."""
@@ -102,6 +103,7 @@ class FloodCutoff:
         for branch in (*self._branches.values(), *(one.branch for one in self._probes.values())):
             self.client.pause(branch)
             self.client.remove(branch)
+        self.client.keep(self.trunk)
 
     def _cut_off(self, space: str, flooded: str, most: int) -> None:
         log.warning("a space floods this navigator and is cut off", subject=flooded[:200])
