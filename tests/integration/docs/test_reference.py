@@ -21,7 +21,12 @@ from stratoscope.projector.settings import ProjectorSettings
 from stratoscope_contracts.errors import NUMBERS
 from support.pages import ROOT, page, table
 
-PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
+]
 # What intake finds beyond the bytes: `projector/decode.py` and `domain/intake.py`.
 BEYOND_THE_BYTES = {
     "bad_subject",
@@ -170,3 +175,16 @@ def test_files_that_are_named_are_there(name: str) -> None:
     named = re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py|\.sql)?)`", page(name))
     assert named
     assert [path for path in named if not Path(services / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/glossary.md"])
+def test_paths_of_the_map_and_of_the_walks_exist(name: str) -> None:
+    roots = [ROOT, ROOT / "services" / "stratoscope"]
+    named = re.findall(r"`([a-z_]+/(?:[a-zA-Z_/]*)(?:\.[a-z]+)?)`", page(name))
+    assert named
+    assert [path for path in named if not any((root / path).exists() for root in roots)] == []
+
+
+def test_the_list_of_pages_has_every_page() -> None:
+    linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", page("docs/README.md")))
+    assert linked == {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"}
