@@ -188,3 +188,22 @@ def test_paths_of_the_map_and_of_the_walks_exist(name: str) -> None:
 def test_the_list_of_pages_has_every_page() -> None:
     linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", page("docs/README.md")))
     assert linked == {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"}
+
+
+def test_files_that_decision_records_name_exist() -> None:
+    services = ROOT / "services" / "stratoscope"
+    records = [path.read_text("utf-8") for path in ROOT.glob("docs/adr/*.md")]
+    pattern = r"`((?:domain|store|projector|navigator|recorder)/[a-z_/]*\.(?:py|sql))`"
+    named = {path for record in records for path in re.findall(pattern, record)}
+    assert named
+    assert [path for path in sorted(named) if not (services / path).exists()] == []
+
+
+def test_links_of_decision_records_lead_somewhere() -> None:
+    records = list(ROOT.glob("docs/adr/*.md"))
+    links = [
+        link for path in records for link in re.findall(r"\]\(([^)#]+)", path.read_text("utf-8"))
+    ]
+    assert links
+    folder = ROOT / "docs" / "adr"
+    assert [link for link in links if "://" not in link and not (folder / link).exists()] == []
