@@ -49,6 +49,7 @@ ARGUMENTS: dict[str, tuple[str | None, ...]] = {
     "looking.has_dropped": ("default",),
     "looking.dead_letters": ("default",),
     "looking.watermarks": (),
+    "looking.spaces": ("100",),
     "seeks.seek_events": ("{{{agent},{agent}}}", "{{1000,1000}}", None, None, "{{5,9}}", "{{1,1}}"),
     "seeks.seek_versions": ("{{{agent}}}", "{{300}}", "2026-11-23 08:10:00Z", None, None, None),
     "seeks.named_timelines": ("default", "{{agent-7,agent-8}}"),

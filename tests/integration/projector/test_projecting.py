@@ -183,7 +183,7 @@ async def test_health_readiness_and_metrics_are_served(publish, projectors, runn
     await eventually(lambda: projectors.passed(last))
     assert await running.get("/healthz") == (200, '{"alive":true}')
     status, body = await running.get("/readyz")
-    names = ("broker", "database", "running", "leases", "progress")
+    names = ("broker", "storing", "database", "running", "leases", "progress")
     checks = dict.fromkeys(names, True)
     assert (status, orjson.loads(body)) == (200, {"ready": True, "checks": checks})
     await eventually(lambda: counted(running, "strato_projector_messages_total", 2))
