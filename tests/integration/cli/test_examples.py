@@ -25,7 +25,7 @@ def test_it_shows_what_it_claims(commands: Commands, name: str) -> None:
     assert len(done.stdout.splitlines()) > 10
 
 
-def test_every_example_is_run_and_named_in_the_readme() -> None:
+def test_every_example_is_run_and_named_in_the_list_of_pages() -> None:
     files = {file.stem for file in (ROOT / "examples").glob("*.py")} - {"where"}
     assert files == set(EXAMPLES)
-    assert all(f"examples/{name}.py" in page("README.md") for name in EXAMPLES)
+    assert all(f"examples/{name}.py" in page("docs/README.md") for name in EXAMPLES)

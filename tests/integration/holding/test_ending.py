@@ -34,6 +34,8 @@ async def test_who_asked_at_a_gate_is_told_that_the_navigator_ends(nats_url: str
     client, agent = await nats.connect(nats_url), await nats.connect(nats_url)
     try:
         async with gating(client, gate, ReplyGuard(SINGLE_LOGIN, lambda _: None)):
+            # Without it, the question may find no responder.
+            await client.flush()
             question = asyncio.create_task(
                 agent.request("strato.default.gate.a", b'{"after":7}', timeout=5)
             )
