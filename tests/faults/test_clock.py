@@ -4,11 +4,13 @@ import asyncio
 import os
 import time
 import urllib.request
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from random import Random
 from typing import Final
 
+import psutil
 import pytest
 
 from stratoscope.embedded.ports import LOOPBACK
@@ -36,6 +38,15 @@ pytestmark = [
     pytest.mark.skipif(not _FOUND, reason="libfaketime is not there: clocks can't be set apart"),
 ]
 _HOUR: Final = 3600
+
+
+@pytest.fixture(autouse=True)
+def no_shared_memory_is_left() -> Iterator[None]:
+    """Remove what the library leaves of processes that have ended."""
+    yield
+    for file in Path("/dev/shm").glob("*faketime_s*_*"):
+        if not psutil.pid_exists(int(file.name.rpartition("_")[2])):
+            file.unlink(missing_ok=True)
 
 
 class Clock:
